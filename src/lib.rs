@@ -1,0 +1,4 @@
+//! v6ready: IPv6 upgrade readiness of a province's schools. Evidence first, verdict second.
+
+pub mod model;
+pub mod net;

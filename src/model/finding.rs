@@ -1,0 +1,186 @@
+//! Findings: stable codes with arguments and a pointer into the evidence. Severity is a table here; wording is a table in
+//! [`crate::report`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::evidence::Pointer;
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Why IPv6 does not give the service, or why nothing can be said.
+    Fault,
+    /// The service is reached, with this to be mended.
+    Defect,
+    /// Worth knowing; nothing to be mended for IPv6.
+    Note,
+}
+
+/// A finding about one site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What was found.
+    pub code: Code,
+    /// Named details for the wording, such as `address` or `status`. Untrusted text is escaped where it is shown.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub args: BTreeMap<String, String>,
+    /// Where the evidence is.
+    pub evidence: Vec<Pointer>,
+}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident $severity:ident;)+) => {
+        /// The stable finding codes, written in `UPPER_SNAKE_CASE`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+        pub enum Code { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Code {
+            /// Every code, in table order.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// How much it matters.
+            pub fn severity(self) -> Severity {
+                match self { $(Self::$name => Severity::$severity,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    // DNS
+    /// Authoritative: the name has no AAAA record.
+    AaaaAbsent Fault;
+    /// There are AAAA records, but none that can be reached from the public Internet.
+    AaaaUnusable Fault;
+    /// AAAA queries are dropped, refused or answered wrongly by the name servers, while A works (RFC 4074).
+    DnsAaaaMishandled Defect;
+    /// NODATA without the SOA record that RFC 2308 asks for.
+    AaaaNodataNosoa Note;
+    /// The name does not exist.
+    NameNxdomain Fault;
+    /// The name cannot be resolved at all.
+    DnsUnresolvable Fault;
+    /// Sources disagree about the name.
+    DnsDisagree Fault;
+    /// Only one source could be asked; its word stood in both rounds.
+    DnsSingleSource Note;
+    /// The answer exists only when DNSSEC validation is switched off.
+    DnssecBogus Defect;
+    /// The alias chain returns to itself.
+    CnameLoop Fault;
+    /// The alias chain is longer than is followed.
+    LimitCname Fault;
+    /// The name is an alias of an outside name that has no AAAA.
+    CnameTargetV4only Fault;
+    /// The answer was truncated and TCP to the server does not work.
+    TcNoTcp Fault;
+    /// The name has no address; its sibling (with or without `www.`) was judged instead.
+    SiblingHasSite Note;
+    /// The listed name has no AAAA, its `www.` sibling has.
+    WwwHasV6 Note;
+    /// The site has IPv6 only.
+    V6Only Note;
+    // Addresses
+    /// An IPv4-mapped IPv6 address in AAAA.
+    AddrMapped Defect;
+    /// A NAT64 address in AAAA.
+    AddrTranslated Defect;
+    /// Another special-purpose address in AAAA; `scope` says which.
+    AddrSpecial Defect;
+    /// The address lies in the scanner's own network and was not dialled.
+    AddrLocal Note;
+    /// An address of the A record is not public.
+    AddrV4Special Note;
+    /// More addresses than are tried.
+    LimitAddr Note;
+    /// Some addresses answer, others do not.
+    SomeAddressesDead Defect;
+    // Transport
+    /// No answer over IPv6.
+    V6Timeout Fault;
+    /// Connection refused over IPv6.
+    V6Refused Fault;
+    /// Connection reset over IPv6.
+    V6Reset Fault;
+    /// An ICMPv6 error came back.
+    V6Unreachable Fault;
+    /// A port that answers over IPv4 does not over IPv6.
+    PortDiff Defect;
+    /// IPv4 does not give the service, IPv6 does.
+    V4Broken Note;
+    /// Neither family gives the service.
+    BothFail Fault;
+    // TLS
+    /// The certificate is at fault over IPv6 only.
+    CertV6 Defect;
+    /// The certificate has the same fault over both families.
+    CertBoth Note;
+    /// The certificate is at fault over IPv4 only.
+    CertV4 Note;
+    /// TLS the client library cannot speak, on both families.
+    TlsUnsupported Defect;
+    /// The TLS handshake fails over IPv6 only.
+    V6Tls Fault;
+    // HTTP
+    /// The IPv6 response is not usable HTTP, or none came.
+    V6Http Fault;
+    /// The status over IPv6 is an error, over IPv4 it is not.
+    V6Status Fault;
+    /// The body ends early over IPv6 only.
+    V6Truncated Defect;
+    /// The same error status on both families.
+    SiteError Fault;
+    /// Authentication is asked for on both families.
+    AuthRequired Note;
+    /// Over IPv6 the site redirects to a host without IPv6.
+    RedirectV4only Fault;
+    /// Over IPv6 the site redirects to an address that is not public.
+    RedirectInternal Fault;
+    /// Over IPv6 the redirects do not end.
+    RedirectEndless Fault;
+    /// Over IPv6 the redirect target is unusable or cannot be resolved.
+    RedirectBad Fault;
+    /// Redirects do not end on either family.
+    RedirectParity Fault;
+    /// One entry (http or https) fails over IPv6, another serves.
+    SchemeDiff Defect;
+    /// The server asked to be left alone.
+    RateLimited Fault;
+    // Content
+    /// A challenge page of a web application firewall: IPv6 reaches the service, the content was not seen.
+    Challenge Note;
+    /// The content could not be compared.
+    ContentUnverified Note;
+    /// The page leads on by script only.
+    JsRedirectUnresolved Note;
+    /// Over IPv6 another page is served.
+    ContentDiff Defect;
+    /// Over IPv6 another virtual host, a default page or a filing-block page answers.
+    WrongVhost Fault;
+    // The measurement itself
+    /// This vantage could not prove that its IPv6 worked at the time.
+    VantageUnproven Fault;
+    /// IPv6 was not measured in this run.
+    V6NotMeasured Fault;
+    /// A bound of ours ended the measurement.
+    LimitHit Note;
+    /// A fault of our own machine got in the way.
+    LocalFault Fault;
+    /// Failed at first, served later in the same run: weather, or trouble that comes and goes.
+    Intermittent Defect;
+}
+
+impl Code {
+    /// The code as written everywhere, such as `V6_REFUSED`.
+    pub fn name(self) -> String {
+        // A unit variant always serialises to a string.
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(name)) => name,
+            _ => String::new(),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! A run: one scan, from one vantage, and how far that vantage could be trusted.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::address::Family;
+use super::time::Timestamp;
+
+/// Identifier of a run: its start in UTC as `20261123T191000Z`, or `demo`; also the name of its report folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub String);
+
+impl std::fmt::Display for RunId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One check of the gate or one canary during the run: did this vantage's family work at this moment?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// When it was finished.
+    pub at: Timestamp,
+    /// The family.
+    pub family: Family,
+    /// It worked.
+    pub good: bool,
+}
+
+/// Where a run measures from, and the proofs that it could.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vantage {
+    /// Its name, from the configuration.
+    pub name: String,
+    /// ISP label (教育网, 电信, 联通, 移动). None: not given.
+    pub isp: Option<String>,
+    /// Resolvers that were asked.
+    pub resolvers: Vec<SocketAddr>,
+    /// Proofs in order of time.
+    pub proofs: Vec<Proof>,
+}
+
+/// One check of the run gate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateCheck {
+    /// Stable name, such as `anchors-ipv6` or `dns64`.
+    pub name: String,
+    /// How it went.
+    pub outcome: CheckOutcome,
+    /// What was seen, in one line.
+    pub detail: String,
+    /// What to do when it is not fine. Empty: nothing.
+    pub advice: String,
+}
+
+/// How a check of the gate went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckOutcome {
+    /// Fine.
+    Pass,
+    /// Worth a look; does not shut the gate.
+    Warn,
+    /// Shuts the gate.
+    Fail,
+    /// Not made, since the run does not need it.
+    Skipped,
+}
+
+/// The run gate's result.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// The checks in order.
+    pub checks: Vec<GateCheck>,
+}
+
+impl Gate {
+    /// The checks that shut the gate.
+    pub fn failures(&self) -> impl Iterator<Item = &GateCheck> {
+        self.checks
+            .iter()
+            .filter(|check| check.outcome == CheckOutcome::Fail)
+    }
+
+    /// No check failed.
+    pub fn is_open(&self) -> bool {
+        self.failures().next().is_none()
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunEnd {
+    /// Not yet: still running, or killed.
+    Open,
+    /// Every site was probed.
+    Complete,
+    /// Stopped by a signal; finished sites are stored.
+    Interrupted,
+    /// Rows were lost to an internal error.
+    InternalError,
+}
+
+/// What is stored and published about a run as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its identifier.
+    pub id: RunId,
+    /// The vantage, with all proofs.
+    pub vantage: Vantage,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended. None: not yet.
+    pub ended: Option<Timestamp>,
+    /// How it ended.
+    pub end: RunEnd,
+    /// SHA-256 of the resolved configuration, in hexadecimal.
+    pub config_sha256: String,
+    /// [`super::METHOD_VERSION`] of the program that measured.
+    pub method_version: String,
+    /// Version of the program that measured.
+    pub program_version: String,
+    /// The gate's result.
+    pub gate: Gate,
+    /// IPv6 transport was not used.
+    pub without_ipv6: bool,
+    /// Laboratory: prefixes were treated as public that are not. Every report says LAB.
+    pub lab: bool,
+    /// The network itself was simulated, the schools invented. Every report says 模拟数据.
+    pub simulated: bool,
+}

@@ -1,0 +1,112 @@
+//! A site: a name, or `http(s)://host[:port]/`, that was listed for one or more schools.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// URL scheme of a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheme {
+    /// Plain HTTP.
+    Http,
+    /// HTTP over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// The port used when a URL names none (RFC 9110).
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+
+    /// `http` or `https`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The canonical spelling of a site, unique within a roster: `www.school.example`, or with a scheme and a port where
+/// the list gave them (`http://www.school.example:8080`). Always lower-case ASCII (A-labels).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SiteKey(pub String);
+
+impl SiteKey {
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SiteKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One site to probe. Probed once per run, however many rows of the lists name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// The canonical spelling.
+    pub key: SiteKey,
+    /// Host name as A-labels, lower case, without a trailing dot.
+    pub host: String,
+    /// The same name as U-labels, where it differs. None: the name is plain ASCII.
+    pub unicode: Option<String>,
+    /// The scheme the list gave. None: a bare name, so both schemes are tried.
+    pub scheme: Option<Scheme>,
+    /// The port the list gave, when it is not the scheme's default. None: default ports.
+    pub port: Option<u16>,
+}
+
+impl Site {
+    /// Builds a site and its key from already normalised parts.
+    pub fn new(
+        host: String,
+        unicode: Option<String>,
+        scheme: Option<Scheme>,
+        port: Option<u16>,
+    ) -> Self {
+        let port = port.filter(|port| scheme.is_none_or(|scheme| scheme.default_port() != *port));
+        let mut key = String::new();
+        if let Some(scheme) = scheme {
+            key.push_str(scheme.name());
+            key.push_str("://");
+        }
+        key.push_str(&host);
+        if let Some(port) = port {
+            key.push(':');
+            key.push_str(&port.to_string());
+        }
+        Self {
+            key: SiteKey(key),
+            host,
+            unicode,
+            scheme,
+            port,
+        }
+    }
+
+    /// The schemes and ports to enter the site by, in probing order: what the list gave, or both default ports.
+    pub fn entries(&self) -> Vec<(Scheme, u16)> {
+        match (self.scheme, self.port) {
+            (Some(scheme), port) => vec![(scheme, port.unwrap_or(scheme.default_port()))],
+            (None, Some(443)) => vec![(Scheme::Https, 443)],
+            (None, Some(port)) => vec![(Scheme::Http, port)],
+            (None, None) => vec![(Scheme::Http, 80), (Scheme::Https, 443)],
+        }
+    }
+}
