@@ -21,11 +21,7 @@ impl Family {
     /// The family of an address. An IPv4-mapped IPv6 address is written as IPv6 and so counts as IPv6 here;
     /// [`Scope::Mapped`] keeps it from being dialled.
     pub fn of(address: std::net::IpAddr) -> Self {
-        if address.is_ipv4() {
-            Self::V4
-        } else {
-            Self::V6
-        }
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
     }
 
     /// `ipv4` or `ipv6`, for machine output.

@@ -76,9 +76,7 @@ impl Round {
 
     /// The walk of a family from an entry, if it was made.
     pub fn walk(&self, family: Family, scheme: Scheme) -> Option<&Walk> {
-        self.walks.iter().find(|walk| {
-            walk.family == family && walk.scheme == scheme && walk.purpose == Purpose::Entry
-        })
+        self.walks.iter().find(|walk| walk.family == family && walk.scheme == scheme && walk.purpose == Purpose::Entry)
     }
 }
 
@@ -618,29 +616,19 @@ impl Sketch {
         hashes.dedup();
         let size = u32::try_from(hashes.len()).unwrap_or(u32::MAX);
         hashes.truncate(Self::K);
-        Self {
-            size,
-            smallest: hashes,
-        }
+        Self { size, smallest: hashes }
     }
 
     /// Estimated share of common members, 0 to 1. None: both sets are empty.
     pub fn jaccard(&self, other: &Self) -> Option<f64> {
-        let mut union: Vec<u32> = self
-            .smallest
-            .iter()
-            .chain(&other.smallest)
-            .copied()
-            .collect();
+        let mut union: Vec<u32> = self.smallest.iter().chain(&other.smallest).copied().collect();
         union.sort_unstable();
         union.dedup();
         union.truncate(Self::K);
         if union.is_empty() {
             return None;
         }
-        let both = |hash: &u32| {
-            self.smallest.binary_search(hash).is_ok() && other.smallest.binary_search(hash).is_ok()
-        };
+        let both = |hash: &u32| self.smallest.binary_search(hash).is_ok() && other.smallest.binary_search(hash).is_ok();
         Some(union.iter().filter(|hash| both(hash)).count() as f64 / union.len() as f64)
     }
 }
@@ -649,10 +637,7 @@ impl Sketch {
 mod hex_words {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(super) fn serialize<S: Serializer>(
-        words: &[u32],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(words: &[u32], serializer: S) -> Result<S::Ok, S::Error> {
         use std::fmt::Write;
         let mut text = String::with_capacity(words.len() * 8);
         for word in words {
@@ -662,14 +647,10 @@ mod hex_words {
         serializer.serialize_str(&text)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<u32>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         if text.len() % 8 != 0 || !text.is_ascii() {
-            return Err(D::Error::custom(
-                "hash list is not a row of eight-digit words",
-            ));
+            return Err(D::Error::custom("hash list is not a row of eight-digit words"));
         }
         (0..text.len() / 8)
             .map(|i| u32::from_str_radix(&text[i * 8..i * 8 + 8], 16).map_err(D::Error::custom))

@@ -79,9 +79,7 @@ pub struct Gate {
 impl Gate {
     /// The checks that shut the gate.
     pub fn failures(&self) -> impl Iterator<Item = &GateCheck> {
-        self.checks
-            .iter()
-            .filter(|check| check.outcome == CheckOutcome::Fail)
+        self.checks.iter().filter(|check| check.outcome == CheckOutcome::Fail)
     }
 
     /// No check failed.

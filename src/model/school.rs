@@ -248,9 +248,6 @@ impl Roster {
     pub fn rows_out(&self) -> u64 {
         let accepted = self.rows.iter().map(|row| &row.source);
         let rejected = self.rejected.iter().map(|row| &row.source);
-        accepted
-            .chain(rejected)
-            .collect::<std::collections::BTreeSet<_>>()
-            .len() as u64
+        accepted.chain(rejected).collect::<std::collections::BTreeSet<_>>().len() as u64
     }
 }

@@ -74,12 +74,7 @@ pub struct Site {
 
 impl Site {
     /// Builds a site and its key from already normalised parts.
-    pub fn new(
-        host: String,
-        unicode: Option<String>,
-        scheme: Option<Scheme>,
-        port: Option<u16>,
-    ) -> Self {
+    pub fn new(host: String, unicode: Option<String>, scheme: Option<Scheme>, port: Option<u16>) -> Self {
         let port = port.filter(|port| scheme.is_none_or(|scheme| scheme.default_port() != *port));
         let mut key = String::new();
         if let Some(scheme) = scheme {
@@ -91,13 +86,7 @@ impl Site {
             key.push(':');
             key.push_str(&port.to_string());
         }
-        Self {
-            key: SiteKey(key),
-            host,
-            unicode,
-            scheme,
-            port,
-        }
+        Self { key: SiteKey(key), host, unicode, scheme, port }
     }
 
     /// The schemes and ports to enter the site by, in probing order: what the list gave, or both default ports.

@@ -51,11 +51,7 @@ impl Completion {
     }
 
     fn counting(&self, counts_as: CountsAs) -> u64 {
-        self.verdicts
-            .iter()
-            .filter(|(readiness, _)| readiness.counts_as() == counts_as)
-            .map(|(_, count)| count)
-            .sum()
+        self.verdicts.iter().filter(|(readiness, _)| readiness.counts_as() == counts_as).map(|(_, count)| count).sum()
     }
 
     /// Schools that pass: the numerator.
@@ -70,8 +66,7 @@ impl Completion {
 
     /// Schools that could not be judged, among them those an interrupted run did not get to.
     pub fn inconclusive(&self) -> u64 {
-        self.counting(CountsAs::NotJudged)
-            + self.roster.get(&RosterState::Listed).copied().unwrap_or(0)
+        self.counting(CountsAs::NotJudged) + self.roster.get(&RosterState::Listed).copied().unwrap_or(0)
     }
 
     /// Schools that are left out of the base, and listed by name.
@@ -92,10 +87,7 @@ impl Completion {
     /// The rate if everything not judged failed, and if everything not judged passed. None: there was nothing to judge.
     pub fn range(&self) -> Option<(f64, f64)> {
         let base = self.judged() + self.inconclusive();
-        Some((
-            ratio(self.ready(), base)?,
-            ratio(self.ready() + self.inconclusive(), base)?,
-        ))
+        Some((ratio(self.ready(), base)?, ratio(self.ready() + self.inconclusive(), base)?))
     }
 }
 

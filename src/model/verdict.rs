@@ -44,15 +44,8 @@ pub enum CountsAs {
 
 impl Readiness {
     /// Every verdict, in report order.
-    pub const ALL: [Self; 7] = [
-        Self::Ready,
-        Self::ReadyDefect,
-        Self::Broken,
-        Self::Absent,
-        Self::Down,
-        Self::NoName,
-        Self::Inconclusive,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Ready, Self::ReadyDefect, Self::Broken, Self::Absent, Self::Down, Self::NoName, Self::Inconclusive];
 
     /// How it counts.
     pub fn counts_as(self) -> CountsAs {
@@ -139,9 +132,7 @@ impl Assessment {
 
     /// The finding that explains the verdict best: the first one of the highest severity.
     pub fn main_finding(&self) -> Option<&Finding> {
-        self.findings
-            .first()
-            .filter(|finding| finding.code.severity() != Severity::Note)
+        self.findings.first().filter(|finding| finding.code.severity() != Severity::Note)
     }
 }
 
