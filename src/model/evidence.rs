@@ -74,9 +74,15 @@ impl Round {
         }
     }
 
-    /// The walk of a family from an entry, if it was made.
-    pub fn walk(&self, family: Family, scheme: Scheme) -> Option<&Walk> {
-        self.walks.iter().find(|walk| walk.family == family && walk.scheme == scheme && walk.purpose == Purpose::Entry)
+    /// Index of the walk of a family that requested this entry URL, and of the hop at which it did. A page is requested
+    /// once: where http leads to https of the same name, the walk from the http entry holds the https entry as a later
+    /// hop. None: the entry was not requested.
+    pub fn entry(&self, family: Family, url: &str) -> Option<(usize, usize)> {
+        self.walks.iter().enumerate().find_map(|(i, walk)| {
+            let is_entry = walk.family == family && walk.purpose == Purpose::Entry;
+            let hop = walk.hops.iter().position(|hop| hop.url == url)?;
+            is_entry.then_some((i, hop))
+        })
     }
 }
 

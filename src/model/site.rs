@@ -98,4 +98,9 @@ impl Site {
             (None, None) => vec![(Scheme::Http, 80), (Scheme::Https, 443)],
         }
     }
+
+    /// The URL of an entry under a host name (the site's own, or its sibling's), as hops of a walk spell it.
+    pub fn entry_url(host: &str, scheme: Scheme, port: u16) -> String {
+        if port == scheme.default_port() { format!("{scheme}://{host}/") } else { format!("{scheme}://{host}:{port}/") }
+    }
 }

@@ -1,3 +1,22 @@
 //! The outside world: the only folder that opens sockets, besides the lab's servers. It delivers facts, never opinions.
 
+pub mod body;
+pub mod connect;
+pub mod dns;
+mod errors;
+pub mod http;
+pub mod pages;
 pub mod route;
+pub mod scope;
+pub mod tls;
+pub mod turn;
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,164 @@
+//! The one connector: from a resolved, scope-checked address to an open TCP stream of that very family.
+//!
+//! It sets `IPV6_V6ONLY`, connects, and compares the peer with what was asked, so that a success over IPv6 proves
+//! itself. There is no fallback, no racing, no proxy and no pool. Leaves to others: which addresses to try, how often,
+//! and what the outcome means.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpStream, UdpSocket};
+
+use super::errors::{When, failure_of};
+use super::route::{Dial, Route, Transport};
+use super::scope::AddressPolicy;
+use crate::model::address::Scope;
+use crate::model::failure::Failure;
+
+/// Opens connections under an address policy.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    route: Arc<dyn Route>,
+    policy: Arc<AddressPolicy>,
+}
+
+impl Connector {
+    /// A connector for this way out and this policy.
+    pub fn new(route: Arc<dyn Route>, policy: AddressPolicy) -> Self {
+        Self { route, policy: Arc::new(policy) }
+    }
+
+    /// The scope an address has under the policy.
+    pub fn scope(&self, address: IpAddr) -> Scope {
+        self.policy.classify(address)
+    }
+
+    /// The way out.
+    pub fn route(&self) -> &Arc<dyn Route> {
+        &self.route
+    }
+
+    /// Opens a TCP connection to a public address within the deadline.
+    pub async fn connect(&self, target: SocketAddr, deadline: Duration) -> Result<TcpStream, Failure> {
+        match self.scope(target.ip()) {
+            Scope::Public => self.connect_any(target, deadline).await,
+            scope => Err(Failure::ScopeRefused(scope)),
+        }
+    }
+
+    /// The same without asking the policy: for configured resolvers, which may stand in private networks, and for the
+    /// gate's negative controls.
+    pub(crate) async fn connect_any(&self, target: SocketAddr, deadline: Duration) -> Result<TcpStream, Failure> {
+        let (real, announce) = self.real(Transport::Tcp, target)?;
+        let socket = self.socket(Type::STREAM, Protocol::TCP, real)?;
+        if announce {
+            self.announce(Transport::Tcp, &socket, target)?;
+        }
+        // A non-blocking connect that fails at once failed inside this host; later errors came from the network.
+        if let Err(error) = socket.connect(&real.into())
+            && !in_progress(&error)
+        {
+            return Err(failure_of(&error, When::Before));
+        }
+        let stream = TcpStream::from_std(socket.into()).map_err(|error| failure_of(&error, When::Before))?;
+        let opened = tokio::time::timeout(deadline, stream.writable()).await;
+        match opened {
+            Err(_) => return Err(Failure::Timeout),
+            Ok(Err(error)) => return Err(failure_of(&error, When::Connecting)),
+            Ok(Ok(())) => {}
+        }
+        if let Some(error) = stream.take_error().map_err(|error| failure_of(&error, When::Connecting))? {
+            return Err(failure_of(&error, When::Connecting));
+        }
+        match stream.peer_addr() {
+            Ok(peer) if peer == real => Ok(stream),
+            // Connected elsewhere than asked: something of ours is in the way.
+            Ok(_) => Err(Failure::LocalResource),
+            Err(error) => Err(failure_of(&error, When::Connecting)),
+        }
+    }
+
+    /// A UDP socket connected to the target, so that the kernel passes on datagrams of that peer only.
+    pub(crate) fn udp(&self, target: SocketAddr) -> Result<UdpSocket, Failure> {
+        let (real, announce) = self.real(Transport::Udp, target)?;
+        let socket = self.socket(Type::DGRAM, Protocol::UDP, real)?;
+        if announce {
+            self.announce(Transport::Udp, &socket, target)?;
+        }
+        socket.connect(&real.into()).map_err(|error| failure_of(&error, When::Before))?;
+        #[expect(clippy::disallowed_methods, reason = "the connector is the one place that opens UDP sockets")]
+        UdpSocket::from_std(socket.into()).map_err(|error| failure_of(&error, When::Before))
+    }
+
+    /// Where to dial for this target, and whether the other side must be told which target is meant.
+    fn real(&self, transport: Transport, target: SocketAddr) -> Result<(SocketAddr, bool), Failure> {
+        match self.route.dial(transport, target) {
+            Dial::Direct => Ok((target, false)),
+            Dial::Mapped(real) => Ok((real, true)),
+            Dial::Unreachable(icmp) => Err(Failure::Unreachable(icmp)),
+            Dial::NoRoute => Err(Failure::NoRoute),
+        }
+    }
+
+    fn socket(&self, kind: Type, protocol: Protocol, real: SocketAddr) -> Result<Socket, Failure> {
+        let before = |error| failure_of(&error, When::Before);
+        let socket = Socket::new(Domain::for_address(real), kind, Some(protocol)).map_err(before)?;
+        socket.set_nonblocking(true).map_err(before)?;
+        if real.is_ipv6() {
+            socket.set_only_v6(true).map_err(before)?;
+        } else if real.ip().is_loopback() {
+            socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).map_err(before)?;
+        }
+        if kind == Type::STREAM {
+            socket.set_tcp_nodelay(true).map_err(before)?;
+        }
+        Ok(socket)
+    }
+
+    fn announce(&self, transport: Transport, socket: &Socket, target: SocketAddr) -> Result<(), Failure> {
+        let local = socket.local_addr().map_err(|error| failure_of(&error, When::Before))?;
+        if let Some(local) = local.as_socket() {
+            self.route.announce(transport, local, target);
+        }
+        Ok(())
+    }
+}
+
+fn in_progress(error: &std::io::Error) -> bool {
+    // EINPROGRESS has no stable kind of its own in the standard library.
+    error.kind() == std::io::ErrorKind::WouldBlock
+        || error.raw_os_error() == Some(if cfg!(target_os = "linux") { 115 } else { 36 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::route::Direct;
+
+    fn loopback_is_public() -> AddressPolicy {
+        AddressPolicy { public_prefixes: vec!["127.0.0.0/8".parse().unwrap()], local_deny: Vec::new() }
+    }
+
+    #[tokio::test]
+    async fn opens_and_is_refused() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = listener.local_addr().unwrap();
+        let connector = Connector::new(Arc::new(Direct), loopback_is_public());
+        assert!(connector.connect(target, Duration::from_secs(2)).await.is_ok());
+        drop(listener);
+        assert_eq!(connector.connect(target, Duration::from_secs(2)).await.unwrap_err(), Failure::Refused);
+    }
+
+    #[tokio::test]
+    async fn refuses_what_is_not_public() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = listener.local_addr().unwrap();
+        let connector = Connector::new(Arc::new(Direct), AddressPolicy::default());
+        let failure = connector.connect(target, Duration::from_secs(2)).await.unwrap_err();
+        assert_eq!(failure, Failure::ScopeRefused(Scope::Loopback));
+        let nobody_came = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
+        assert!(nobody_came.is_err());
+    }
+}

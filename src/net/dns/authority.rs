@@ -1,0 +1,169 @@
+//! The authoritative servers of a name, found through hickory-resolver: zone cut by SOA, its NS set, their addresses.
+//!
+//! Many schools share a zone or its name servers, so hickory's cache and a table per zone make one provider's servers
+//! looked up once per run. Nothing found here is evidence about a site: it only says whom to ask.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hickory_resolver::Resolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
+use hickory_resolver::net::runtime::TokioHandle;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use tokio::sync::OnceCell;
+
+use super::provider::Provider;
+use super::wire::{EDNS_PAYLOAD, text};
+use crate::net::connect::Connector;
+use crate::net::turn::Turns;
+
+/// Name servers looked at per zone.
+const NAME_SERVERS: usize = 13;
+/// Addresses used per name server.
+const ADDRESSES: usize = 4;
+/// Labels walked up in search of a zone cut.
+const CLIMB: usize = 8;
+
+type Shared = Arc<OnceCell<Arc<[SocketAddr]>>>;
+
+/// Finds authoritative servers.
+pub struct Authorities {
+    resolver: Resolver<Provider>,
+    connector: Connector,
+    zones: Mutex<HashMap<String, Shared>>,
+}
+
+impl std::fmt::Debug for Authorities {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authorities").finish_non_exhaustive()
+    }
+}
+
+/// The resolvers of this machine (`/etc/resolv.conf`, or the system's settings).
+pub fn system_resolvers() -> Result<Vec<SocketAddr>, NetError> {
+    let (config, _options) = hickory_resolver::system_conf::read_system_conf()?;
+    let mut servers: Vec<SocketAddr> = Vec::new();
+    for server in config.name_servers() {
+        for connection in &server.connections {
+            let address = SocketAddr::new(server.ip, connection.port);
+            if !servers.contains(&address) {
+                servers.push(address);
+            }
+        }
+    }
+    Ok(servers)
+}
+
+impl Authorities {
+    /// Looks servers up through these resolvers.
+    ///
+    /// hickory's defaults are changed where they would hide or invent something: no hosts file, no search list (names
+    /// are absolute), no second server asked at the same time, negative answers not shared.
+    pub fn new(
+        resolvers: &[SocketAddr],
+        timeout: Duration,
+        connector: Connector,
+        turns: Arc<dyn Turns>,
+    ) -> Result<Self, NetError> {
+        let servers = resolvers
+            .iter()
+            .map(|resolver| {
+                let with_port = |mut connection: ConnectionConfig| {
+                    connection.port = resolver.port();
+                    connection
+                };
+                let connections = vec![with_port(ConnectionConfig::udp()), with_port(ConnectionConfig::tcp())];
+                NameServerConfig::new(resolver.ip(), false, connections)
+            })
+            .collect();
+        let provider = Provider { connector: connector.clone(), turns, handle: TokioHandle::default() };
+        let config = ResolverConfig::from_parts(None, Vec::new(), servers);
+        let mut builder = Resolver::builder_with_config(config, provider);
+        let options = builder.options_mut();
+        options.ndots = 0;
+        options.timeout = timeout;
+        options.attempts = 1;
+        options.edns0 = true;
+        options.edns_payload_len = EDNS_PAYLOAD;
+        options.cache_size = 4096;
+        options.use_hosts_file = ResolveHosts::Never;
+        options.num_concurrent_reqs = 1;
+        options.max_active_requests = 1024;
+        Ok(Self { resolver: builder.build()?, connector, zones: Mutex::new(HashMap::new()) })
+    }
+
+    /// Addresses of the authoritative servers of the zone a name is in, public ones only, IPv4 before IPv6, one
+    /// address of each server before the second of any. Empty: the zone or its servers could not be found.
+    pub async fn of(&self, name: &str) -> Arc<[SocketAddr]> {
+        let Some(zone) = self.zone_of(name).await else { return Arc::from([]) };
+        let cell = {
+            let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(zones.entry(zone.clone()).or_default())
+        };
+        Arc::clone(cell.get_or_init(|| self.servers_of(&zone)).await)
+    }
+
+    /// The zone a name is in: the owner of the SOA that comes with the answer. Labels are never counted, since
+    /// `school.edu.cn` is not judged by `edu.cn`; only where no server answers at all, the parent is asked instead.
+    async fn zone_of(&self, name: &str) -> Option<String> {
+        let mut at = Name::from_ascii(format!("{name}.")).ok()?;
+        for _ in 0..CLIMB {
+            match self.resolver.lookup(at.clone(), RecordType::SOA).await {
+                Ok(lookup) => {
+                    let soa = lookup.answers().iter().find(|record| matches!(record.data, RData::SOA(_)));
+                    if let Some(record) = soa {
+                        return Some(text(&record.name));
+                    }
+                }
+                Err(NetError::Dns(DnsError::NoRecordsFound(nothing))) => {
+                    if let Some(soa) = nothing.soa {
+                        return Some(text(&soa.name));
+                    }
+                }
+                Err(_) => {}
+            }
+            if at.num_labels() <= 1 {
+                return None;
+            }
+            at = at.base_name();
+        }
+        None
+    }
+
+    async fn servers_of(&self, zone: &str) -> Arc<[SocketAddr]> {
+        let Ok(name) = Name::from_ascii(format!("{zone}.")) else { return Arc::from([]) };
+        let Ok(lookup) = self.resolver.lookup(name, RecordType::NS).await else { return Arc::from([]) };
+        let mut hosts: Vec<Name> = lookup
+            .answers()
+            .iter()
+            .filter_map(|record| match &record.data {
+                RData::NS(ns) => Some(ns.0.clone()),
+                _ => None,
+            })
+            .collect();
+        // In a fixed order, so that two runs ask the same servers.
+        hosts.sort();
+        hosts.truncate(NAME_SERVERS);
+        let mut per_host: Vec<Vec<SocketAddr>> = Vec::new();
+        for host in hosts {
+            let mut addresses = self.addresses(&host, RecordType::A).await;
+            addresses.extend(self.addresses(&host, RecordType::AAAA).await);
+            per_host.push(addresses.into_iter().map(|address| SocketAddr::new(address, 53)).collect());
+        }
+        let longest = per_host.iter().map(Vec::len).max().unwrap_or(0);
+        (0..longest).flat_map(|i| per_host.iter().filter_map(move |host| host.get(i).copied())).collect()
+    }
+
+    async fn addresses(&self, host: &Name, rtype: RecordType) -> Vec<IpAddr> {
+        let Ok(lookup) = self.resolver.lookup(host.clone(), rtype).await else { return Vec::new() };
+        let addresses = lookup.answers().iter().filter_map(|record| match &record.data {
+            RData::A(a) => Some(IpAddr::V4(a.0)),
+            RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
+            _ => None,
+        });
+        addresses.filter(|address| self.connector.scope(*address).is_public()).take(ADDRESSES).collect()
+    }
+}

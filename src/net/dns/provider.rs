@@ -1,0 +1,95 @@
+//! hickory-resolver on our own sockets: everything it sends goes through the one connector and waits for its turn.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hickory_resolver::net::runtime::iocompat::AsyncIoTokioAsStd;
+use hickory_resolver::net::runtime::{DnsUdpSocket, RuntimeProvider, TokioHandle, TokioTime};
+use tokio::io::ReadBuf;
+use tokio::net::{TcpStream, UdpSocket};
+
+use crate::model::evidence::ServerRole;
+use crate::model::failure::Failure;
+use crate::net::connect::Connector;
+use crate::net::turn::{Subject, Turns};
+
+/// Sockets for hickory-resolver.
+#[derive(Clone)]
+pub(crate) struct Provider {
+    pub(crate) connector: Connector,
+    pub(crate) turns: Arc<dyn Turns>,
+    pub(crate) handle: TokioHandle,
+}
+
+/// hickory hands the target to each datagram; ours are connected already.
+pub(crate) struct ConnectedUdp {
+    socket: UdpSocket,
+    server: SocketAddr,
+}
+
+impl DnsUdpSocket for ConnectedUdp {
+    type Time = TokioTime;
+
+    fn poll_recv_from(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
+        let mut buf = ReadBuf::new(buf);
+        ready!(self.socket.poll_recv(cx, &mut buf))?;
+        Poll::Ready(Ok((buf.filled().len(), self.server)))
+    }
+
+    fn poll_send_to(&self, cx: &mut Context<'_>, buf: &[u8], _target: SocketAddr) -> Poll<io::Result<usize>> {
+        self.socket.poll_send(cx, buf)
+    }
+}
+
+impl RuntimeProvider for Provider {
+    type Handle = TokioHandle;
+    type Timer = TokioTime;
+    type Udp = ConnectedUdp;
+    type Tcp = AsyncIoTokioAsStd<TcpStream>;
+
+    fn create_handle(&self) -> Self::Handle {
+        self.handle.clone()
+    }
+
+    fn connect_tcp(
+        &self,
+        server_addr: SocketAddr,
+        _bind_addr: Option<SocketAddr>,
+        timeout: Option<Duration>,
+    ) -> Pin<Box<dyn Send + Future<Output = Result<Self::Tcp, io::Error>>>> {
+        let this = self.clone();
+        Box::pin(async move {
+            let _pass = this.turns.take(Subject::Query(server_addr, ServerRole::Resolver)).await;
+            let deadline = timeout.unwrap_or(Duration::from_secs(5));
+            this.connector.connect_any(server_addr, deadline).await.map(AsyncIoTokioAsStd).map_err(|f| as_io(&f))
+        })
+    }
+
+    fn bind_udp(
+        &self,
+        _local_addr: SocketAddr,
+        server_addr: SocketAddr,
+    ) -> Pin<Box<dyn Send + Future<Output = Result<Self::Udp, io::Error>>>> {
+        let this = self.clone();
+        Box::pin(async move {
+            let _pass = this.turns.take(Subject::Query(server_addr, ServerRole::Resolver)).await;
+            let socket = this.connector.udp(server_addr).map_err(|failure| as_io(&failure))?;
+            Ok(ConnectedUdp { socket, server: server_addr })
+        })
+    }
+}
+
+fn as_io(failure: &Failure) -> io::Error {
+    let kind = match failure {
+        Failure::Refused => io::ErrorKind::ConnectionRefused,
+        Failure::Reset => io::ErrorKind::ConnectionReset,
+        Failure::Timeout => io::ErrorKind::TimedOut,
+        _ => io::ErrorKind::Other,
+    };
+    io::Error::new(kind, failure.to_string())
+}

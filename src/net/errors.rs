@@ -1,0 +1,56 @@
+//! The one place where the operating system's errors become words of [`Failure`].
+
+use std::io;
+
+use crate::model::failure::{Failure, Icmp};
+
+/// When the error came, which decides whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// From the system call itself, before any packet left.
+    Before,
+    /// While connecting: from the peer or a router.
+    Connecting,
+    /// On the open connection.
+    Open,
+}
+
+// Numbers from Linux and the BSDs, where the standard library has no kind of its own.
+const EMFILE: i32 = 24;
+const ENFILE: i32 = 23;
+const EACCES: i32 = 13;
+const EPERM: i32 = 1;
+const ENOBUFS: i32 = if cfg!(target_os = "linux") { 105 } else { 55 };
+const EPROTO: i32 = if cfg!(target_os = "linux") { 71 } else { 100 };
+const EAFNOSUPPORT: i32 = if cfg!(target_os = "linux") { 97 } else { 47 };
+
+/// Names an error of a socket operation.
+///
+/// Network or host unreachable *before* any packet left is our own missing route; the same error while connecting is an
+/// ICMP message from a router, and evidence (validity.md B5.1).
+pub(crate) fn failure_of(error: &io::Error, when: When) -> Failure {
+    use io::ErrorKind;
+    match error.raw_os_error() {
+        Some(EMFILE | ENFILE | ENOBUFS) => return Failure::LocalResource,
+        Some(EAFNOSUPPORT) => return Failure::NoRoute,
+        // Linux maps ICMPv6 "administratively prohibited" and "policy fail" to EACCES; a local firewall refuses the call itself.
+        Some(EACCES | EPERM) if when == When::Before => return Failure::LocalResource,
+        Some(EACCES | EPERM | EPROTO) => return Failure::Unreachable(Icmp::Prohibited),
+        _ => {}
+    }
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Failure::Refused,
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Failure::Reset,
+        ErrorKind::TimedOut => Failure::Timeout,
+        ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable if when == When::Before => Failure::NoRoute,
+        ErrorKind::NetworkUnreachable => Failure::Unreachable(Icmp::Network),
+        ErrorKind::HostUnreachable => Failure::Unreachable(Icmp::Host),
+        ErrorKind::AddrNotAvailable => {
+            // No free port, or no source address of the family: ours either way.
+            if when == When::Before { Failure::NoRoute } else { Failure::LocalResource }
+        }
+        ErrorKind::OutOfMemory => Failure::LocalResource,
+        _ if when == When::Open => Failure::Reset,
+        _ => Failure::LocalResource,
+    }
+}

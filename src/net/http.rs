@@ -1,0 +1,224 @@
+//! One HTTP/1.1 exchange on a stream of ours: head and body within every limit, timed.
+//!
+//! hyper speaks the protocol; redirects, cookies and retries are made by the caller, who can see each of them.
+
+use std::time::{Duration, Instant};
+
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{HeaderMap, Request};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout_at;
+
+use super::errors::{When, failure_of};
+use crate::model::failure::{Failure, Limit};
+
+/// Bounds of one exchange (safety.md A.4).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HttpLimits {
+    /// Request to response head.
+    pub first_byte: Duration,
+    /// Request to end of body.
+    pub total: Duration,
+    /// Bytes of the response head.
+    pub head_bytes: usize,
+    /// Lines of the response head.
+    pub head_lines: usize,
+    /// Body bytes read from the wire.
+    pub body_wire: usize,
+    /// Body bytes after decoding.
+    pub body_decoded: usize,
+    /// Decoded bytes per wire byte, once more than 64 KiB are decoded.
+    pub ratio: usize,
+    /// Within each such window of body time ...
+    pub slow_window: Duration,
+    /// ... at least so many bytes must come.
+    pub slow_bytes: usize,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            first_byte: Duration::from_secs(10),
+            total: Duration::from_secs(30),
+            head_bytes: 64 * 1024,
+            head_lines: 100,
+            body_wire: 2 * 1024 * 1024,
+            body_decoded: 4 * 1024 * 1024,
+            ratio: 200,
+            slow_window: Duration::from_secs(10),
+            slow_bytes: 1024,
+        }
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Get<'a> {
+    /// Host header: the name, with the port where it is not the scheme's default.
+    pub authority: &'a str,
+    /// Path and query, beginning with a slash.
+    pub target: &'a str,
+    /// User-Agent.
+    pub user_agent: &'a str,
+    /// Cookie header. None: no cookies.
+    pub cookie: Option<&'a str>,
+}
+
+/// A response.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Status code.
+    pub status: u16,
+    /// Header fields.
+    pub headers: HeaderMap,
+    /// Body bytes as they came.
+    pub body: Vec<u8>,
+    /// Why the body's end was not reached. None: it was.
+    pub body_failure: Option<Failure>,
+    /// Request to response head.
+    pub ttfb: Duration,
+    /// Request to end of body.
+    pub total: Duration,
+}
+
+/// Ends the connection's task together with the exchange.
+struct Driver(tokio::task::JoinHandle<()>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Makes one GET.
+pub async fn get<S>(stream: S, request: &Get<'_>, limits: &HttpLimits) -> Result<Fetched, Failure>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let begun = Instant::now();
+    let head_deadline = tokio::time::Instant::from_std(begun + limits.first_byte);
+    let message = build(request)?;
+    let handshake = http1::Builder::new()
+        // Sloppy heads that every browser reads must not make a site broken.
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .ignore_invalid_headers_in_responses(true)
+        .max_headers(limits.head_lines)
+        .max_buf_size(limits.head_bytes)
+        .handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
+        .await;
+    let (mut sender, connection) = handshake.map_err(|error| hyper_failure(&error))?;
+    let _driver = Driver(tokio::spawn(async move {
+        // The exchange itself reports what went wrong on the connection.
+        let _ = connection.await;
+    }));
+    let response = match timeout_at(head_deadline, sender.send_request(message)).await {
+        Err(_) => return Err(Failure::HttpStall),
+        Ok(Err(error)) => return Err(hyper_failure(&error)),
+        Ok(Ok(response)) => response,
+    };
+    let ttfb = begun.elapsed();
+    let (parts, mut body) = response.into_parts();
+    let mut bytes = Vec::new();
+    let body_failure = read_body(&mut body, &mut bytes, begun, limits).await.err();
+    Ok(Fetched {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body: bytes,
+        body_failure,
+        ttfb,
+        total: begun.elapsed(),
+    })
+}
+
+fn build(request: &Get<'_>) -> Result<Request<Empty<Bytes>>, Failure> {
+    let mut builder = Request::get(request.target)
+        .header("host", request.authority)
+        .header("user-agent", request.user_agent)
+        .header("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+        .header("accept-language", "zh-CN,zh;q=0.9,en;q=0.5")
+        .header("accept-encoding", "gzip, deflate")
+        .header("connection", "close");
+    if let Some(cookie) = request.cookie {
+        builder = builder.header("cookie", cookie);
+    }
+    // Only a target with bytes that no URL may hold can fail here.
+    builder.body(Empty::new()).map_err(|_| Failure::HttpMalformed)
+}
+
+async fn read_body(
+    body: &mut hyper::body::Incoming,
+    bytes: &mut Vec<u8>,
+    begun: Instant,
+    limits: &HttpLimits,
+) -> Result<(), Failure> {
+    let total = tokio::time::Instant::from_std(begun + limits.total);
+    let mut window_ends = tokio::time::Instant::now() + limits.slow_window;
+    let mut in_window = 0;
+    loop {
+        let frame = match timeout_at(total.min(window_ends), body.frame()).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(Err(error))) => return Err(body_error(&error)),
+            Ok(Some(Ok(frame))) => Some(frame),
+            Err(_) => None,
+        };
+        if let Some(data) = frame.and_then(|frame| frame.into_data().ok()) {
+            in_window += data.len();
+            let room = limits.body_wire.saturating_sub(bytes.len());
+            bytes.extend_from_slice(&data[..data.len().min(room)]);
+            if data.len() > room {
+                return Err(Failure::Limit(Limit::Body));
+            }
+        }
+        let now = tokio::time::Instant::now();
+        if now >= total {
+            return Err(Failure::Limit(Limit::Total));
+        }
+        if now >= window_ends {
+            if in_window < limits.slow_bytes {
+                return Err(Failure::Limit(Limit::Slow));
+            }
+            window_ends = now + limits.slow_window;
+            in_window = 0;
+        }
+    }
+}
+
+fn body_error(error: &hyper::Error) -> Failure {
+    match hyper_failure(error) {
+        Failure::HttpEof => Failure::EarlyEof,
+        other => other,
+    }
+}
+
+/// The one place where hyper's errors become words of ours: by type, never by text.
+fn hyper_failure(error: &hyper::Error) -> Failure {
+    use std::error::Error as _;
+    if error.is_parse_too_large() {
+        return Failure::Limit(Limit::Headers);
+    }
+    if error.is_parse() {
+        return Failure::HttpMalformed;
+    }
+    if error.is_incomplete_message() {
+        return Failure::HttpEof;
+    }
+    let mut source = error.source();
+    while let Some(inner) = source {
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            // A TLS close without close_notify, or a body that ends before its announced length.
+            if io.kind() == std::io::ErrorKind::UnexpectedEof {
+                return Failure::HttpEof;
+            }
+            return failure_of(io, When::Open);
+        }
+        source = inner.source();
+    }
+    if error.is_body_write_aborted() || error.is_closed() || error.is_canceled() {
+        return Failure::HttpEof;
+    }
+    Failure::HttpMalformed
+}

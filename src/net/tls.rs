@@ -1,0 +1,340 @@
+//! TLS handshakes that never let a certificate decide whether a service is reached, and verify it all the same.
+//!
+//! One client configuration serves the whole run. The handshake accepts any certificate whose key signs the handshake;
+//! the chain is verified afterwards against the trust anchors and the result is a fact of the evidence. Sessions are not
+//! resumed, so that each family shows its certificate. Leaves to others: what a fault means for a verdict.
+
+use std::collections::HashMap;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::errors::{When, failure_of};
+use super::hex;
+use crate::model::evidence::{Certificate, CertificateFault};
+use crate::model::failure::Failure;
+use crate::model::time::Timestamp;
+
+/// Certificates remembered within a run: one provider's certificate is verified once, not once per school.
+const REMEMBERED: usize = 4096;
+
+/// Why the TLS client could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsSetupError {
+    /// A trust anchor that does not parse.
+    #[error("trust anchors: {0}")]
+    Anchor(String),
+    /// The library refused the configuration.
+    #[error("tls configuration: {0}")]
+    Config(#[from] rustls::Error),
+}
+
+/// Makes TLS handshakes.
+pub struct TlsClient {
+    connector: TlsConnector,
+    roots: Arc<RootCertStore>,
+    algorithms: WebPkiSupportedAlgorithms,
+    seen: Mutex<HashMap<[u8; 32], Arc<Certificate>>>,
+}
+
+impl std::fmt::Debug for TlsClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsClient").field("roots", &self.roots.len()).finish_non_exhaustive()
+    }
+}
+
+/// A completed handshake.
+#[derive(Debug)]
+pub struct Secured {
+    /// The stream.
+    pub stream: TlsStream<Tee>,
+    /// `TLS1.2` or `TLS1.3`.
+    pub protocol: &'static str,
+    /// The presented chain. None: the peer presented none.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+impl TlsClient {
+    /// A client that trusts the Mozilla roots shipped with the program (the same verdict on every machine) and these
+    /// anchors in PEM.
+    pub fn new(extra_anchors_pem: &[Vec<u8>]) -> Result<Self, TlsSetupError> {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        for pem in extra_anchors_pem {
+            for certificate in CertificateDer::pem_slice_iter(pem) {
+                let certificate = certificate.map_err(|error| TlsSetupError::Anchor(error.to_string()))?;
+                roots.add(certificate).map_err(|error| TlsSetupError::Anchor(error.to_string()))?;
+            }
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let algorithms = provider.signature_verification_algorithms;
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate { provider }))
+            .with_no_client_auth();
+        config.resumption = Resumption::disabled();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            connector: TlsConnector::from(Arc::new(config)),
+            roots: Arc::new(roots),
+            algorithms,
+            seen: Mutex::new(HashMap::new()),
+        })
+    }
+
+    /// The shared configuration, for a client library that makes its own handshakes.
+    pub(crate) fn config(&self) -> ClientConfig {
+        ClientConfig::clone(self.connector.config())
+    }
+
+    /// Makes one handshake on an open stream, sending `host` as server name.
+    pub async fn handshake(
+        &self,
+        stream: TcpStream,
+        host: &str,
+        now: Timestamp,
+        deadline: Duration,
+    ) -> Result<Secured, Failure> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| Failure::TlsMalformed)?;
+        let connecting = self.connector.connect(name.clone(), Tee::new(stream)).into_fallible();
+        let stream = match tokio::time::timeout(deadline, connecting).await {
+            Err(_) => return Err(Failure::TlsStall),
+            Ok(Err((error, tee))) => return Err(handshake_failure(&error, tee.first())),
+            Ok(Ok(stream)) => stream,
+        };
+        let connection = stream.get_ref().1;
+        let protocol = match connection.protocol_version() {
+            Some(rustls::ProtocolVersion::TLSv1_3) => "TLS1.3",
+            _ => "TLS1.2",
+        };
+        let certificate = connection.peer_certificates().and_then(|chain| self.facts(chain, &name, now));
+        Ok(Secured { stream, protocol, certificate })
+    }
+
+    fn facts(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>, now: Timestamp) -> Option<Arc<Certificate>> {
+        let mut key = Sha256::new();
+        for certificate in chain {
+            key.update((certificate.len() as u64).to_be_bytes());
+            key.update(certificate);
+        }
+        key.update(name.to_str().as_bytes());
+        let key: [u8; 32] = key.finalize().into();
+        if let Some(known) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Some(Arc::clone(known));
+        }
+        let facts = Arc::new(self.examine(chain, name, now)?);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= REMEMBERED {
+            seen.clear();
+        }
+        seen.insert(key, Arc::clone(&facts));
+        Some(facts)
+    }
+
+    fn examine(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>, now: Timestamp) -> Option<Certificate> {
+        let (leaf, intermediates) = chain.split_first()?;
+        let mut facts = read_leaf(leaf);
+        facts.chain_length = chain.len();
+        let time = UnixTime::since_unix_epoch(Duration::from_millis(now.0.max(0).unsigned_abs()));
+        match ParsedCertificate::try_from(leaf) {
+            Err(_) => facts.faults.push(CertificateFault::Other),
+            Ok(parsed) => {
+                if verify_server_name(&parsed, name).is_err() {
+                    facts.faults.push(CertificateFault::Name);
+                }
+                let verified = verify_server_cert_signed_by_trust_anchor(
+                    &parsed,
+                    &self.roots,
+                    intermediates,
+                    time,
+                    self.algorithms.all,
+                );
+                if let Err(error) = verified {
+                    facts.faults.push(fault_of(&error, &facts));
+                }
+            }
+        }
+        // Time is looked at on its own: a path that does not verify for another reason may be out of date as well.
+        if now > facts.not_after && !facts.faults.contains(&CertificateFault::Expired) {
+            facts.faults.push(CertificateFault::Expired);
+        }
+        facts.faults.sort_unstable();
+        facts.faults.dedup();
+        Some(facts)
+    }
+}
+
+fn fault_of(error: &rustls::Error, facts: &Certificate) -> CertificateFault {
+    match error {
+        rustls::Error::InvalidCertificate(error) => match error {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => CertificateFault::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                CertificateFault::NotYetValid
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                CertificateFault::Name
+            }
+            CertificateError::UnknownIssuer if facts.issuer == facts.subject && facts.chain_length == 1 => {
+                CertificateFault::SelfSigned
+            }
+            CertificateError::UnknownIssuer => CertificateFault::UnknownIssuer,
+            // webpki calls a self-signed certificate with the CA bit "a CA used as end entity".
+            CertificateError::Other(_) if facts.issuer == facts.subject => CertificateFault::SelfSigned,
+            _ => CertificateFault::Other,
+        },
+        _ => CertificateFault::Other,
+    }
+}
+
+fn read_leaf(leaf: &CertificateDer<'_>) -> Certificate {
+    use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509Name};
+    let common_name = |name: &X509Name<'_>| {
+        let first = name.iter_common_name().next().and_then(|cn| cn.as_str().ok());
+        first.map(|text| text.chars().take(200).collect())
+    };
+    let mut facts = Certificate {
+        sha256: hex(&Sha256::digest(leaf)),
+        subject: None,
+        issuer: None,
+        names: Vec::new(),
+        not_before: Timestamp(0),
+        not_after: Timestamp(i64::MAX),
+        chain_length: 0,
+        faults: Vec::new(),
+    };
+    if let Ok((_, certificate)) = X509Certificate::from_der(leaf) {
+        facts.subject = common_name(certificate.subject());
+        facts.issuer = common_name(certificate.issuer());
+        facts.not_before = Timestamp(certificate.validity().not_before.timestamp().saturating_mul(1000));
+        facts.not_after = Timestamp(certificate.validity().not_after.timestamp().saturating_mul(1000));
+        if let Ok(Some(names)) = certificate.subject_alternative_name() {
+            let dns = names.value.general_names.iter().filter_map(|name| match name {
+                GeneralName::DNSName(name) => Some(name.chars().take(253).collect()),
+                _ => None,
+            });
+            facts.names = dns.take(20).collect();
+        }
+    }
+    facts
+}
+
+/// Names a failed handshake; `first` are the first bytes the peer sent.
+fn handshake_failure(error: &io::Error, first: &[u8]) -> Failure {
+    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
+        return match error.kind() {
+            io::ErrorKind::UnexpectedEof => Failure::TlsEof,
+            _ => failure_of(error, When::Open),
+        };
+    };
+    match tls {
+        rustls::Error::AlertReceived(alert) => Failure::TlsAlert(u8::from(*alert)),
+        rustls::Error::PeerIncompatible(_) => Failure::TlsUnsupported,
+        _ if first.starts_with(b"HTTP/") || first.starts_with(b"<") => Failure::HttpOnTlsPort,
+        // A TLS or TLCP record of a version the library does not read: content types 20 to 23, major version 1 or 3.
+        rustls::Error::InvalidMessage(_) if matches!(first, [20..=23, 1 | 3, ..]) => Failure::TlsUnsupported,
+        _ => Failure::TlsMalformed,
+    }
+}
+
+/// A stream that remembers the first bytes it received, since rustls keeps what it could not read to itself.
+#[derive(Debug)]
+pub struct Tee {
+    stream: TcpStream,
+    first: [u8; 8],
+    seen: usize,
+}
+
+impl Tee {
+    fn new(stream: TcpStream) -> Self {
+        Self { stream, first: [0; 8], seen: 0 }
+    }
+
+    fn first(&self) -> &[u8] {
+        &self.first[..self.seen]
+    }
+}
+
+impl AsyncRead for Tee {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let this = &mut *self;
+        if this.seen < this.first.len() {
+            let new = &buf.filled()[before..];
+            let taken = new.len().min(this.first.len() - this.seen);
+            this.first[this.seen..this.seen + taken].copy_from_slice(&new[..taken]);
+            this.seen += taken;
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Tee {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// Accepts every certificate; the handshake's own signature is still checked, so that the peer holds the key.
+#[derive(Debug)]
+struct AnyCertificate {
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,96 @@
+//! Marks of pages that are not the site: defaults of web servers, filing-block pages, parking pages, challenges.
+//!
+//! The signatures are data ([`signatures.toml`](../../../src/probe/signatures.toml)); this file only matches them.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+/// One signature. All conditions that are given must hold.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signature {
+    /// Kind and name, such as `default:nginx`.
+    id: String,
+    /// The status is one of these. Empty: any.
+    #[serde(default)]
+    status: Vec<u16>,
+    /// The title contains one of these, ASCII case ignored.
+    #[serde(default)]
+    title: Vec<String>,
+    /// The text of the document contains one of these.
+    #[serde(default)]
+    text: Vec<String>,
+    /// A cookie of this name was set.
+    #[serde(default)]
+    cookie: Vec<String>,
+    /// The document is at most this long, in bytes.
+    #[serde(default = "any_length")]
+    longest: usize,
+    /// The page shows nothing and holds a script.
+    #[serde(default)]
+    script_only: bool,
+}
+
+fn any_length() -> usize {
+    64 * 1024
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    signature: Vec<Signature>,
+}
+
+static TABLE: LazyLock<Vec<Signature>> = LazyLock::new(|| {
+    // The table is part of the program; a test reads it.
+    toml::from_str::<Table>(include_str!("signatures.toml")).map(|table| table.signature).unwrap_or_default()
+});
+
+/// What a page shows to the signatures.
+pub(super) struct Look<'a> {
+    pub(super) status: u16,
+    pub(super) title: Option<&'a str>,
+    pub(super) document: &'a str,
+    pub(super) cookies: &'a [String],
+    pub(super) script_only: bool,
+}
+
+/// Identifiers of all signatures a page matches, in table order.
+pub(super) fn marks(look: &Look<'_>) -> Vec<String> {
+    let title = look.title.map(str::to_ascii_lowercase);
+    TABLE.iter().filter(|signature| matches(signature, look, title.as_deref())).map(|s| s.id.clone()).collect()
+}
+
+fn matches(signature: &Signature, look: &Look<'_>, title: Option<&str>) -> bool {
+    let any = |wanted: &[String], found: &dyn Fn(&str) -> bool| wanted.is_empty() || wanted.iter().any(|w| found(w));
+    (signature.status.is_empty() || signature.status.contains(&look.status))
+        && (!signature.script_only || look.script_only)
+        && look.document.len() <= signature.longest
+        && any(&signature.title, &|wanted| title.is_some_and(|title| title.contains(&wanted.to_ascii_lowercase())))
+        && any(&signature.cookie, &|wanted| look.cookies.iter().any(|cookie| cookie.starts_with(wanted)))
+        && any(&signature.text, &|wanted| look.document.contains(wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_reads() {
+        let table: Table = toml::from_str(include_str!("signatures.toml")).unwrap();
+        assert!(table.signature.len() >= 10);
+        for signature in &table.signature {
+            let (kind, _) = signature.id.split_once(':').unwrap();
+            assert!(["default", "block", "parking", "challenge"].contains(&kind), "{}", signature.id);
+        }
+    }
+
+    #[test]
+    fn a_default_page_is_known_and_a_school_is_not() {
+        let look =
+            |title, document| Look { status: 200, title: Some(title), document, cookies: &[], script_only: false };
+        assert_eq!(marks(&look("Welcome to nginx!", "<h1>Welcome to nginx!</h1>")), ["default:nginx"]);
+        assert!(marks(&look("第一中学", "<h1>第一中学</h1> nginx 课程")).is_empty());
+    }
+}

@@ -1,0 +1,283 @@
+//! Observing one site: the explicit steps of the method, in order, each recorded with its one outcome.
+//!
+//! Lookup, address scope, connect, handshake, exchange, and once more over IPv4 where the families' pages differ. The
+//! result is a [`Round`] of evidence. Leaves to others: what the evidence means ([`crate::judge`]), which sites to probe
+//! and when ([`crate::engine`]), and everything that touches a socket ([`crate::net`]).
+
+mod marks;
+pub mod page;
+mod reach;
+mod record;
+mod resolve;
+mod walk;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::record::Recorder;
+use self::resolve::Known;
+use crate::clock::Clock;
+use crate::model::address::Family;
+use crate::model::evidence::{AddressFact, Purpose, RecordType, Round, Sibling, WalkEnd};
+use crate::model::failure::Limit;
+use crate::model::site::Site;
+use crate::net::connect::Connector;
+use crate::net::dns::authority::Authorities;
+use crate::net::dns::exchange::Exchanges;
+use crate::net::http::HttpLimits;
+use crate::net::pages::Pages;
+use crate::net::tls::TlsClient;
+use crate::net::turn::Turns;
+
+/// How long single steps may take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Deadlines {
+    /// First connection attempt.
+    pub connect: Duration,
+    /// Later connection attempts.
+    pub connect_retry: Duration,
+    /// TLS handshake.
+    pub tls: Duration,
+    /// The whole site in one round. Inner deadlines end earlier, so that the specific failure is recorded.
+    pub site: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            connect_retry: Duration::from_secs(10),
+            tls: Duration::from_secs(8),
+            site: Duration::from_secs(180),
+        }
+    }
+}
+
+/// How often weather is tried again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Attempts {
+    /// Tries per address and step.
+    pub per_address: u8,
+    /// Rounds of questions to the resolvers.
+    pub dns: u8,
+    /// Pause between two tries.
+    pub spacing: Duration,
+}
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Self { per_address: 3, dns: 2, spacing: Duration::from_secs(2) }
+    }
+}
+
+/// Bounds of one site.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds {
+    /// Addresses of each family that are dialled.
+    pub addresses: usize,
+    /// Redirects followed.
+    pub redirects: usize,
+    /// Of these, page-made ones (meta refresh, script).
+    pub soft_redirects: usize,
+    /// Bytes of a URL that is followed.
+    pub url_bytes: usize,
+    /// The longest Retry-After that is waited for in place.
+    pub retry_after: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { addresses: 8, redirects: 10, soft_redirects: 3, url_bytes: 2000, retry_after: Duration::from_secs(60) }
+    }
+}
+
+/// The outside world as the prober uses it.
+#[derive(Debug)]
+pub struct Net {
+    /// Explicit DNS exchanges.
+    pub exchanges: Exchanges,
+    /// Finder of authoritative servers.
+    pub authorities: Authorities,
+    /// The one connector.
+    pub connector: Connector,
+    /// TLS.
+    pub tls: TlsClient,
+    /// Pages over IPv4, for the noise floor.
+    pub pages_v4: Pages,
+    /// Turns.
+    pub turns: Arc<dyn Turns>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The resolvers.
+    pub resolvers: Vec<SocketAddr>,
+    /// Bounds of one exchange.
+    pub http: HttpLimits,
+    /// User-Agent of every request.
+    pub user_agent: String,
+}
+
+/// Observes sites.
+#[derive(Debug)]
+pub struct Prober {
+    /// The outside world.
+    pub net: Net,
+    /// Deadlines.
+    pub deadlines: Deadlines,
+    /// Attempts.
+    pub attempts: Attempts,
+    /// Bounds.
+    pub bounds: Bounds,
+}
+
+/// Which transports a round may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transports {
+    /// IPv4 and IPv6.
+    Both,
+    /// DNS and IPv4 only: IPv6 reach is not measured.
+    WithoutIpv6,
+}
+
+impl Prober {
+    /// Observes one site once. Always ends within the site's deadline, with whatever was seen by then.
+    pub async fn observe(&self, site: &Site, number: u8, transports: Transports) -> Round {
+        let mut round = Round::new(number, self.net.clock.now());
+        round.without_ipv6 = transports == Transports::WithoutIpv6;
+        let record = Recorder::new(round);
+        let steps = self.steps(&record, site, transports);
+        if tokio::time::timeout(self.deadlines.site, steps).await.is_err() {
+            record.limit(Limit::Site);
+        }
+        let mut round = record.finish();
+        round.ended = self.net.clock.now();
+        round
+    }
+
+    async fn steps(&self, record: &Recorder, site: &Site, transports: Transports) {
+        let (v4, v6) = self.resolve_listed(record, &site.host).await;
+        let (host, v4, v6) = self.choose_name(record, site, v4, v6).await;
+        let dial_v4 = self.dialable(record, &v4.addresses);
+        let dial_v6 = self.dialable(record, &v6.addresses);
+        let over_v6 = async {
+            if transports == Transports::Both {
+                self.measure(record, site, &host, Family::V6, &dial_v6).await;
+            }
+        };
+        tokio::join!(self.measure(record, site, &host, Family::V4, &dial_v4), over_v6);
+        self.noise_floor(record).await;
+    }
+
+    /// The name to measure. A listed name without any address may have its site under the sibling name.
+    async fn choose_name(&self, record: &Recorder, site: &Site, v4: Known, v6: Known) -> (String, Known, Known) {
+        let listed = site.host.clone();
+        let nothing = v4.addresses.is_empty() && v6.addresses.is_empty();
+        let www = listed.strip_prefix("www.");
+        // With an address under the listed name, only a `www.` that is further along than it is of interest.
+        if !nothing && (www.is_some() || !v6.addresses.is_empty()) {
+            return (listed, v4, v6);
+        }
+        let host = www.map_or_else(|| format!("www.{listed}"), str::to_owned);
+        let sibling_v6 = self.resolve_other(record, &host, RecordType::Aaaa).await;
+        let mut sibling = Sibling { host: host.clone(), has_a: None, has_aaaa: None, judged: false };
+        sibling.has_aaaa = self.has_usable(&sibling_v6);
+        if !nothing {
+            record.sibling(sibling);
+            return (listed, v4, v6);
+        }
+        let sibling_v4 = self.resolve_other(record, &host, RecordType::A).await;
+        sibling.has_a = self.has_usable(&sibling_v4);
+        let missing = crate::model::evidence::LookupOutcome::Nxdomain;
+        let exists = v4.outcome != missing || v6.outcome != missing;
+        let clean = |known: &Known| crate::model::evidence::LookupOutcome::Nodata == known.outcome;
+        sibling.judged =
+            exists && clean(&v4) && clean(&v6) && (sibling.has_a == Some(true) || sibling.has_aaaa == Some(true));
+        let judged = sibling.judged;
+        record.sibling(sibling);
+        if judged { (host, sibling_v4, sibling_v6) } else { (listed, v4, v6) }
+    }
+
+    fn has_usable(&self, known: &Known) -> Option<bool> {
+        use crate::model::evidence::LookupOutcome::{Answer, Nodata, Nxdomain};
+        match known.outcome {
+            Answer => Some(known.addresses.iter().any(|address| self.net.connector.scope(*address).is_public())),
+            Nodata | Nxdomain => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Records every address with its scope, and returns those to dial.
+    fn dialable(&self, record: &Recorder, addresses: &[IpAddr]) -> Vec<IpAddr> {
+        let mut dial = Vec::new();
+        for address in addresses {
+            let scope = self.net.connector.scope(*address);
+            let dialled = scope.is_public() && dial.len() < self.bounds.addresses && !dial.contains(address);
+            if dialled {
+                dial.push(*address);
+            } else if scope.is_public() && !dial.contains(address) {
+                record.limit(Limit::Addresses);
+            }
+            record.address(AddressFact { address: *address, scope, dialled });
+        }
+        dial
+    }
+
+    /// Connects to all addresses of one family and walks from every entry that is open.
+    async fn measure(&self, record: &Recorder, site: &Site, host: &str, family: Family, dial: &[IpAddr]) {
+        if dial.is_empty() {
+            return;
+        }
+        let entries = site.entries();
+        let ports: Vec<u16> = entries.iter().map(|(_, port)| *port).collect();
+        let mut reached = self.reach(record, dial, &ports).await;
+        for (scheme, port) in entries {
+            let url = Site::entry_url(host, scheme, port);
+            let walked = record.read(|round| round.entry(family, &url).is_some());
+            if !walked {
+                self.walk(record, family, host, (scheme, port), &mut reached).await;
+            }
+        }
+    }
+
+    /// Fetches the IPv4 landing page once more where the families' pages differ: pages that differ from themselves say
+    /// nothing about the families.
+    async fn noise_floor(&self, record: &Recorder) {
+        let wanted = record.read(|round| {
+            let landings = |family| {
+                let entries = round.walks.iter().filter(move |walk| walk.family == family);
+                entries.filter_map(|walk| Some((walk, walk.landing().filter(|exchange| exchange.is_success())?)))
+            };
+            let (walk, v4) = landings(Family::V4).next_back()?;
+            let (_, v6) = landings(Family::V6).next_back()?;
+            let hop = walk.hops.last()?;
+            let differ = v4.digest != v6.digest && v4.page.is_some() && v6.page.is_some();
+            differ.then(|| (hop.url.clone(), walk.scheme, hop.address))
+        });
+        let Some((url, scheme, Some(address))) = wanted else { return };
+        let Ok(parsed) = url::Url::parse(&url) else { return };
+        let _pass = self.net.turns.take(crate::net::turn::Subject::Connection(address)).await;
+        let started = self.net.clock.now();
+        if let Ok(fetched) = self.net.pages_v4.get(&parsed, address).await {
+            let read = self.read_exchange(fetched, started).await;
+            record.walk(crate::model::evidence::Walk {
+                family: Family::V4,
+                scheme,
+                purpose: Purpose::NoiseFloor,
+                hops: vec![crate::model::evidence::Hop {
+                    port: parsed.port_or_known_default().unwrap_or(80),
+                    url,
+                    via: crate::model::evidence::Via::Start,
+                    address: Some(address),
+                    handshake: None,
+                    exchange: Some(read.exchange),
+                }],
+                end: WalkEnd::Landed,
+            });
+        }
+    }
+}
+
+/// A duration in microseconds, as stored.
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

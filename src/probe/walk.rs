@@ -1,0 +1,374 @@
+//! Walking from an entry to its landing page: one request a hop, redirects by hand, in one family from first to last.
+//!
+//! Each hop's name is resolved in the walk's family, its addresses are checked, and the page is requested on a stream of
+//! ours. A redirect to a place without an address of the family ends the walk there: that *is* the finding.
+
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use hyper::HeaderMap;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER, SERVER, SET_COOKIE};
+use sha2::{Digest, Sha256};
+use url::{Host, Url};
+
+use super::Prober;
+use super::page::{self, Extract};
+use super::reach::{Held, Reached};
+use super::record::Recorder;
+use crate::model::address::Family;
+use crate::model::evidence::{Exchange, Handshake, Hop, LookupOutcome, Purpose, RecordType, Via, Walk, WalkEnd};
+use crate::model::failure::{Failure, Limit};
+use crate::model::site::{Scheme, Site};
+use crate::model::time::Timestamp;
+use crate::net::http::{self, Fetched, Get};
+use crate::net::{body, hex};
+
+/// Addresses of one redirect target that are tried.
+const TRIED_PER_HOP: usize = 3;
+/// Ports a redirect may lead to, besides the listed one (safety.md A.2).
+const REDIRECT_PORTS: [u16; 4] = [80, 443, 8080, 8443];
+/// Times one walk waits because a server asked it to.
+const WAITS: u8 = 2;
+/// Bodies larger than this are read off the runtime's threads.
+const LARGE_BODY: usize = 256 * 1024;
+
+/// A response as evidence, and where its page leads on by itself.
+pub(super) struct Read {
+    pub(super) exchange: Exchange,
+    extract: Extract,
+}
+
+/// The state of one walk.
+struct Walker<'a> {
+    prober: &'a Prober,
+    record: &'a Recorder,
+    family: Family,
+    host: &'a str,
+    listed_port: u16,
+    reached: &'a mut Reached,
+    cookies: HashMap<String, Vec<(String, String)>>,
+    known: HashMap<String, Vec<IpAddr>>,
+    hops: Vec<Hop>,
+}
+
+impl Prober {
+    /// Walks from one entry and records the walk.
+    pub(super) async fn walk(
+        &self,
+        record: &Recorder,
+        family: Family,
+        host: &str,
+        (scheme, port): (Scheme, u16),
+        reached: &mut Reached,
+    ) {
+        let mut walker = Walker {
+            prober: self,
+            record,
+            family,
+            host,
+            listed_port: port,
+            reached,
+            cookies: HashMap::new(),
+            known: HashMap::new(),
+            hops: Vec::new(),
+        };
+        let end = walker.run(&Site::entry_url(host, scheme, port)).await;
+        let hops = walker.hops;
+        record.walk(Walk { family, scheme, purpose: Purpose::Entry, hops, end });
+    }
+
+    /// Turns a response into evidence: body decoded, page read.
+    pub(super) async fn read_exchange(&self, fetched: Fetched, started: Timestamp) -> Read {
+        let text = |name: HeaderName, most: usize| header(&fetched.headers, &name, most);
+        let content_type = text(CONTENT_TYPE, 200);
+        let coding = text(CONTENT_ENCODING, 50);
+        let cookies = set_cookies(&fetched.headers);
+        let mut exchange = Exchange {
+            status: fetched.status,
+            location: text(LOCATION, self.bounds.url_bytes + 1),
+            server: text(SERVER, 200),
+            content_type: content_type.clone(),
+            retry_after_s: text(RETRY_AFTER, 40).and_then(|value| value.trim().parse().ok()),
+            cookies: cookies.iter().take(20).map(|(name, _)| name.chars().take(100).collect()).collect(),
+            started,
+            ttfb_us: super::micros(fetched.ttfb),
+            total_us: super::micros(fetched.total),
+            wire_bytes: fetched.body.len() as u64,
+            decoded_bytes: 0,
+            body_failure: fetched.body_failure,
+            digest: String::new(),
+            page: None,
+        };
+        let (decoded, coding_failure) = body::decode(coding.as_deref(), fetched.body, &self.net.http);
+        exchange.decoded_bytes = decoded.len() as u64;
+        exchange.digest = hex(&Sha256::digest(&decoded));
+        exchange.body_failure = exchange.body_failure.or(coding_failure);
+        let facts = page::Facts { status: exchange.status, content_type, cookies: exchange.cookies.clone() };
+        let extract = if decoded.len() > LARGE_BODY {
+            tokio::task::spawn_blocking(move || page::read(&decoded, &facts)).await.unwrap_or_default()
+        } else {
+            page::read(&decoded, &facts)
+        };
+        exchange.page.clone_from(&extract.page);
+        Read { exchange, extract }
+    }
+}
+
+fn header(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String> {
+    let value = headers.get(name)?;
+    let text: String = String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Some(text.chars().take(most).collect())
+}
+
+fn set_cookies(headers: &HeaderMap) -> Vec<(String, String)> {
+    let pairs = headers.get_all(SET_COOKIE).iter().filter_map(|value| {
+        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let pair = text.split(';').next()?.trim();
+        let (name, value) = pair.split_once('=')?;
+        Some((name.trim().to_owned(), value.trim().to_owned()))
+    });
+    pairs.filter(|(name, value)| !name.is_empty() && name.len() + value.len() <= 4096).take(50).collect()
+}
+
+/// Where a response leads.
+enum Next {
+    /// Nowhere: this is the landing page.
+    Here,
+    /// To another page.
+    To(Url, Via),
+    /// To this page again after so many seconds.
+    Wait(u64),
+    /// The walk is over.
+    End(WalkEnd),
+}
+
+impl Walker<'_> {
+    async fn run(&mut self, entry: &str) -> WalkEnd {
+        let Ok(mut url) = Url::parse(entry) else { return WalkEnd::RedirectBadTarget };
+        let mut via = Via::Start;
+        let mut seen: HashSet<(String, String)> = HashSet::new();
+        let (mut redirects, mut soft, mut waits) = (0, 0, 0);
+        loop {
+            let spelled = url.as_str().to_owned();
+            if via != Via::RetryAfter && !seen.insert((spelled.clone(), self.cookie(&url).unwrap_or_default())) {
+                return WalkEnd::RedirectLoop;
+            }
+            let port = url.port_or_known_default().unwrap_or(80);
+            self.hops.push(Hop { url: spelled, via, address: None, port, handshake: None, exchange: None });
+            let addresses = match self.addresses(&url, port).await {
+                Ok(addresses) => addresses,
+                Err(end) => return end,
+            };
+            let read = match self.request(&url, port, &addresses).await {
+                Ok(read) => read,
+                Err(failure) => return WalkEnd::Failed(failure),
+            };
+            let next = self.next(&url, &read, waits);
+            if let Some(hop) = self.hops.last_mut() {
+                hop.exchange = Some(read.exchange);
+            }
+            match next {
+                Next::Here => return WalkEnd::Landed,
+                Next::End(end) => return end,
+                Next::Wait(seconds) => {
+                    waits += 1;
+                    via = Via::RetryAfter;
+                    tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+                }
+                Next::To(target, how) => {
+                    redirects += 1;
+                    soft += usize::from(matches!(how, Via::MetaRefresh | Via::Script));
+                    if redirects > self.prober.bounds.redirects {
+                        return WalkEnd::TooManyRedirects;
+                    }
+                    if soft > self.prober.bounds.soft_redirects {
+                        return WalkEnd::Landed;
+                    }
+                    (url, via) = (target, how);
+                }
+            }
+        }
+    }
+
+    /// Addresses to try for a hop, in the walk's family.
+    async fn addresses(&mut self, url: &Url, port: u16) -> Result<Vec<IpAddr>, WalkEnd> {
+        let literal = match url.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            Some(Host::Domain(name)) => return self.addresses_of(name.to_owned(), port).await,
+            None => return Err(WalkEnd::RedirectBadTarget),
+        };
+        let scope = self.prober.net.connector.scope(literal);
+        if !scope.is_public() {
+            return Err(WalkEnd::RedirectInternal(scope));
+        }
+        if Family::of(literal) != self.family {
+            return Err(WalkEnd::RedirectNoAddress);
+        }
+        Ok(vec![literal])
+    }
+
+    async fn addresses_of(&mut self, name: String, port: u16) -> Result<Vec<IpAddr>, WalkEnd> {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        if name == self.host {
+            if let Some(open) = self.reached.open.get(&port) {
+                return Ok(open.clone());
+            }
+            // A port that no connection was tried on in this family: any address of the site will do.
+            if let Some(failure) = self.reached.failures.get(&port) {
+                return Err(WalkEnd::Failed(failure.clone()));
+            }
+        }
+        if let Some(known) = self.known.get(&name) {
+            return Ok(known.clone());
+        }
+        let known = self.prober.resolve_other(self.record, &name, RecordType::of(self.family)).await;
+        match known.outcome {
+            LookupOutcome::Answer => {}
+            LookupOutcome::Nodata | LookupOutcome::NodataNosoa | LookupOutcome::Nxdomain => {
+                return Err(WalkEnd::RedirectNoAddress);
+            }
+            outcome => return Err(WalkEnd::RedirectUnresolved(outcome)),
+        }
+        let scope = |address: &IpAddr| self.prober.net.connector.scope(*address);
+        let public: Vec<_> =
+            known.addresses.iter().filter(|address| scope(address).is_public()).take(TRIED_PER_HOP).copied().collect();
+        match known.addresses.first() {
+            Some(first) if public.is_empty() => Err(WalkEnd::RedirectInternal(scope(first))),
+            _ => {
+                self.known.insert(name, public.clone());
+                Ok(public)
+            }
+        }
+    }
+
+    /// One page, with other addresses and pauses where the failure is weather.
+    async fn request(&mut self, url: &Url, port: u16, addresses: &[IpAddr]) -> Result<Read, Failure> {
+        let most = self.prober.attempts.per_address;
+        let mut attempt = 1;
+        loop {
+            let address = addresses[usize::from(attempt - 1) % addresses.len()];
+            let failure = match self.try_once(url, SocketAddr::new(address, port), attempt).await {
+                Ok(read) => return Ok(read),
+                Err(failure) => failure,
+            };
+            let another_address = usize::from(attempt) < addresses.len();
+            if attempt >= most || !(failure.is_transient() || another_address) {
+                return Err(failure);
+            }
+            attempt += 1;
+            tokio::time::sleep(self.prober.attempts.spacing).await;
+        }
+    }
+
+    async fn try_once(&mut self, url: &Url, target: SocketAddr, attempt: u8) -> Result<Read, Failure> {
+        if let Some(hop) = self.hops.last_mut() {
+            hop.address = Some(target.ip());
+        }
+        let kept = self.reached.kept.remove(&target.port()).filter(|held| held.address == target.ip());
+        let held = match kept {
+            Some(held) => held,
+            None => self.prober.connect_once(self.record, target, attempt).await?,
+        };
+        let net = &self.prober.net;
+        let _turn = net.turns.take(crate::net::turn::Subject::Request(target.ip())).await;
+        let authority = match (url.host_str(), url.port()) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            (Some(host), None) => host.to_owned(),
+            (None, _) => return Err(Failure::HttpMalformed),
+        };
+        let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
+        let cookie = self.cookie(url);
+        let get = Get { authority: &authority, target: path, user_agent: &net.user_agent, cookie: cookie.as_deref() };
+        let (started, fetched) = if url.scheme() == "https" {
+            let Held { stream, pass: _pass, .. } = held;
+            let secured = self.handshake(stream, url, target, attempt).await?;
+            (net.clock.now(), http::get(secured.stream, &get, &net.http).await?)
+        } else {
+            let Held { stream, pass: _pass, .. } = held;
+            (net.clock.now(), http::get(stream, &get, &net.http).await?)
+        };
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let jar = self.cookies.entry(host).or_default();
+        for (name, value) in set_cookies(&fetched.headers) {
+            jar.retain(|(known, _)| *known != name);
+            jar.push((name, value));
+        }
+        Ok(self.prober.read_exchange(fetched, started).await)
+    }
+
+    async fn handshake(
+        &mut self,
+        stream: tokio::net::TcpStream,
+        url: &Url,
+        target: SocketAddr,
+        attempt: u8,
+    ) -> Result<crate::net::tls::Secured, Failure> {
+        let net = &self.prober.net;
+        let started = net.clock.now();
+        let begun = Instant::now();
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let outcome = net.tls.handshake(stream, &host, started, self.prober.deadlines.tls).await;
+        let index = self.record.handshake(Handshake {
+            address: target.ip(),
+            port: target.port(),
+            server_name: host,
+            failure: outcome.as_ref().err().cloned(),
+            protocol: outcome.as_ref().ok().map(|secured| secured.protocol.to_owned()),
+            certificate: outcome.as_ref().ok().and_then(|secured| secured.certificate.as_deref().cloned()),
+            started,
+            duration_us: super::micros(begun.elapsed()),
+            attempt,
+        });
+        if let Some(hop) = self.hops.last_mut() {
+            hop.handshake = Some(index);
+        }
+        outcome
+    }
+
+    fn cookie(&self, url: &Url) -> Option<String> {
+        let jar = self.cookies.get(url.host_str()?)?;
+        let pairs: Vec<String> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        (!pairs.is_empty()).then(|| pairs.join("; "))
+    }
+
+    fn next(&self, url: &Url, read: &Read, waits: u8) -> Next {
+        let exchange = &read.exchange;
+        if let (429 | 503, Some(seconds)) = (exchange.status, exchange.retry_after_s) {
+            if waits < WAITS && seconds <= self.prober.bounds.retry_after.as_secs() {
+                return Next::Wait(seconds);
+            }
+            self.record.limit(Limit::RetryAfter);
+            return Next::Here;
+        }
+        if let (301 | 302 | 303 | 307 | 308, Some(location)) = (exchange.status, &exchange.location) {
+            return self.join(url, location).map_or(Next::End(WalkEnd::RedirectBadTarget), |target| {
+                Next::To(target, Via::Redirect(exchange.status))
+            });
+        }
+        if let Some((via, target)) = &read.extract.leads_to {
+            // A page that leads nowhere useful by itself is simply the landing page.
+            return self.join(url, target).map_or(Next::Here, |target| Next::To(target, *via));
+        }
+        Next::Here
+    }
+
+    /// The absolute target of a redirect, if it is one that may be requested.
+    fn join(&self, base: &Url, target: &str) -> Option<Url> {
+        if target.len() > self.prober.bounds.url_bytes {
+            self.record.limit(Limit::Url);
+            return None;
+        }
+        let mut url = base.join(target.trim()).ok()?;
+        if !matches!(url.scheme(), "http" | "https") || url.as_str().len() > self.prober.bounds.url_bytes {
+            return None;
+        }
+        url.set_fragment(None);
+        // Credentials in a URL are never sent on.
+        url.set_username("").ok()?;
+        url.set_password(None).ok()?;
+        let port = url.port_or_known_default()?;
+        (REDIRECT_PORTS.contains(&port) || port == self.listed_port).then_some(url)
+    }
+}
