@@ -309,6 +309,13 @@ pub struct Lookup {
     pub attempt: u8,
 }
 
+impl Lookup {
+    /// The server said something, right or wrong.
+    pub fn replied(&self) -> bool {
+        !matches!(self.outcome, LookupOutcome::Timeout | LookupOutcome::NotAsked)
+    }
+}
+
 /// One CNAME record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alias {

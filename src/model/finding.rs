@@ -171,7 +171,7 @@ codes! {
     /// A fault of our own machine got in the way.
     LocalFault Fault;
     /// Failed at first, served later in the same run: weather, or trouble that comes and goes.
-    Intermittent Defect;
+    Intermittent Note;
 }
 
 impl Code {

@@ -1,0 +1,12 @@
+//! Decisions: from stored evidence to one verdict, and from verdicts to numbers. Pure: no input, no output, no clock.
+//!
+//! [`assess`] gives one site's verdict from its observation; [`needs_second_round`] says whether a site is worth another
+//! look at the end of a run; [`summarise`] counts. The rules and their numbers are those of `docs/method/verdict.md`.
+
+mod findings;
+mod naming;
+mod parity;
+mod rollup;
+mod service;
+
+pub use rollup::{Criteria, assess, needs_second_round};

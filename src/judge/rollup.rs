@@ -1,0 +1,838 @@
+//! The one place where evidence becomes a verdict.
+//!
+//! Order of the rules (the same numbers as in docs/method/verdict.md; the first that applies decides):
+//!
+//! 1. NXDOMAIN for both types from two sources: `NO_NAME`.
+//! 2. AAAA not known: `INCONCLUSIVE(dns)`; nothing resolvable anywhere, confirmed: `DOWN(dns)`.
+//! 3. No usable AAAA: IPv4 serves: `ABSENT`; else, confirmed: `DOWN`.
+//! 4. IPv6 serves: `READY`, or `READY_DEFECT` with its findings. A success over an IPv6-only socket proves itself.
+//! 5. IPv6 does not serve, but the vantage was not proven at that time: `INCONCLUSIVE(vantage)`.
+//! 6. IPv4 serves: `BROKEN`; neither: `DOWN`. Both need two rounds, else `INCONCLUSIVE(unconfirmed)`.
+
+use std::time::Duration;
+
+use super::findings::Findings;
+use super::naming::{Absence, Naming, Obstacle, Presence, naming};
+use super::parity::{Sameness, compare};
+use super::service::{self, Entry, Landing, Outcome};
+use crate::model::address::{Family, Scope};
+use crate::model::evidence::{CertificateFault, Exchange, Observation, Pointer, StepKind, WalkEnd};
+use crate::model::failure::{Failure, Limit};
+use crate::model::finding::{Code, Severity};
+use crate::model::run::Vantage;
+use crate::model::site::Scheme;
+use crate::model::time::Timestamp;
+use crate::model::verdict::{Assessment, Facts, Readiness, Stack};
+
+/// Parameters of the rules.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Criteria {
+    /// How close to a failure, on both sides, the vantage must have been proven.
+    pub alibi: Duration,
+    /// Rounds that must agree before a failure is called one.
+    pub rounds: usize,
+}
+
+impl Default for Criteria {
+    fn default() -> Self {
+        Self { alibi: Duration::from_secs(60), rounds: 2 }
+    }
+}
+
+/// Gives one site's verdict.
+pub fn assess(observation: &Observation, vantage: &Vantage, criteria: &Criteria) -> Assessment {
+    Case::new(observation, Some(vantage), criteria).decide()
+}
+
+/// Whether a site should be looked at once more at the end of the run: its verdict, or a defect of it, rests on a
+/// failure that one look cannot tell from weather.
+pub fn needs_second_round(observation: &Observation, criteria: &Criteria) -> bool {
+    // The vantage is a question for the end of the run.
+    let assessment = Case::new(observation, None, criteria).decide();
+    let shaky = [Code::PortDiff, Code::SchemeDiff, Code::SomeAddressesDead, Code::V4Broken, Code::V6Truncated];
+    match assessment.readiness {
+        Readiness::Broken | Readiness::Down => true,
+        Readiness::Inconclusive => !matches!(assessment.reason.as_str(), "policy" | "not_measured"),
+        Readiness::Ready | Readiness::ReadyDefect => {
+            assessment.findings.iter().any(|finding| shaky.contains(&finding.code))
+        }
+        Readiness::Absent | Readiness::NoName => false,
+    }
+}
+
+/// A decision: verdict, reason and rule.
+type Decision = (Readiness, &'static str, u8);
+
+struct Case<'a> {
+    observation: &'a Observation,
+    vantage: Option<&'a Vantage>,
+    criteria: &'a Criteria,
+    naming: Naming,
+    entries: Vec<Entry<'a>>,
+    findings: Findings,
+    /// Public AAAA, public A.
+    usable: (bool, bool),
+    measured_v6: bool,
+}
+
+impl<'a> Case<'a> {
+    fn new(observation: &'a Observation, vantage: Option<&'a Vantage>, criteria: &'a Criteria) -> Self {
+        let dialled = |family| {
+            let addresses = observation.rounds.iter().flat_map(|round| &round.addresses);
+            addresses.into_iter().any(|fact| Family::of(fact.address) == family && fact.scope.is_public())
+        };
+        Self {
+            observation,
+            vantage,
+            criteria,
+            naming: naming(observation),
+            entries: service::entries(observation),
+            findings: Findings::default(),
+            usable: (dialled(Family::V6), dialled(Family::V4)),
+            measured_v6: observation.rounds.iter().any(|round| !round.without_ipv6),
+        }
+    }
+
+    fn decide(mut self) -> Assessment {
+        self.note_naming();
+        self.note_addresses();
+        let (readiness, reason, rule) = self.rules();
+        let (serves4, serves6) = (self.serves(Family::V4), self.serves(Family::V6));
+        let mut evidence = self.supporting(readiness, rule);
+        if evidence.is_empty() {
+            evidence = self.naming.evidence_v6.clone();
+        }
+        let facts = self.facts();
+        let reach6 = self.reach6();
+        Assessment {
+            site: self.observation.site.key.clone(),
+            readiness,
+            reason: reason.to_owned(),
+            stack: stack(serves4, serves6),
+            reach6,
+            rule,
+            findings: self.findings.into_sorted(),
+            evidence,
+            facts,
+        }
+    }
+
+    fn rules(&mut self) -> Decision {
+        // Rule 1.
+        if self.naming.v4 == Presence::Absent(Absence::Nxdomain)
+            && self.naming.v6 == Presence::Absent(Absence::Nxdomain)
+        {
+            let evidence = self.naming.evidence_v6.clone();
+            self.findings.add(Code::NameNxdomain, &evidence);
+            return (Readiness::NoName, "", 1);
+        }
+        // Rule 2, for a name that IPv6 reaches all the same, gives way: success proves itself.
+        if let Presence::Unknown(obstacle) = self.naming.v6
+            && !self.usable.0
+        {
+            return self.unknown_naming(obstacle);
+        }
+        // Rule 3.
+        if !self.usable.0 {
+            return self.without_aaaa();
+        }
+        // Rules 4 to 6.
+        self.with_aaaa()
+    }
+
+    fn unknown_naming(&mut self, obstacle: Obstacle) -> Decision {
+        let evidence = self.naming.evidence_v6.clone();
+        let nothing_known = !matches!(self.naming.v4, Presence::Present | Presence::Absent(_));
+        let (code, reason) = match obstacle {
+            Obstacle::Loop => (Code::CnameLoop, "dns"),
+            Obstacle::TooLong => (Code::LimitCname, "limit"),
+            Obstacle::NoTcp => (Code::TcNoTcp, "dns"),
+            Obstacle::Local => (Code::LocalFault, "local"),
+            Obstacle::Unconfirmed => (Code::DnsDisagree, "dns"),
+            Obstacle::Unresolvable => (Code::DnsUnresolvable, "dns"),
+        };
+        self.findings.add(code, &evidence);
+        let dead = matches!(obstacle, Obstacle::Loop | Obstacle::Unresolvable);
+        if dead && nothing_known && self.naming.failed_everywhere {
+            if self.proven(Family::V4) {
+                return (Readiness::Down, "dns", 2);
+            }
+            self.findings.add(Code::VantageUnproven, &evidence);
+            return (Readiness::Inconclusive, "vantage", 2);
+        }
+        (Readiness::Inconclusive, reason, 2)
+    }
+
+    fn without_aaaa(&mut self) -> Decision {
+        let evidence = self.naming.evidence_v6.clone();
+        let only_local = self.scopes(Family::V6).iter().all(|scope| *scope == Scope::OwnNetwork);
+        if self.naming.v6 == Presence::Present && only_local && !self.scopes(Family::V6).is_empty() {
+            return (Readiness::Inconclusive, "policy", 3);
+        }
+        match self.naming.v6 {
+            Presence::Present => self.findings.add(Code::AaaaUnusable, &evidence),
+            _ => match &self.naming.alias {
+                Some(alias) if self.naming.v6 != Presence::Mishandled => {
+                    self.findings.add_with(Code::CnameTargetV4only, &[("target", alias.clone())], &evidence);
+                }
+                _ => self.findings.add(Code::AaaaAbsent, &evidence),
+            },
+        }
+        if self.serves(Family::V4) == Some(true) {
+            return (Readiness::Absent, "", 3);
+        }
+        self.neither_serves(3)
+    }
+
+    fn with_aaaa(&mut self) -> Decision {
+        if !self.measured_v6 {
+            self.findings.add(Code::V6NotMeasured, &self.naming.evidence_v6.clone());
+            return (Readiness::Inconclusive, "vantage", 5);
+        }
+        let offered: Vec<usize> = self.offered_over_v4();
+        if offered.is_empty() {
+            return self.v4_offers_nothing();
+        }
+        let served: Vec<usize> = offered.iter().copied().filter(|i| self.pair_serves(*i)).collect();
+        self.note_ports();
+        if served.is_empty() { self.v6_fails(&offered) } else { self.v6_serves(&offered, &served) }
+    }
+
+    /// Entries at which IPv4 gives the site. Where one entry shows the site and another only a server's default page,
+    /// the latter is not the site.
+    fn offered_over_v4(&self) -> Vec<usize> {
+        let over_v4 = |i: &usize| self.entries[*i].v4.as_ref().map(|outcome| outcome.landing);
+        let serving: Vec<usize> =
+            (0..self.entries.len()).filter(|i| over_v4(i).is_some_and(|landing| landing.serves())).collect();
+        let own = |i: &usize| over_v4(i).and_then(|l| l.exchange()).is_some_and(|e| !service::is_not_a_site(e));
+        let sites: Vec<usize> = serving.iter().copied().filter(own).collect();
+        if sites.is_empty() { serving } else { sites }
+    }
+
+    /// Rule 4, for one entry that IPv4 offers: IPv6 gives the same service there.
+    fn pair_serves(&self, index: usize) -> bool {
+        let entry = &self.entries[index];
+        let (Some(v4), Some(v6)) = (&entry.v4, &entry.v6) else { return false };
+        v6.landing.serves() && !self.is_wrong_vhost(v4, v6)
+    }
+
+    /// Another virtual host answers over IPv6: a page that is no site's own where IPv4 has one, or another page under a
+    /// certificate for another name.
+    fn is_wrong_vhost(&self, v4: &Outcome<'_>, v6: &Outcome<'_>) -> bool {
+        let (Landing::Page(page4), Landing::Page(page6)) = (v4.landing, v6.landing) else { return false };
+        if service::is_not_a_site(page6) && !service::is_not_a_site(page4) {
+            return true;
+        }
+        let named = |outcome| {
+            let faults = service::certificate_faults(self.observation, outcome);
+            faults.is_some_and(|(faults, _)| faults.contains(&CertificateFault::Name))
+        };
+        named(v6) && !named(v4) && self.sameness(v4, v6) == Some(Sameness::Different)
+    }
+
+    fn sameness(&self, v4: &Outcome<'_>, v6: &Outcome<'_>) -> Option<Sameness> {
+        let (Landing::Page(page4), Landing::Page(page6)) = (v4.landing, v6.landing) else { return None };
+        Some(compare(page4, page6, service::noise(self.observation, v4)))
+    }
+
+    /// Rule 4.
+    fn v6_serves(&mut self, offered: &[usize], served: &[usize]) -> Decision {
+        let entries = self.entries.clone();
+        for index in served {
+            if let (Some(v4), Some(v6)) = (&entries[*index].v4, &entries[*index].v6) {
+                self.note_pair(v4, v6);
+            }
+        }
+        for index in offered.iter().filter(|index| !served.contains(index)) {
+            let entry = &entries[*index];
+            let closed = !service::open_ports(self.observation, Family::V6).contains(&entry.port);
+            if let Some(v6) = entry.v6.as_ref().filter(|_| !closed) {
+                self.findings.add_with(Code::SchemeDiff, &[("scheme", entry.scheme.to_string())], &[v6.pointer]);
+            }
+        }
+        self.note_dead_addresses();
+        self.note_tls_unsupported();
+        self.note_share();
+        self.ready(4)
+    }
+
+    fn ready(&self, rule: u8) -> Decision {
+        let defects = Code::ALL.iter().filter(|code| self.findings.has(**code) && code.severity() == Severity::Defect);
+        match defects.copied().next() {
+            Some(_) => (Readiness::ReadyDefect, self.defect_reason(), rule),
+            None => (Readiness::Ready, "", rule),
+        }
+    }
+
+    /// The word for the defect that matters most.
+    fn defect_reason(&self) -> &'static str {
+        let words = [
+            (Code::ContentDiff, "content_diff"),
+            (Code::CertV6, "cert_v6"),
+            (Code::V6Truncated, "truncated"),
+            (Code::PortDiff, "port_diff"),
+            (Code::SchemeDiff, "scheme_diff"),
+            (Code::SomeAddressesDead, "some_addresses_dead"),
+            (Code::TlsUnsupported, "tls_unsupported"),
+            (Code::DnssecBogus, "dnssec"),
+        ];
+        words.into_iter().find(|(code, _)| self.findings.has(*code)).map_or("address", |(_, word)| word)
+    }
+
+    /// IPv4 serves nowhere, though there is a usable AAAA.
+    fn v4_offers_nothing(&mut self) -> Decision {
+        let entries = self.entries.clone();
+        let mut serving = entries.iter().filter_map(|entry| entry.v6.as_ref()).filter(|v6| v6.landing.serves());
+        if let Some(v6) = serving.next() {
+            if self.usable.1 || matches!(self.naming.v4, Presence::Unknown(_)) {
+                let v4: Vec<Pointer> = entries.iter().filter_map(|entry| Some(entry.v4.as_ref()?.pointer)).collect();
+                self.findings.add(Code::V4Broken, if v4.is_empty() { &self.naming.evidence_v4 } else { &v4 });
+            } else {
+                self.findings.add(Code::V6Only, &self.naming.evidence_v4.clone());
+            }
+            self.note_single(v6);
+            self.note_dead_addresses();
+            self.note_share();
+            return self.ready(4);
+        }
+        self.neither_serves(6)
+    }
+
+    /// Rule 5 and the first half of rule 6: IPv4 serves, IPv6 does not.
+    fn v6_fails(&mut self, offered: &[usize]) -> Decision {
+        let entries = self.entries.clone();
+        let Some(primary) = primary(&entries, offered) else { return (Readiness::Inconclusive, "not_measured", 5) };
+        let Some(v6) = &primary.v6 else {
+            // Not tried: the site's deadline, or our own fault, came first.
+            let reason = if self.limit(Limit::Site) { "limit" } else { "not_measured" };
+            self.findings.add(Code::LimitHit, &primary.v4.as_ref().map(|v4| vec![v4.pointer]).unwrap_or_default());
+            return (Readiness::Inconclusive, reason, 5);
+        };
+        if let Some(decision) = self.unjudgeable(v6) {
+            return decision;
+        }
+        let reason = self.note_v6_failure(primary, v6);
+        // A response proves that IPv6 carried it; only silence and refusals need an alibi.
+        let answered = matches!(v6.landing, Landing::Page(_) | Landing::Error(_));
+        if !answered && !self.proven(Family::V6) {
+            self.findings.add(Code::VantageUnproven, &[v6.pointer]);
+            return (Readiness::Inconclusive, "vantage", 5);
+        }
+        if !self.confirmed(Family::V6) {
+            return (Readiness::Inconclusive, "unconfirmed", 6);
+        }
+        (Readiness::Broken, reason, 6)
+    }
+
+    /// Failures over IPv6 that say nothing about the site.
+    fn unjudgeable(&mut self, v6: &Outcome<'_>) -> Option<Decision> {
+        match v6.landing {
+            Landing::Failed(WalkEnd::Failed(Failure::NoRoute)) => {
+                self.findings.add(Code::VantageUnproven, &[v6.pointer]);
+                Some((Readiness::Inconclusive, "vantage", 5))
+            }
+            Landing::Failed(WalkEnd::Failed(Failure::LocalResource)) => {
+                self.findings.add(Code::LocalFault, &[v6.pointer]);
+                Some((Readiness::Inconclusive, "local", 5))
+            }
+            Landing::Failed(WalkEnd::RedirectUnresolved(_)) => {
+                self.findings.add(Code::RedirectBad, &[v6.pointer]);
+                Some((Readiness::Inconclusive, "dns", 5))
+            }
+            Landing::RateLimited(_) => {
+                self.findings.add(Code::RateLimited, &[v6.pointer]);
+                Some((Readiness::Inconclusive, "rate_limited", 5))
+            }
+            _ => None,
+        }
+    }
+
+    /// Names why IPv6 does not serve.
+    fn note_v6_failure(&mut self, entry: &Entry<'_>, v6: &Outcome<'_>) -> &'static str {
+        let at = [v6.pointer];
+        let target = v6.hops.last().map(|hop| hop.url.clone()).unwrap_or_default();
+        let address = v6.hops.last().and_then(|hop| hop.address).map(|a| a.to_string()).unwrap_or_default();
+        let place = [("address", address), ("port", entry.port.to_string())];
+        match v6.landing {
+            Landing::Failed(WalkEnd::Failed(failure)) => {
+                let code = match failure {
+                    Failure::Timeout => Code::V6Timeout,
+                    Failure::Refused => Code::V6Refused,
+                    Failure::Reset => Code::V6Reset,
+                    Failure::Unreachable(_) => Code::V6Unreachable,
+                    Failure::TlsAlert(_)
+                    | Failure::TlsStall
+                    | Failure::TlsUnsupported
+                    | Failure::HttpOnTlsPort
+                    | Failure::TlsMalformed
+                    | Failure::TlsEof => Code::V6Tls,
+                    _ => Code::V6Http,
+                };
+                let mut args = place.to_vec();
+                args.push(("failure", failure.to_string()));
+                self.findings.add_with(code, &args, &at);
+                failure.word()
+            }
+            Landing::Failed(WalkEnd::RedirectNoAddress) => {
+                self.findings.add_with(Code::RedirectV4only, &[("target", target)], &at);
+                "redirect_v4only"
+            }
+            Landing::Failed(WalkEnd::RedirectInternal(scope)) => {
+                let args = [("target", target), ("scope", scope.tag().to_owned())];
+                self.findings.add_with(Code::RedirectInternal, &args, &at);
+                "redirect_internal"
+            }
+            Landing::Failed(WalkEnd::TooManyRedirects | WalkEnd::RedirectLoop) => {
+                self.findings.add_with(Code::RedirectEndless, &[("target", target)], &at);
+                "redirect_endless"
+            }
+            Landing::Failed(_) => {
+                self.findings.add_with(Code::RedirectBad, &[("target", target)], &at);
+                "redirect_bad"
+            }
+            Landing::Page(page) => {
+                let title = page.page.as_ref().and_then(|page| page.title.clone()).unwrap_or_default();
+                self.findings.add_with(Code::WrongVhost, &[("title", title)], &at);
+                if let Some(v4) = &entry.v4 {
+                    self.note_certificates(v4, v6);
+                }
+                "wrong_vhost"
+            }
+            Landing::Challenge(e) | Landing::Auth(e) | Landing::RateLimited(e) | Landing::Error(e) => {
+                self.findings.add_with(Code::V6Status, &[("status", e.status.to_string())], &at);
+                "status"
+            }
+        }
+    }
+
+    /// IPv6 serves nowhere, and neither does IPv4.
+    fn neither_serves(&mut self, rule: u8) -> Decision {
+        let entries = self.entries.clone();
+        let outcomes = |family: Family| {
+            entries.iter().filter_map(move |entry| match family {
+                Family::V4 => entry.v4.as_ref(),
+                Family::V6 => entry.v6.as_ref(),
+            })
+        };
+        let all: Vec<Pointer> =
+            outcomes(Family::V4).chain(outcomes(Family::V6)).map(|outcome| outcome.pointer).collect();
+        let any = |family: Family, test: &dyn Fn(&Landing<'_>) -> bool| outcomes(family).any(|o| test(&o.landing));
+        if [Family::V4, Family::V6].iter().any(|f| any(*f, &|l| matches!(l, Landing::RateLimited(_)))) {
+            self.findings.add(Code::RateLimited, &all);
+            return (Readiness::Inconclusive, "rate_limited", rule);
+        }
+        let local = |landing: &Landing<'_>| landing.failure().is_some_and(Failure::is_local);
+        if [Family::V4, Family::V6].iter().any(|f| any(*f, &local)) {
+            self.findings.add(Code::VantageUnproven, &all);
+            return (Readiness::Inconclusive, "vantage", rule);
+        }
+        let unsupported = |landing: &Landing<'_>| landing.failure().is_some_and(speaks_other_tls);
+        let relevant = if self.usable.0 { Family::V6 } else { Family::V4 };
+        if any(relevant, &unsupported) {
+            self.findings.add(Code::TlsUnsupported, &all);
+            return (Readiness::Inconclusive, "tls_unsupported", rule);
+        }
+        let error = |landing: &Landing<'_>| matches!(landing, Landing::Error(_));
+        let by_v4 = outcomes(Family::V4).find_map(|o| if error(&o.landing) { o.landing.exchange() } else { None });
+        if let Some(exchange) = by_v4.filter(|_| !self.usable.0 || any(Family::V6, &error)) {
+            self.findings.add_with(Code::SiteError, &[("status", exchange.status.to_string())], &all);
+            return self.down("site_error", rule);
+        }
+        let endless = |l: &Landing<'_>| matches!(l, Landing::Failed(WalkEnd::TooManyRedirects | WalkEnd::RedirectLoop));
+        if any(Family::V4, &endless) && (!self.usable.0 || any(Family::V6, &endless)) {
+            self.findings.add(Code::RedirectParity, &all);
+            return self.down("redirect_endless", rule);
+        }
+        if self.limit(Limit::Site) {
+            self.findings.add(Code::LimitHit, &all);
+            return (Readiness::Inconclusive, "limit", rule);
+        }
+        if all.is_empty() && matches!(self.naming.v4, Presence::Unknown(_)) {
+            self.findings.add(Code::DnsUnresolvable, &self.naming.evidence_v4.clone());
+            return (Readiness::Inconclusive, "dns", rule);
+        }
+        if !all.is_empty() {
+            self.findings.add(Code::BothFail, &all);
+        }
+        let reason = if all.is_empty() { "address" } else { "unreachable" };
+        let tried = [(self.usable.0 && self.measured_v6, Family::V6), (self.usable.1, Family::V4)];
+        if tried.iter().any(|(tried, family)| *tried && !self.proven(*family)) {
+            self.findings.add(Code::VantageUnproven, &all);
+            return (Readiness::Inconclusive, "vantage", rule);
+        }
+        self.down(reason, rule)
+    }
+
+    fn down(&self, reason: &'static str, rule: u8) -> Decision {
+        if self.observation.rounds.len() >= self.criteria.rounds || self.vantage.is_none() {
+            (Readiness::Down, reason, rule)
+        } else {
+            (Readiness::Inconclusive, "unconfirmed", rule)
+        }
+    }
+
+    /// Enough rounds, in each of which IPv6 was tried and failed while IPv4 served.
+    fn confirmed(&self, failing: Family) -> bool {
+        let host = service::measured_host(self.observation);
+        let agreeing = self.observation.rounds.iter().filter(|round| {
+            let urls = self.observation.site.entries();
+            let served = |family| {
+                urls.iter().any(|(scheme, port)| {
+                    let url = crate::model::site::Site::entry_url(host, *scheme, *port);
+                    service::outcome(round, family, &url).is_some_and(|outcome| outcome.landing.serves())
+                })
+            };
+            let other = if failing == Family::V6 { Family::V4 } else { Family::V6 };
+            !round.without_ipv6 && served(other)
+        });
+        self.vantage.is_none() || agreeing.count() >= self.criteria.rounds
+    }
+
+    /// The vantage's family was proven close to every round's failure, on both sides, with no failed proof between.
+    fn proven(&self, family: Family) -> bool {
+        let Some(vantage) = self.vantage else { return true };
+        let near = u64::try_from(self.criteria.alibi.as_millis()).unwrap_or(u64::MAX);
+        let proofs: Vec<_> = vantage.proofs.iter().filter(|proof| proof.family == family).collect();
+        self.observation.rounds.iter().all(|round| {
+            let at: Timestamp = service::failed_at(round, family);
+            let before = proofs.iter().filter(|proof| proof.at <= at).max_by_key(|proof| proof.at);
+            let after = proofs.iter().filter(|proof| proof.at >= at).min_by_key(|proof| proof.at);
+            [before, after]
+                .iter()
+                .all(|proof| proof.is_some_and(|proof| proof.good && proof.at.distance_ms(at) <= near))
+        })
+    }
+
+    fn limit(&self, limit: Limit) -> bool {
+        self.observation.rounds.iter().any(|round| round.limits.contains(&limit))
+    }
+
+    fn scopes(&self, family: Family) -> Vec<Scope> {
+        let addresses = self.observation.rounds.iter().flat_map(|round| &round.addresses);
+        addresses.filter(|fact| Family::of(fact.address) == family).map(|fact| fact.scope).collect()
+    }
+
+    /// Whether a family serves the site at any entry. None: not measured.
+    fn serves(&self, family: Family) -> Option<bool> {
+        let outcomes = self.entries.iter().filter_map(|entry| match family {
+            Family::V4 => entry.v4.as_ref(),
+            Family::V6 => entry.v6.as_ref(),
+        });
+        let mut tried = false;
+        for outcome in outcomes {
+            if outcome.landing.failure().is_some_and(Failure::is_local) {
+                continue;
+            }
+            tried = true;
+            if outcome.landing.serves() {
+                return Some(true);
+            }
+        }
+        let presence = if family == Family::V4 { self.naming.v4 } else { self.naming.v6 };
+        let usable = if family == Family::V4 { self.usable.1 } else { self.usable.0 };
+        match presence {
+            _ if tried => Some(false),
+            Presence::Unknown(_) => None,
+            _ if usable => None,
+            _ => Some(false),
+        }
+    }
+
+    fn reach6(&self) -> Option<bool> {
+        if !self.measured_v6 || !self.usable.0 {
+            return None;
+        }
+        let answered = |outcome: &Outcome<'_>| {
+            outcome.hops.iter().any(|hop| hop.exchange.is_some())
+                || outcome
+                    .landing
+                    .failure()
+                    .is_some_and(|f| matches!(f, Failure::TlsAlert(_) | Failure::TlsUnsupported))
+        };
+        let outcomes: Vec<_> = self.entries.iter().filter_map(|entry| entry.v6.as_ref()).collect();
+        let measured = outcomes.iter().any(|outcome| !outcome.landing.failure().is_some_and(Failure::is_local));
+        measured.then(|| outcomes.iter().any(|outcome| answered(outcome)))
+    }
+
+    fn supporting(&self, readiness: Readiness, rule: u8) -> Vec<Pointer> {
+        let walks = self.entries.iter().flat_map(|entry| [&entry.v4, &entry.v6]).flatten().map(|o| o.pointer);
+        let mut pointers: Vec<Pointer> = match (readiness, rule) {
+            (_, 1 | 2) => Vec::new(),
+            _ => walks.collect(),
+        };
+        pointers.extend(&self.naming.evidence_v6);
+        if matches!(readiness, Readiness::NoName) {
+            pointers.extend(&self.naming.evidence_v4);
+        }
+        pointers.sort_unstable();
+        pointers.dedup();
+        pointers
+    }
+
+    fn facts(&self) -> Facts {
+        let mut facts = Facts::default();
+        for fact in self.observation.rounds.iter().flat_map(|round| &round.addresses) {
+            let list = if fact.address.is_ipv4() { &mut facts.a } else { &mut facts.aaaa };
+            if !list.contains(&fact.address) {
+                list.push(fact.address);
+            }
+        }
+        let offered = self.offered_over_v4();
+        let all: Vec<usize> = (0..self.entries.len()).collect();
+        let shown = primary(&self.entries, if offered.is_empty() { &all } else { &offered });
+        if let Some(entry) = shown {
+            facts.v4_status = self.status(entry.v4.as_ref(), self.naming.v4, self.usable.1);
+            facts.v6_status = self.status(entry.v6.as_ref(), self.naming.v6, self.usable.0);
+            let landing = |o: &Option<Outcome<'a>>| -> Option<&'a Exchange> { o.as_ref()?.landing.exchange() };
+            let ms = |exchange: &Exchange| (exchange.ttfb_us / 10) as f64 / 100.0;
+            facts.latency_v4_ms = landing(&entry.v4).map(ms);
+            facts.latency_v6_ms = landing(&entry.v6).map(ms);
+            let title = |e: &Exchange| e.page.as_ref()?.title.clone();
+            facts.title = landing(&entry.v6).and_then(title).or_else(|| landing(&entry.v4).and_then(title));
+        }
+        facts.v6_tries = self.tries();
+        facts
+    }
+
+    fn status(&self, outcome: Option<&Outcome<'_>>, presence: Presence, usable: bool) -> String {
+        match outcome.map(|outcome| outcome.landing) {
+            Some(Landing::Failed(WalkEnd::Failed(failure))) => failure.word().to_owned(),
+            Some(Landing::Failed(end)) => walk_end_word(end).to_owned(),
+            Some(landing) => landing.exchange().map(|exchange| exchange.status.to_string()).unwrap_or_default(),
+            None if !usable && !matches!(presence, Presence::Unknown(_)) => "none".to_owned(),
+            None => String::new(),
+        }
+    }
+
+    /// Rounds in which IPv6 served, out of rounds in which it was tried.
+    fn tries(&self) -> Option<(u32, u32)> {
+        let host = service::measured_host(self.observation);
+        let (mut good, mut all) = (0, 0);
+        for round in &self.observation.rounds {
+            let entries = self.observation.site.entries();
+            let outcomes: Vec<_> = entries
+                .iter()
+                .filter_map(|(scheme, port)| {
+                    let url = crate::model::site::Site::entry_url(host, *scheme, *port);
+                    service::outcome(round, Family::V6, &url)
+                })
+                .collect();
+            all += u32::from(!outcomes.is_empty());
+            good += u32::from(outcomes.iter().any(|outcome| outcome.landing.serves()));
+        }
+        (all > 0).then_some((good, all))
+    }
+}
+
+/// Notes: findings beside the verdict.
+impl Case<'_> {
+    fn note_naming(&mut self) {
+        let v6 = self.naming.evidence_v6.clone();
+        if self.naming.v6 == Presence::Mishandled {
+            self.findings.add(Code::DnsAaaaMishandled, &v6);
+        }
+        if self.naming.v6 == Presence::Absent(Absence::NodataNosoa) {
+            self.findings.add(Code::AaaaNodataNosoa, &v6);
+        }
+        if self.naming.single_source {
+            self.findings.add(Code::DnsSingleSource, &v6);
+        }
+        if self.naming.bogus {
+            self.findings.add(Code::DnssecBogus, &v6);
+        }
+        for round in &self.observation.rounds {
+            let Some(sibling) = &round.sibling else { continue };
+            let at = [Pointer { round: round.number, step: StepKind::Sibling, index: 0 }];
+            let args = [("host", sibling.host.clone())];
+            let nothing_listed =
+                !matches!(self.naming.v4, Presence::Present) && !matches!(self.naming.v6, Presence::Present);
+            if nothing_listed && (sibling.has_a == Some(true) || sibling.has_aaaa == Some(true)) {
+                self.findings.add_with(Code::SiblingHasSite, &args, &at);
+            } else if sibling.has_aaaa == Some(true) && sibling.host.starts_with("www.") {
+                self.findings.add_with(Code::WwwHasV6, &args, &at);
+            }
+        }
+    }
+
+    fn note_addresses(&mut self) {
+        for round in &self.observation.rounds {
+            for (index, fact) in round.addresses.iter().enumerate() {
+                if fact.scope.is_public() {
+                    continue;
+                }
+                let code = match (Family::of(fact.address), fact.scope) {
+                    (_, Scope::OwnNetwork) => Code::AddrLocal,
+                    (Family::V4, _) => Code::AddrV4Special,
+                    (Family::V6, Scope::Mapped) => Code::AddrMapped,
+                    (Family::V6, Scope::Translated) => Code::AddrTranslated,
+                    (Family::V6, _) => Code::AddrSpecial,
+                };
+                let args = [("address", fact.address.to_string()), ("scope", fact.scope.tag().to_owned())];
+                let at = [Pointer { round: round.number, step: StepKind::Address, index }];
+                self.findings.add_with(code, &args, &at);
+            }
+            if round.limits.contains(&Limit::Addresses) {
+                let at = [Pointer { round: round.number, step: StepKind::Address, index: 0 }];
+                self.findings.add(Code::LimitAddr, &at);
+            }
+        }
+    }
+
+    /// What is noted of an entry that serves over both families.
+    fn note_pair(&mut self, v4: &Outcome<'_>, v6: &Outcome<'_>) {
+        let at = [v4.pointer, v6.pointer];
+        self.note_certificates(v4, v6);
+        match (v4.landing, v6.landing) {
+            (Landing::Page(page4), Landing::Page(page6)) => {
+                if page6.body_failure.is_some() && page4.body_failure.is_none() {
+                    self.findings.add(Code::V6Truncated, &[v6.pointer]);
+                }
+                let scripted = |e: &Exchange| e.page.as_ref().is_some_and(|page| page.script_redirect);
+                if scripted(page4) && scripted(page6) {
+                    self.findings.add(Code::JsRedirectUnresolved, &at);
+                }
+                match self.sameness(v4, v6) {
+                    Some(Sameness::Different) => self.findings.add(Code::ContentDiff, &at),
+                    Some(Sameness::NotComparable) => self.findings.add(Code::ContentUnverified, &at),
+                    _ if scripted(page4) && scripted(page6) => self.findings.add(Code::ContentUnverified, &at),
+                    _ => {}
+                }
+            }
+            (landing4, landing6) => {
+                for landing in [landing4, landing6] {
+                    match landing {
+                        Landing::Challenge(_) => self.findings.add(Code::Challenge, &at),
+                        Landing::Auth(_) => self.findings.add(Code::AuthRequired, &at),
+                        _ => {}
+                    }
+                }
+                self.findings.add(Code::ContentUnverified, &at);
+            }
+        }
+    }
+
+    /// What is noted of an entry that serves over IPv6 alone.
+    fn note_single(&mut self, v6: &Outcome<'_>) {
+        match v6.landing {
+            Landing::Challenge(_) => self.findings.add(Code::Challenge, &[v6.pointer]),
+            Landing::Auth(_) => self.findings.add(Code::AuthRequired, &[v6.pointer]),
+            _ => {}
+        }
+        if let Some((faults, at)) = service::certificate_faults(self.observation, v6)
+            && !faults.is_empty()
+        {
+            self.findings.add_with(Code::CertV6, &[("fault", words(faults.iter()))], &[at]);
+        }
+    }
+
+    fn note_certificates(&mut self, v4: &Outcome<'_>, v6: &Outcome<'_>) {
+        let over = |outcome| service::certificate_faults(self.observation, outcome);
+        let (Some((faults4, at4)), Some((faults6, at6))) = (over(v4), over(v6)) else { return };
+        let only6 = words(faults6.difference(&faults4));
+        let only4 = words(faults4.difference(&faults6));
+        let both = words(faults4.intersection(&faults6));
+        if !only6.is_empty() {
+            self.findings.add_with(Code::CertV6, &[("fault", only6)], &[at6]);
+        }
+        if !only4.is_empty() {
+            self.findings.add_with(Code::CertV4, &[("fault", only4)], &[at4]);
+        }
+        if !both.is_empty() {
+            self.findings.add_with(Code::CertBoth, &[("fault", both)], &[at4, at6]);
+        }
+    }
+
+    /// Ports that answer over IPv4 and not over IPv6, while another does.
+    fn note_ports(&mut self) {
+        let v4 = service::open_ports(self.observation, Family::V4);
+        let v6 = service::open_ports(self.observation, Family::V6);
+        if v6.is_empty() {
+            return;
+        }
+        for port in v4.difference(&v6) {
+            let at: Vec<Pointer> =
+                self.entries.iter().filter(|e| e.port == *port).filter_map(|e| Some(e.v6.as_ref()?.pointer)).collect();
+            self.findings.add_with(Code::PortDiff, &[("port", port.to_string())], &at);
+        }
+    }
+
+    fn note_dead_addresses(&mut self) {
+        for port in service::open_ports(self.observation, Family::V6) {
+            for address in service::dead_addresses(self.observation, Family::V6, port) {
+                let at: Vec<Pointer> = self.connects_to(address);
+                self.findings.add_with(Code::SomeAddressesDead, &[("address", address.to_string())], &at);
+            }
+        }
+    }
+
+    fn connects_to(&self, address: std::net::IpAddr) -> Vec<Pointer> {
+        let mut at = Vec::new();
+        for round in &self.observation.rounds {
+            for (index, connect) in round.connects.iter().enumerate() {
+                if connect.address == address {
+                    at.push(Pointer { round: round.number, step: StepKind::Connect, index });
+                }
+            }
+        }
+        at
+    }
+
+    /// An https entry that speaks, on both families, a TLS we do not.
+    fn note_tls_unsupported(&mut self) {
+        for entry in &self.entries {
+            let (Some(v4), Some(v6)) = (&entry.v4, &entry.v6) else { continue };
+            let other = |outcome: &Outcome<'_>| outcome.landing.failure().is_some_and(speaks_other_tls);
+            if entry.scheme == Scheme::Https && other(v4) && other(v6) {
+                self.findings.add(Code::TlsUnsupported, &[v4.pointer, v6.pointer]);
+            }
+        }
+    }
+
+    fn note_share(&mut self) {
+        if let Some((good, all)) = self.tries().filter(|(good, all)| good < all) {
+            let at: Vec<Pointer> = self.entries.iter().filter_map(|e| Some(e.v6.as_ref()?.pointer)).collect();
+            self.findings.add_with(Code::Intermittent, &[("good", good.to_string()), ("tries", all.to_string())], &at);
+        }
+    }
+}
+
+/// TLS 1.0/1.1 only, RSA key exchange only, TLCP: the peer was reached, our library cannot speak with it
+/// (validity.md B5.4). 40: handshake_failure, 70: protocol_version, 71: insufficient_security.
+fn speaks_other_tls(failure: &Failure) -> bool {
+    matches!(failure, Failure::TlsUnsupported | Failure::TlsAlert(40 | 70 | 71))
+}
+
+/// The entry that stands for the site: https where http leads there or is not offered, else http.
+fn primary<'b, 'a>(entries: &'b [Entry<'a>], offered: &[usize]) -> Option<&'b Entry<'a>> {
+    let first = offered.first().map(|i| &entries[*i])?;
+    let lands_on_https =
+        first.v4.as_ref().and_then(|outcome| outcome.hops.last()).is_some_and(|hop| hop.url.starts_with("https://"));
+    let https = offered.iter().map(|i| &entries[*i]).find(|entry| entry.scheme == Scheme::Https);
+    if lands_on_https { https.or(Some(first)) } else { Some(first) }
+}
+
+fn words<'b>(faults: impl Iterator<Item = &'b CertificateFault>) -> String {
+    faults.map(|fault| fault.word()).collect::<Vec<_>>().join(", ")
+}
+
+fn walk_end_word(end: &WalkEnd) -> &'static str {
+    match end {
+        WalkEnd::Landed => "landed",
+        WalkEnd::Failed(failure) => failure.word(),
+        WalkEnd::TooManyRedirects | WalkEnd::RedirectLoop => "redirect_endless",
+        WalkEnd::RedirectInternal(_) => "redirect_internal",
+        WalkEnd::RedirectNoAddress => "redirect_no_address",
+        WalkEnd::RedirectUnresolved(_) => "redirect_unresolved",
+        WalkEnd::RedirectBadTarget => "redirect_bad",
+    }
+}
+
+fn stack(v4: Option<bool>, v6: Option<bool>) -> Stack {
+    match (v4, v6) {
+        (Some(true), Some(true)) => Stack::DualStack,
+        (Some(true), Some(false)) => Stack::Ipv4Only,
+        (Some(false), Some(true)) => Stack::Ipv6Only,
+        (Some(false), Some(false)) => Stack::None,
+        (None, _) | (_, None) => Stack::Unknown,
+    }
+}
