@@ -1,4 +1,6 @@
 //! v6ready: IPv6 upgrade readiness of a province's schools. Evidence first, verdict second.
 
+#[cfg(feature = "lab")]
+pub mod lab;
 pub mod model;
 pub mod net;
