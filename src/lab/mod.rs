@@ -120,6 +120,7 @@ pub struct Lab {
 
 impl Lab {
     /// Opens the sockets and serves the world. Must be called within a Tokio runtime with time and I/O.
+    #[allow(clippy::disallowed_methods, reason = "the lab's servers need sockets, on loopback only")]
     pub async fn start(world: World) -> Result<Self, LabError> {
         let complaints = world.complaints();
         if !complaints.is_empty() {
@@ -203,6 +204,7 @@ impl Held {
     ///
     /// A listener whose queue is full drops further SYN packets (Linux: `tcp_conn_request`); so the lab connects to its
     /// own listener until that happens, and never accepts.
+    #[allow(clippy::disallowed_methods, reason = "the lab fills its own queue, on loopback only")]
     async fn open(loopback: SocketAddr) -> Result<(Self, Ports), LabError> {
         let failed = |what| move |source| LabError::Socket { what, source };
         let (refusing, refuse) = tcp_socket(loopback).map_err(failed("a closed port"))?;

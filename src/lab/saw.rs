@@ -35,8 +35,7 @@ impl Saw {
     /// Demands that the log does not meet, or that cannot be read, each as a line.
     pub fn check(&self, log: &Log) -> Vec<String> {
         let mut found = Vec::new();
-        let mut demand = |what: &str, key: &str, span: Span, matcher: Option<Box<dyn Fn(&Event) -> bool>>| match matcher
-        {
+        let mut demand = |what: &str, key: &str, span: Span, matcher: Option<Matcher>| match matcher {
             None => found.push(format!("{what} `{key}`: cannot be read")),
             Some(fits) => {
                 let count = log.count(fits);

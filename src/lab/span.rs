@@ -87,7 +87,7 @@ mod tests {
         for (text, inside, outside) in
             [("3", vec![3], vec![2, 4]), ("2-5", vec![2, 5], vec![1, 6]), ("3+", vec![3, 99], vec![2])]
         {
-            let span: Span = text.parse().unwrap();
+            let span: Span = text.parse().expect("a span");
             assert!(inside.iter().all(|number| span.holds(*number)), "{text}");
             assert!(!outside.iter().any(|number| span.holds(*number)), "{text}");
             assert_eq!(span.to_string(), text);

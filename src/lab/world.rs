@@ -3,6 +3,7 @@
 //! Leaves to others: what each fact means ([`super::dns::facts`], [`super::web::facts`]) and serving them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::RESOLVERS;
@@ -53,18 +54,18 @@ impl World {
             let v6 = Ipv6Addr::new(0x2001, 0xdb8, group, 0, 0, 0, 0, u16::from(number));
             let size = (number == 1).then_some(70_000);
             let spot = Spot { size, title: Some(format!("对照站点 {number}")), ..Spot::default() };
-            self.add_site(name, Some(v4), Some(v6), HostFacts { web: Some(spot), ..HostFacts::default() });
+            self.add_site(name, Some(v4), Some(v6), &HostFacts { web: Some(spot), ..HostFacts::default() });
         }
         let healthy = HostFacts { web: Some(Spot::default()), ..HostFacts::default() };
-        self.add_site(CONTROL_V4ONLY, Some(Ipv4Addr::new(203, 0, 113, 246)), None, healthy.clone());
+        self.add_site(CONTROL_V4ONLY, Some(Ipv4Addr::new(203, 0, 113, 246)), None, &healthy);
         let dead = Ipv6Addr::new(0x2001, 0xdb8, 0xdead, 0, 0, 0, 0, 1);
-        self.add_site(CONTROL_DEAD, Some(Ipv4Addr::new(203, 0, 113, 247)), Some(dead), healthy);
+        self.add_site(CONTROL_DEAD, Some(Ipv4Addr::new(203, 0, 113, 247)), Some(dead), &healthy);
         self.hosts.insert(dead.into(), HostFacts::default());
         self
     }
 
     /// Adds a name with at most one address per family, and the same server at each.
-    pub fn add_site(&mut self, name: &str, v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>, host: HostFacts) {
+    pub fn add_site(&mut self, name: &str, v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>, host: &HostFacts) {
         let facts = NameFacts { a: v4.into_iter().collect(), aaaa: v6.into_iter().collect(), ..NameFacts::default() };
         self.dns.insert(canonical(name), facts);
         for address in v4.map(IpAddr::V4).into_iter().chain(v6.map(IpAddr::V6)) {
@@ -121,10 +122,11 @@ fn join<K: Ord + std::fmt::Display, V>(
     clashes: &mut Vec<String>,
 ) {
     for (key, value) in from {
-        if into.contains_key(&key) {
-            clashes.push(format!("{what} {key}"));
-        } else {
-            into.insert(key, value);
+        match into.entry(key) {
+            Entry::Occupied(known) => clashes.push(format!("{what} {}", known.key())),
+            Entry::Vacant(place) => {
+                place.insert(value);
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Zone {
 /// All zones of a world.
 #[derive(Debug, Default)]
 pub(super) struct Zones {
-    zones: BTreeMap<String, Zone>,
+    by_origin: BTreeMap<String, Zone>,
     served_by: HashMap<IpAddr, BTreeSet<String>>,
     server_names: BTreeMap<String, Vec<IpAddr>>,
     existing: BTreeSet<String>,
@@ -40,7 +40,7 @@ impl Zones {
             let ns: BTreeMap<_, _> = facts.ns.iter().map(|(name, list)| (canonical(name), list.clone())).collect();
             all.add(Zone { ns: if ns.is_empty() { default_servers(&origin) } else { ns }, origin });
         }
-        let declared: Vec<String> = all.zones.keys().cloned().collect();
+        let declared: Vec<String> = all.by_origin.keys().cloned().collect();
         let mut mentioned: BTreeSet<String> = names.keys().map(|name| canonical(name)).collect();
         mentioned.extend(names.values().flat_map(|facts| [&facts.cname, &facts.dname]).flatten().map(|n| canonical(n)));
         mentioned.extend(all.server_names.keys().cloned());
@@ -52,7 +52,7 @@ impl Zones {
             all.add_derived(name.rsplit('.').next().unwrap_or_default());
         }
         all.add_derived("");
-        let existing = names.keys().chain(all.server_names.keys()).chain(all.zones.keys());
+        let existing = names.keys().chain(all.server_names.keys()).chain(all.by_origin.keys());
         let existing: Vec<String> = existing.map(|name| canonical(name)).collect();
         for name in existing {
             all.existing.extend(ancestors(&name).map(str::to_owned));
@@ -61,7 +61,7 @@ impl Zones {
     }
 
     fn add_derived(&mut self, origin: &str) {
-        if !self.zones.contains_key(origin) {
+        if !self.by_origin.contains_key(origin) {
             self.add(Zone { origin: origin.to_owned(), ns: default_servers(origin) });
         }
     }
@@ -76,19 +76,14 @@ impl Zones {
                 }
             }
         }
-        self.zones.insert(zone.origin.clone(), zone);
+        self.by_origin.insert(zone.origin.clone(), zone);
     }
 
     /// The zone a name is in: the longest apex it ends with.
     pub(super) fn of(&self, name: &str) -> &Zone {
         ancestors(name)
-            .find_map(|origin| self.zones.get(origin))
+            .find_map(|origin| self.by_origin.get(origin))
             .unwrap_or_else(|| unreachable!("the root zone is always there"))
-    }
-
-    /// The zone with exactly this apex.
-    pub(super) fn at(&self, origin: &str) -> Option<&Zone> {
-        self.zones.get(origin)
     }
 
     /// Whether a server speaks for a zone.
@@ -98,7 +93,7 @@ impl Zones {
 
     /// The delegation a server would point to for a name it does not speak for: the first zone cut below a zone of its own.
     pub(super) fn referral(&self, server: IpAddr, name: &str) -> Option<&Zone> {
-        let cuts: Vec<&Zone> = ancestors(name).filter_map(|origin| self.zones.get(origin)).collect();
+        let cuts: Vec<&Zone> = ancestors(name).filter_map(|origin| self.by_origin.get(origin)).collect();
         // From the name upwards; the parent of the cut we look for is the first zone that the server speaks for.
         cuts.windows(2).find(|pair| self.speaks_for(server, &pair[1].origin)).map(|pair| pair[0])
     }

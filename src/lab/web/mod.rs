@@ -23,7 +23,7 @@ mod http;
 pub mod pages;
 
 /// How long a silent or slow client is borne with.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Shared {
     /// What the next TCP connection to an address meets.
@@ -87,7 +87,7 @@ async fn attend(stream: TcpStream, address: SocketAddr, shared: &Shared) -> std:
     let early = port.greeting(None);
     if !wants_tls {
         let peer = Peer { address, tls: false, server_name: None };
-        http::exchange(stream, |stream| reset(stream), &peer, port, shared).await
+        http::exchange(stream, reset, &peer, port, shared).await
     } else if let Some(words) = words_before_tls(&early) {
         shared.log.push(Event::Hello { address, server_name: None });
         mutter(stream, words).await

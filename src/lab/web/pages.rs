@@ -15,7 +15,7 @@ pub(super) const META_CHARSET: &str = "<!--charset-->";
 
 /// What a clear-text web server says to a TLS greeting.
 pub(super) const BAD_REQUEST: &str = "HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Type: text/html\r\n\
-    Content-Length: 50\r\nConnection: close\r\n\r\n<html><head><title>400 Bad Request</title></head>\r\n";
+    Content-Length: 51\r\nConnection: close\r\n\r\n<html><head><title>400 Bad Request</title></head>\r\n";
 
 /// A ready-made page, as scenario files name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,9 +135,9 @@ pub(super) fn pad(text: &mut String, size: usize) {
     while text.len() + tail.len() < size {
         number += 1;
         // Writing to a string cannot fail.
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "<p>校园简讯第 {number} 期：师生共读、社团展示与劳动实践活动有序开展，校园生活丰富多彩。</p>\n"
+            "<p>校园简讯第 {number} 期：师生共读、社团展示与劳动实践活动有序开展，校园生活丰富多彩。</p>"
         );
     }
     text.push_str(&tail);
@@ -223,9 +223,9 @@ fn school_page(host: &str, school: &str, extra_head: &str, extra_body: &str) -> 
     );
     for (number, title) in NEWS.iter().enumerate() {
         let id = 1000 + first * 13 + number;
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "<li><a href=\"/info/{id}.htm\">{title}</a><span>{}月{}日</span></li>\n",
+            "<li><a href=\"/info/{id}.htm\">{title}</a><span>{}月{}日</span></li>",
             3 + number % 4,
             1 + (first + number) % 28
         );
