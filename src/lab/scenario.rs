@@ -187,3 +187,48 @@ impl Scenario {
         if clashes.is_empty() { Ok(world) } else { Err(ScenarioError::Clash(clashes)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Lab;
+
+    fn all() -> Vec<Scenario> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+        Scenario::load_all(&folder).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn every_file_is_a_scenario_named_after_its_row() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+        for scenario in all() {
+            assert!(folder.join(format!("{}.toml", scenario.id)).exists(), "{}", scenario.id);
+            assert_eq!(scenario.list.len(), 1, "{}", scenario.id);
+        }
+    }
+
+    #[tokio::test]
+    async fn all_scenarios_live_in_one_world_with_the_anchors() {
+        let scenarios = all();
+        let mut world = Scenario::merged_world(&scenarios).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(world.merge(World::new().with_anchors()), Vec::<String>::new());
+        let lab = Lab::start(world).await.expect("a lab");
+        for scenario in scenarios {
+            let violations = scenario.expect.check_saw(&lab.log());
+            assert!(violations.iter().all(|each| each.contains(" 0 seen")), "{}: {violations:?}", scenario.id);
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        let reading = |text: &str| {
+            let text = format!("id = \"X\"\nname = \"x\"\n{text}\n[expect]\nreadiness = \"READY\"");
+            Scenario::parse(&text, Path::new("x.toml")).expect_err("a mistake").to_string()
+        };
+        assert!(reading("[dns.\"a.example\"]\naaa = []").contains("aaa"));
+        assert!(reading("[host.\"192.0.2.1\"]\nweb = { page = \"no such\" }").contains("no such"));
+        assert!(reading("[host.\"192.0.2.1\"]\nweb = { nth = { x = {} } }").contains("not a count"));
+        assert!(reading("[host.\"192.0.2.53\"]\nweb = {}").contains("resolver"));
+        assert!(reading("").contains("list"));
+    }
+}

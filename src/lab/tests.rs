@@ -132,14 +132,13 @@ async fn doors_refuse_drop_reset_and_say_icmp() {
 #[tokio::test]
 async fn many_clients_are_dropped_at_once() {
     let lab = Arc::new(lab("").await);
-    let attempts: Vec<_> = (0..50).map(|_| connect(&lab, "203.0.113.9:443")).collect();
-    let started = tokio::time::Instant::now();
-    for attempt in attempts {
-        // Each is polled for its own share of time; all must end in silence.
-        let outcome = tokio::time::timeout(Duration::from_millis(5), attempt).await;
-        assert!(outcome.is_err() || outcome.is_ok_and(|result| result.is_err()));
+    let mut attempts = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let lab = Arc::clone(&lab);
+        attempts.spawn(async move { connect(&lab, "203.0.113.9:443").await.map(drop) });
     }
-    assert!(started.elapsed() < Duration::from_secs(5));
+    let outcomes = attempts.join_all().await;
+    assert!(outcomes.iter().all(|each| each.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut)));
 }
 
 #[tokio::test]
@@ -217,7 +216,7 @@ async fn greetings_are_good_bad_and_odd() {
         ("client", r#"{ require_client_cert = true, version = "1.2" }"#, "CertificateRequired"),
         ("legacy", "{ legacy = true }", "ProtocolVersion"),
         ("tlcp", "{ tlcp = true }", "HandshakeFailure"),
-        ("alert", "{ alert = 112 }", "UnrecognizedName"),
+        ("alert", "{ alert = 112 }", "UnrecognisedName"),
         ("stall", "{ stall = true }", "stall"),
         ("clear", "{ plain_http = true }", "corrupt message"),
         ("garbage", "{ garbage = true }", "corrupt message"),
