@@ -1,6 +1,6 @@
 //! A scenario file: a piece of the simulated internet, what the target list says of it, and what must come out.
 //!
-//! Leaves to others: running the scanner ([`crate::probe`]), judging, and serving the world ([`super::Lab`]).
+//! Leaves to others: running the scanner, judging, and serving the world ([`super::Lab`]).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

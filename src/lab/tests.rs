@@ -391,3 +391,20 @@ async fn hostile_bodies_do_not_end() {
     io::Read::read_exact(&mut decoder, &mut unpacked).expect("zeros");
     assert!(unpacked.iter().all(|byte| *byte == 0) && answer.len() < 2 * 1024 * 1024);
 }
+
+#[tokio::test]
+async fn a_scenario_tells_what_must_be_seen() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/H20.toml");
+    let scenario = Scenario::load(&path).expect("a scenario");
+    let lab = Lab::start(scenario.world()).await.expect("a lab");
+    assert!(!scenario.expect.check_saw(&lab.log()).is_empty(), "nothing was seen yet");
+    for address in scenario.host.keys() {
+        let target = SocketAddr::new(*address, 80).to_string();
+        assert!(get(&lab, &target, "www.h20.example", "/").await.contains("学校新闻"));
+    }
+    assert_eq!(scenario.expect.check_saw(&lab.log()), Vec::<String>::new());
+    let names = ["www.h20.example"];
+    let addresses: Vec<IpAddr> = scenario.host.keys().copied().collect();
+    assert_eq!(lab.log().of_site(&names, &addresses).len(), 6, "a dial, an accept and a request each");
+    assert!(lab.log().of_site(&["other.example"], &[]).is_empty());
+}

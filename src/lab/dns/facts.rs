@@ -1,6 +1,6 @@
 //! What the pretended DNS says: names, zones, servers, and the ways in which answers can be odd.
 //!
-//! Leaves to others: turning facts into messages ([`super::answer`]) and sockets ([`super`]).
+//! Leaves to others: turning facts into messages (`answer`) and sockets ([`super`]).
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

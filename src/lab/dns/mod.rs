@@ -1,6 +1,6 @@
 //! The pretended DNS servers' sockets: one over UDP and one over TCP, for all of them.
 //!
-//! Which server is meant is told by the client's source port. Leaves what is answered to [`answer`].
+//! Which server is meant is told by the client's source port. Leaves what is answered to `answer`.
 
 use std::io;
 use std::net::SocketAddr;

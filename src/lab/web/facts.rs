@@ -166,6 +166,13 @@ pub struct TlsFacts {
     pub version: Option<String>,
 }
 
+impl TlsFacts {
+    /// Answers a greeting, or does not, without reading it.
+    pub(in crate::lab) fn is_deaf(&self) -> bool {
+        self.stall || self.eof || self.legacy || self.tlcp || self.alert.is_some() || self.garbage || self.plain_http
+    }
+}
+
 /// Kinds of certificates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -283,6 +290,9 @@ impl Spot {
                 }
                 if inner.tls.is_some() && kind != "vhost" {
                     found.push(format!("{place}: `tls` belongs to the port or the virtual host"));
+                }
+                if inner.tls.as_ref().is_some_and(TlsFacts::is_deaf) {
+                    found.push(format!("{place}: only a port can answer without reading the name"));
                 }
                 found.extend(inner.complaints(&place));
             }
