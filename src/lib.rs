@@ -2,6 +2,8 @@
 
 pub mod clock;
 pub mod judge;
+#[cfg(feature = "lab")]
+pub mod lab;
 pub mod model;
 pub mod net;
 pub mod probe;
