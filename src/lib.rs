@@ -1,4 +1,8 @@
 //! v6ready: IPv6 upgrade readiness of a province's schools. Evidence first, verdict second.
 
+pub mod clock;
+pub mod config;
+pub mod exit;
 pub mod model;
 pub mod net;
+pub mod store;
