@@ -190,11 +190,11 @@ pub(super) fn primary_code(error: &sqlx::Error) -> Option<u32> {
 }
 
 fn holder(pid: Option<u32>, started: Option<Timestamp>) -> String {
-    let mut text = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
-    if let Some(started) = started.and_then(|at| jiff::Timestamp::from_millisecond(at.0).ok()) {
-        text.push_str(&format!(" since {started}"));
+    let who = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+    match started.and_then(|at| jiff::Timestamp::from_millisecond(at.0).ok()) {
+        Some(started) => format!("{who} since {started}"),
+        None => who,
     }
-    text
 }
 
 fn among(runs: &[RunId]) -> String {

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::{OpenMode, Store};
 use crate::model::METHOD_VERSION;
-use crate::model::evidence::{Connect, Page, Round, Sketch};
+use crate::model::evidence::{Connect, Round};
 use crate::model::run::{Gate, Run, RunEnd, RunId, Vantage};
 use crate::model::school::Roster;
 use crate::model::site::Site;
@@ -84,11 +84,4 @@ pub(super) fn round(host: &str, number: u8) -> (Site, Round) {
         attempt: 1,
     });
     (site(host), round)
-}
-
-/// A page as large as a sketch can make it.
-#[allow(dead_code, reason = "used by the measurement of the writer only")]
-pub(super) fn page() -> Page {
-    let sketch = || Sketch::from_hashes((0..200_u32).map(|i| i.wrapping_mul(2_654_435_761)).collect());
-    Page { links: sketch(), assets: sketch(), text: sketch(), ..Page::default() }
 }

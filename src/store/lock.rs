@@ -69,6 +69,9 @@ fn read_holder(file: &mut File) -> (Option<u32>, Option<Timestamp>) {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -92,5 +95,43 @@ mod tests {
         let _lock = Lock::take(&database, Timestamp(0)).unwrap();
         let text = std::fs::read_to_string(lock_path(&database)).unwrap();
         assert_eq!(text, format!("pid {}\nstarted 1970-01-01T00:00:00Z\n", std::process::id()));
+    }
+
+    /// Where [`a_child_holds_the_lock`] finds the database. Not set: nothing to do.
+    const CHILD: &str = "V6READY_TEST_CHILD_LOCKS";
+
+    #[test]
+    fn a_child_holds_the_lock() {
+        let Some(database) = std::env::var_os(CHILD) else { return };
+        loop {
+            // The parent tries as well, and may be first.
+            if let Ok(_lock) = Lock::take(Path::new(&database), Timestamp(5000)) {
+                std::thread::sleep(Duration::from_mins(1));
+            }
+        }
+    }
+
+    #[test]
+    fn another_process_is_named_and_leaves_no_stale_lock_when_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("history.db");
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store::lock::tests::a_child_holds_the_lock"])
+            .env(CHILD, &database)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut named = false;
+        for _ in 0..1000 {
+            std::thread::sleep(Duration::from_millis(10));
+            if let Err(StoreError::Locked { pid: Some(pid), started, .. }) = Lock::take(&database, Timestamp(0)) {
+                named = pid == child.id() && started == Some(Timestamp(5000));
+                break;
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(named);
+        Lock::take(&database, Timestamp(0)).unwrap();
     }
 }
