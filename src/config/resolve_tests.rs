@@ -1,3 +1,5 @@
+//! Tests of the layers: who wins, what is said when something is wrong.
+
 use std::io::Write as _;
 use std::time::Duration;
 

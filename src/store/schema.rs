@@ -43,16 +43,40 @@ pub(super) async fn open(path: &Path, mode: OpenMode) -> Result<SqlitePool, Stor
             if !path.exists() {
                 return Err(StoreError::Missing { path: path.to_owned() });
             }
-            let pool = connect(path, options(path).read_only(true)).await?;
-            let mut connection = pool.acquire().await.map_err(|e| StoreError::sql(path, "open a connection", e))?;
-            let found = version(&mut connection, path).await?;
-            if found < SCHEMA_VERSION {
-                return Err(StoreError::OlderSchema { path: path.to_owned(), found, known: SCHEMA_VERSION });
+            match open_for_reading(path, options(path).read_only(true)).await {
+                // SQLite wants to put its shared-memory file beside a WAL database even to read it. On a medium where it
+                // cannot, nobody else can write either, so the file may be read as it is once its log is folded in.
+                Err(StoreError::Sql { source, .. }) if cannot_write_beside(&source) && !has_log(path) => {
+                    open_for_reading(path, options(path).read_only(true).immutable(true)).await
+                }
+                result => result,
             }
-            drop(connection);
-            Ok(pool)
         }
     }
+}
+
+async fn open_for_reading(path: &Path, options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
+    let pool = connect(path, options).await?;
+    let mut connection = pool.acquire().await.map_err(|error| StoreError::sql(path, "open a connection", error))?;
+    let found = version(&mut connection, path).await?;
+    if found < SCHEMA_VERSION {
+        return Err(StoreError::OlderSchema { path: path.to_owned(), found, known: SCHEMA_VERSION });
+    }
+    drop(connection);
+    Ok(pool)
+}
+
+fn cannot_write_beside(error: &sqlx::Error) -> bool {
+    const READ_ONLY: u32 = 8;
+    const CANNOT_OPEN: u32 = 14;
+    matches!(primary_code(error), Some(READ_ONLY | CANNOT_OPEN))
+}
+
+/// Whether there may be commits that are not in the file itself yet.
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
