@@ -1,9 +1,12 @@
 //! v6ready: IPv6 upgrade readiness of a province's schools. Evidence first, verdict second.
 
 pub mod clock;
+pub mod config;
+pub mod exit;
 pub mod judge;
 #[cfg(feature = "lab")]
 pub mod lab;
 pub mod model;
 pub mod net;
 pub mod probe;
+pub mod store;

@@ -1,0 +1,127 @@
+//! How is measured: whom to ask, for how long, how often, how fast.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::text::{duration, resolvers};
+
+/// `[dns]`: recursive resolvers and how to ask them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Dns {
+    /// Resolvers; the second and later ones are second sources. Empty: those of the operating system.
+    #[serde(with = "resolvers")]
+    pub resolvers: Vec<SocketAddr>,
+    /// For one query to one server.
+    #[serde(with = "duration")]
+    pub timeout: Duration,
+    /// Queries for one question, if nothing comes back. At least 1.
+    pub attempts: u8,
+}
+
+impl Default for Dns {
+    fn default() -> Self {
+        // Of two operators, since a second source of the same operator is none.
+        let resolvers = [Ipv4Addr::new(223, 5, 5, 5), Ipv4Addr::new(119, 29, 29, 29)];
+        Self {
+            resolvers: resolvers.map(|address| SocketAddr::new(address.into(), 53)).to_vec(),
+            timeout: Duration::from_secs(3),
+            attempts: 3,
+        }
+    }
+}
+
+/// `[deadlines]`: how long each step may take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Deadlines {
+    /// First attempt to open a connection.
+    #[serde(with = "duration")]
+    pub connect: Duration,
+    /// Later attempts.
+    #[serde(with = "duration")]
+    pub connect_retry: Duration,
+    /// TLS handshake.
+    #[serde(with = "duration")]
+    pub tls: Duration,
+    /// From the request to the first byte of the response.
+    #[serde(with = "duration")]
+    pub first_byte: Duration,
+    /// From the request to the end of the body.
+    #[serde(with = "duration")]
+    pub fetch: Duration,
+    /// One DNS question, all attempts together.
+    #[serde(with = "duration")]
+    pub lookup: Duration,
+    /// All steps of one site in one round.
+    #[serde(with = "duration")]
+    pub site: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            connect_retry: Duration::from_secs(10),
+            tls: Duration::from_secs(8),
+            first_byte: Duration::from_secs(10),
+            fetch: Duration::from_secs(30),
+            lookup: Duration::from_secs(10),
+            site: Duration::from_mins(3),
+        }
+    }
+}
+
+/// `[attempts]`: how often a failure is tried again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Attempts {
+    /// Attempts per address and port, if the earlier ones failed. At least 1.
+    pub per_address: u8,
+    /// Between two of them.
+    #[serde(with = "duration")]
+    pub spacing: Duration,
+    /// Between a failure and its second round, at least.
+    #[serde(with = "duration")]
+    pub second_round_after: Duration,
+}
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Self { per_address: 3, spacing: Duration::from_secs(2), second_round_after: Duration::from_mins(10) }
+    }
+}
+
+/// `[pace]`: how much at the same time and how fast, so as not to be a burden.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pace {
+    /// Sites that are under way at the same time. At least 1.
+    pub jobs: usize,
+    /// Between two requests to the same host. 0: none.
+    #[serde(with = "duration")]
+    pub per_host_interval: Duration,
+    /// Connections at the same time to one address (IPv4 /32, IPv6 /64). 0: unlimited.
+    pub per_address: usize,
+    /// Connections at the same time to one network (IPv4 /24, IPv6 /48). 0: unlimited.
+    pub per_prefix: usize,
+    /// Queries per second to one resolver. 0: unlimited.
+    pub resolver_qps: u32,
+    /// Queries per second to one authoritative name server. 0: unlimited.
+    pub authority_qps: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            jobs: 64,
+            per_host_interval: Duration::from_secs(1),
+            per_address: 2,
+            per_prefix: 4,
+            resolver_qps: 50,
+            authority_qps: 10,
+        }
+    }
+}

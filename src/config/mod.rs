@@ -1,0 +1,96 @@
+//! Configuration: every parameter of a scan, where its value comes from, and whether it can be used.
+//!
+//! A value is taken from a flag, else from the environment (`V6READY_…`), else from the file, else from the default, and
+//! remembers which. The defaults are those of `default.toml`, which is also the manual; a test holds the two together.
+//! Each group is a small struct of its own: nobody below `cli` takes the whole [`Config`].
+//!
+//! Leaves to others: reading flags and environment of the process (`cli`), paths of the database and the reports (flags
+//! of `cli`), what the parameters do.
+
+mod error;
+mod gate;
+mod identity;
+mod limits;
+mod measure;
+mod output;
+mod resolve;
+mod text;
+mod validate;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::{ConfigError, Problem};
+pub use gate::{Anchor, Gate};
+pub use identity::{Project, Vantage};
+pub use limits::Limits;
+pub use measure::{Attempts, Deadlines, Dns, Pace};
+pub use output::{Format, Lab, Language, Report, Roots, Targets, Tls};
+pub use resolve::{FlagValues, Origin, Resolved};
+
+/// Every parameter of a scan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where is measured from.
+    pub vantage: Vantage,
+    /// Who is asking.
+    pub project: Project,
+    /// Recursive resolvers.
+    pub dns: Dns,
+    /// How long each step may take.
+    pub deadlines: Deadlines,
+    /// How often a failure is tried again.
+    pub attempts: Attempts,
+    /// Bounds against hostile servers.
+    pub limits: Limits,
+    /// How much at the same time and how fast.
+    pub pace: Pace,
+    /// What proves that the vantage can measure.
+    pub gate: Gate,
+    /// Trust anchors.
+    pub tls: Tls,
+    /// Which reports are written.
+    pub report: Report,
+    /// How lists are read.
+    pub targets: Targets,
+    /// Exceptions for laboratories.
+    pub lab: Lab,
+}
+
+impl Config {
+    /// A file with every key, its default and what it is for.
+    pub fn default_toml() -> &'static str {
+        include_str!("default.toml")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_file_is_the_default() {
+        let file: Config = toml::from_str(Config::default_toml()).unwrap();
+        assert_eq!(file, Config::default());
+    }
+
+    #[test]
+    fn the_documented_file_has_every_key() {
+        let file: toml::Table = toml::from_str(Config::default_toml()).unwrap();
+        let default = toml::Table::try_from(Config::default()).unwrap();
+        let keys = |table: &toml::Table| -> Vec<String> {
+            table
+                .iter()
+                .flat_map(|(group, keys)| keys.as_table().unwrap().keys().map(move |key| format!("{group}.{key}")))
+                .collect()
+        };
+        assert_eq!(keys(&file), keys(&default));
+    }
+
+    #[test]
+    fn the_default_gate_is_spread_over_networks() {
+        let gate = Gate::default();
+        assert!(gate.anchors.len() >= 8);
+        assert!(gate.anchors.iter().filter(|anchor| anchor.network == "cernet").count() >= 2);
+    }
+}

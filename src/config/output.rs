@@ -1,0 +1,103 @@
+//! What is read and written: lists, trust anchors, reports, and the laboratory's exceptions.
+
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::text::maybe;
+
+/// `[tls]`: what certificates are checked against. They never decide whether a site is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// Trust anchors.
+    pub roots: Roots,
+    /// A PEM file with further trust anchors. None: none.
+    #[serde(with = "maybe")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Trust anchors beside those of [`Tls::ca_file`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Roots {
+    /// Those of Mozilla, built into the program, so that every vantage judges alike.
+    #[default]
+    Bundled,
+    /// None.
+    None,
+}
+
+/// `[report]`: which reports are written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Report {
+    /// Their language.
+    pub lang: Language,
+    /// Their formats.
+    pub formats: Vec<Format>,
+    /// IANA name of the time zone of times on reports.
+    pub timezone: String,
+    /// Completion in percent below which the program ends with exit code 6. 0: never.
+    pub fail_under: f64,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            lang: Language::Zh,
+            formats: Format::ALL.to_vec(),
+            timezone: "Asia/Shanghai".to_owned(),
+            fail_under: 0.0,
+        }
+    }
+}
+
+/// A language of reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// Chinese.
+    #[default]
+    Zh,
+    /// English.
+    En,
+}
+
+/// A format of reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Web pages.
+    Html,
+    /// Workbooks.
+    Xlsx,
+    /// Tables as text.
+    Csv,
+    /// The published model.
+    Json,
+    /// The draft of a circular.
+    Docx,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 5] = [Self::Html, Self::Xlsx, Self::Csv, Self::Json, Self::Docx];
+}
+
+/// `[targets]`: how lists are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Targets {
+    /// Codes of counties that are reported beside the cities instead of below one (省直管县市).
+    pub direct_counties: Vec<String>,
+}
+
+/// `[lab]`: exceptions for laboratories. A run that uses one is marked LAB.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lab {
+    /// Prefixes that are treated as public though they are not.
+    pub public_prefixes: Vec<IpNet>,
+}
