@@ -9,4 +9,4 @@ mod parity;
 mod rollup;
 mod service;
 
-pub use rollup::{Criteria, assess, needs_second_round};
+pub use rollup::{Criteria, assess, assess_alone, needs_second_round};

@@ -125,10 +125,12 @@ pub(super) fn naming(observation: &Observation) -> Naming {
 
 /// Presence of one type, and whether it rests on a single source. `other` is the presence of the other type.
 ///
-/// 1. Any positive answer: present. 2. A failing or self-contradicting type of a name that has the other type, seen at
-/// two authoritative addresses in two rounds: mishandled. 3. The same negative answer from two sources: absent. 4. Only
-/// one source can be heard at all: its NODATA with SOA stands; its NXDOMAIN stands once both rounds have it. 5. Else not
-/// known.
+/// 1. Any positive answer: present.
+/// 2. A failing or self-contradicting type of a name that has the other type, seen at two authoritative addresses in
+///    two rounds: mishandled.
+/// 3. The same negative answer from two sources: absent.
+/// 4. Only one source can be heard at all: its NODATA with SOA stands; its NXDOMAIN stands once both rounds have it.
+/// 5. Else not known.
 fn presence(asked: &[Asked<'_>], other: Presence, observation: &Observation) -> (Presence, bool) {
     use LookupOutcome::{Answer, Nodata, NodataNosoa, Nxdomain};
     if asked.iter().any(|a| a.lookup.outcome == Answer) {

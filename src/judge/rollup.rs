@@ -35,13 +35,19 @@ pub struct Criteria {
 
 impl Default for Criteria {
     fn default() -> Self {
-        Self { alibi: Duration::from_secs(60), rounds: 2 }
+        Self { alibi: Duration::from_mins(1), rounds: 2 }
     }
 }
 
 /// Gives one site's verdict.
 pub fn assess(observation: &Observation, vantage: &Vantage, criteria: &Criteria) -> Assessment {
     Case::new(observation, Some(vantage), criteria).decide()
+}
+
+/// The verdict as it looks without asking whether the vantage was proven, or whether a second round agrees: for progress
+/// only.
+pub fn assess_alone(observation: &Observation, criteria: &Criteria) -> Readiness {
+    Case::new(observation, None, criteria).decide().readiness
 }
 
 /// Whether a site should be looked at once more at the end of the run: its verdict, or a defect of it, rests on a

@@ -26,11 +26,11 @@ pub fn decode(coding: Option<&str>, wire: Vec<u8>, limits: &HttpLimits) -> (Vec<
     }
 }
 
-fn bounded(mut decoder: impl Read, wire: usize, limits: &HttpLimits) -> (Vec<u8>, Option<Failure>) {
+fn bounded(mut stream: impl Read, wire: usize, limits: &HttpLimits) -> (Vec<u8>, Option<Failure>) {
     let mut decoded = Vec::new();
     let mut chunk = [0; 16 * 1024];
     loop {
-        match decoder.read(&mut chunk) {
+        match stream.read(&mut chunk) {
             Ok(0) => return (decoded, None),
             Ok(n) => decoded.extend_from_slice(&chunk[..n]),
             Err(_) => return (decoded, Some(Failure::EarlyEof)),

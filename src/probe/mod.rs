@@ -234,6 +234,7 @@ impl Prober {
             let url = Site::entry_url(host, scheme, port);
             let walked = record.read(|round| round.entry(family, &url).is_some());
             if !walked {
+                self.reach_first(record, port, &mut reached).await;
                 self.walk(record, family, host, (scheme, port), &mut reached).await;
             }
         }

@@ -20,54 +20,66 @@ pub(crate) struct Held {
     pub(crate) pass: Pass,
 }
 
-/// What connecting to all addresses gave.
+/// What is known of the site's addresses in one family.
 #[derive(Default)]
 pub(crate) struct Reached {
-    /// Per port, the addresses that are open, in DNS order.
+    /// All addresses that are dialled, in DNS order.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Per port, the addresses that are open.
     pub(crate) open: HashMap<u16, Vec<IpAddr>>,
-    /// Per port, the first connection, kept for the walk.
+    /// Per port, a connection kept for the walk.
     pub(crate) kept: HashMap<u16, Held>,
     /// Per port, the first failure.
     pub(crate) failures: HashMap<u16, Failure>,
 }
 
+impl Reached {
+    fn failed(&mut self, port: u16, failure: Failure) {
+        self.failures.entry(port).or_insert(failure);
+    }
+}
+
 impl Prober {
-    /// Connects to every address on every port.
+    /// Connects to every address but the first on every port, and closes the connections again. The first address is
+    /// connected to when its turn to be walked comes, so that a site never waits for one place while it holds another.
     pub(crate) async fn reach(&self, record: &Recorder, addresses: &[IpAddr], ports: &[u16]) -> Reached {
         let mut attempts = Vec::new();
         for port in ports {
-            for address in addresses {
+            for address in addresses.iter().skip(1) {
                 attempts.push(async move {
-                    // Only the first address's connection is walked; the others need not be held.
-                    let keep = Some(address) == addresses.first();
-                    (*port, *address, self.open(record, SocketAddr::new(*address, *port), keep).await)
+                    let opened = self.open(record, SocketAddr::new(*address, *port)).await;
+                    (*port, *address, opened.map(drop))
                 });
             }
         }
-        let mut reached = Reached::default();
+        let mut reached = Reached { addresses: addresses.to_vec(), ..Reached::default() };
         for (port, address, outcome) in join_all(attempts).await {
             match outcome {
-                Ok(held) => {
-                    reached.open.entry(port).or_default().push(address);
-                    if let Some(held) = held {
-                        reached.kept.insert(port, held);
-                    }
-                }
-                Err(failure) => {
-                    reached.failures.entry(port).or_insert(failure);
-                }
+                Ok(()) => reached.open.entry(port).or_default().push(address),
+                Err(failure) => reached.failed(port, failure),
             }
         }
         reached
     }
 
-    /// Connects to one address, again after a pause where the failure is weather. The stream is returned only where it
-    /// is to be kept.
-    async fn open(&self, record: &Recorder, target: SocketAddr, keep: bool) -> Result<Option<Held>, Failure> {
+    /// Connects to the first address on a port, and keeps the connection for the walk.
+    pub(crate) async fn reach_first(&self, record: &Recorder, port: u16, reached: &mut Reached) {
+        let Some(address) = reached.addresses.first().copied() else { return };
+        match self.open(record, SocketAddr::new(address, port)).await {
+            Ok(held) => {
+                reached.open.entry(port).or_default().insert(0, address);
+                reached.kept.insert(port, held);
+            }
+            Err(failure) => reached.failed(port, failure),
+        }
+    }
+
+    /// Connects to one address, again after a pause where the failure is weather.
+    async fn open(&self, record: &Recorder, target: SocketAddr) -> Result<Held, Failure> {
         let mut attempt = 1;
         loop {
             match self.connect_once(record, target, attempt).await {
-                Ok(held) => return Ok(keep.then_some(held)),
+                Ok(held) => return Ok(held),
                 Err(failure) if attempt >= self.attempts.per_address || !failure.is_transient() => return Err(failure),
                 Err(_) => {}
             }

@@ -64,12 +64,25 @@ impl Exchanges {
 
     /// Asks one question of one server.
     pub async fn ask(&self, name: &str, rtype: RecordType, ask: Ask) -> Lookup {
+        self.ask_by(name, rtype, ask, false).await
+    }
+
+    /// Asks one question of one server over TCP at once (RFC 7766): whether that works at all.
+    pub async fn ask_over_tcp(&self, name: &str, rtype: RecordType, ask: Ask) -> Lookup {
+        self.ask_by(name, rtype, ask, true).await
+    }
+
+    async fn ask_by(&self, name: &str, rtype: RecordType, ask: Ask, over_tcp: bool) -> Lookup {
         let recursion = ask.role == ServerRole::Resolver;
         let question = Question { name: name.to_owned(), rtype, recursion, checking_disabled: ask.checking_disabled };
         let pass = self.turns.take(Subject::Query(ask.server, ask.role)).await;
         let started = self.clock.now();
         let begun = Instant::now();
-        let (reply, transport, retried_over_tcp) = self.run(&question, ask).await;
+        let (reply, transport, retried_over_tcp) = if over_tcp {
+            (self.tcp(&question, ask).await, DnsTransport::Tcp, false)
+        } else {
+            self.run(&question, ask).await
+        };
         drop(pass);
         let replied = !matches!(reply.outcome, LookupOutcome::Timeout | LookupOutcome::NotAsked);
         Lookup {

@@ -1,0 +1,319 @@
+//! Can this vantage be believed? The run gate before a run, and the canaries during it.
+//!
+//! Anchors are probed through the same code path as any site. DNS is tested for inventions (DNS64, rewritten NXDOMAIN)
+//! and for TCP; negative controls must fail. What fails shuts the gate: no run, no verdict (docs/method/gate.md).
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::model::address::Family;
+use crate::model::evidence::{LookupOutcome, RecordType, Round, ServerRole};
+use crate::model::failure::Failure;
+use crate::model::run::{CheckOutcome, Gate, GateCheck, Proof};
+use crate::model::site::Site;
+use crate::net::dns::exchange::Ask;
+use crate::probe::{Prober, Transports};
+
+/// How long a negative control may take to fail.
+const CONTROL_DEADLINE: Duration = Duration::from_secs(3);
+
+/// A site that is known to work over both families.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// The site.
+    pub site: Site,
+    /// Label of the network it is in.
+    pub network: String,
+}
+
+/// What the gate asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GateRules {
+    /// The anchors.
+    pub anchors: Vec<Anchor>,
+    /// Anchors that must pass in each family.
+    pub minimum_pass: usize,
+    /// Networks the passing anchors must be in.
+    pub minimum_networks: usize,
+    /// One body must be at least this large: small packets alone do not show an MTU fault of ours.
+    pub large_body: u64,
+    /// Names known to have A and no AAAA.
+    pub v4only_names: Vec<String>,
+    /// Zones under which a random name must not exist.
+    pub nxdomain_suffixes: Vec<String>,
+    /// Addresses that must not answer.
+    pub controls: Vec<SocketAddr>,
+}
+
+/// The gate's result with the proofs it produced.
+#[derive(Clone, Debug, Default)]
+pub struct Opening {
+    /// The checks.
+    pub gate: Gate,
+    /// What the anchors proved, and when.
+    pub proofs: Vec<Proof>,
+    /// Anchors that passed, to be used as canaries.
+    pub canaries: Vec<Site>,
+}
+
+/// Makes all checks.
+pub async fn check(prober: &Prober, rules: &GateRules, transports: Transports) -> Opening {
+    let mut opening = Opening::default();
+    opening.gate.checks.push(resolvers(prober));
+    let (dns64, rewriting, tcp, controls, rounds) = tokio::join!(
+        dns64(prober, rules),
+        rewriting(prober, rules),
+        tcp(prober, rules),
+        controls(prober, rules),
+        join_all(rules.anchors.iter().map(|anchor| prober.observe(&anchor.site, 1, transports))),
+    );
+    opening.gate.checks.extend([dns64, rewriting, tcp, controls]);
+    for family in Family::BOTH {
+        let wanted = family == Family::V4 || transports == Transports::Both;
+        opening.gate.checks.push(anchors(rules, &rounds, family, wanted));
+    }
+    for (anchor, round) in rules.anchors.iter().zip(&rounds) {
+        let alive: Vec<bool> = Family::BOTH.iter().map(|family| is_alive(round, *family)).collect();
+        let needed = if transports == Transports::Both { alive[0] && alive[1] } else { alive[0] };
+        if needed {
+            opening.canaries.push(anchor.site.clone());
+        }
+    }
+    for family in Family::BOTH {
+        // One living anchor proves the family; that all are dead disproves it.
+        let good = rounds.iter().any(|round| is_alive(round, family));
+        let at = rounds.iter().filter(|round| !good || is_alive(round, family)).map(|round| round.ended).max();
+        if let Some(at) = at.filter(|_| family == Family::V4 || transports == Transports::Both) {
+            opening.proofs.push(Proof { at, family, good });
+        }
+    }
+    opening
+}
+
+/// One canary: is the vantage still alive in each family? An anchor may fail for reasons of its own, so a family is
+/// called dead only when a second anchor fails too.
+pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports: Transports) -> Vec<Proof> {
+    let mut proofs: Vec<Proof> = Vec::new();
+    for attempt in 0..canaries.len().min(2) {
+        let site = &canaries[(turn + attempt) % canaries.len()];
+        let round = prober.observe(site, 1, transports).await;
+        for family in Family::BOTH {
+            if family == Family::V6 && transports == Transports::WithoutIpv6 {
+                continue;
+            }
+            let proof = Proof { at: round.ended, family, good: is_alive(&round, family) };
+            match proofs.iter_mut().find(|known| known.family == family) {
+                Some(known) if !known.good => *known = proof,
+                Some(_) => {}
+                None => proofs.push(proof),
+            }
+        }
+        if proofs.iter().all(|proof| proof.good) {
+            break;
+        }
+    }
+    proofs
+}
+
+/// A page was served over the family.
+fn is_alive(round: &Round, family: Family) -> bool {
+    let mut walks = round.walks.iter().filter(|walk| walk.family == family);
+    walks.any(|walk| walk.landing().is_some_and(crate::model::evidence::Exchange::is_success))
+}
+
+fn large_body(round: &Round, family: Family) -> u64 {
+    let walks = round.walks.iter().filter(|walk| walk.family == family);
+    walks
+        .filter_map(|walk| walk.landing())
+        .filter(|e| e.body_failure.is_none())
+        .map(|e| e.wire_bytes)
+        .max()
+        .unwrap_or(0)
+}
+
+fn anchors(rules: &GateRules, rounds: &[Round], family: Family, wanted: bool) -> GateCheck {
+    let name = format!("anchors-{}", family.name());
+    if !wanted {
+        let detail = format!("{family} is not used in this run");
+        return GateCheck { name, outcome: CheckOutcome::Skipped, detail, advice: String::new() };
+    }
+    let passed: Vec<_> = rules.anchors.iter().zip(rounds).filter(|(_, round)| is_alive(round, family)).collect();
+    let networks: BTreeSet<&str> = passed.iter().map(|(anchor, _)| anchor.network.as_str()).collect();
+    let largest = passed.iter().map(|(_, round)| large_body(round, family)).max().unwrap_or(0);
+    let no_route = rounds
+        .iter()
+        .flat_map(|round| &round.connects)
+        .any(|connect| connect.family() == family && connect.failure == Some(Failure::NoRoute));
+    let detail = format!(
+        "{} of {} anchors reached in {} networks, largest page {largest} bytes",
+        passed.len(),
+        rules.anchors.len(),
+        networks.len()
+    );
+    let (outcome, advice) = if passed.len() < rules.minimum_pass || networks.len() < rules.minimum_networks {
+        let advice = if no_route {
+            format!(
+                "this machine has no route to the {family} Internet: give it a global {family} address and a default route"
+            )
+        } else {
+            format!(
+                "{} anchors in {} networks are needed: mend this machine's {family}, or choose anchors that it can reach (gate.anchors)",
+                rules.minimum_pass, rules.minimum_networks
+            )
+        };
+        (CheckOutcome::Fail, advice)
+    } else if largest < rules.large_body {
+        let advice = format!(
+            "no anchor's page of {} bytes came through: check the path MTU, or name an anchor with a larger page (gate.anchors)",
+            rules.large_body
+        );
+        (CheckOutcome::Fail, advice)
+    } else {
+        (CheckOutcome::Pass, String::new())
+    };
+    GateCheck { name, outcome, detail, advice }
+}
+
+fn resolvers(prober: &Prober) -> GateCheck {
+    let resolvers = &prober.net.resolvers;
+    let listed: Vec<String> = resolvers.iter().map(ToString::to_string).collect();
+    let (outcome, advice) = match resolvers.len() {
+        0 => (CheckOutcome::Fail, "name resolvers with --resolver, or dns.resolvers in the configuration"),
+        1 => (
+            CheckOutcome::Warn,
+            "a second resolver of another operator lets absent names be confirmed (--resolver, dns.resolvers)",
+        ),
+        _ => (CheckOutcome::Pass, ""),
+    };
+    GateCheck { name: "resolvers".to_owned(), outcome, detail: listed.join(", "), advice: advice.to_owned() }
+}
+
+/// Asks every resolver one question under each name.
+async fn ask_all(prober: &Prober, names: &[String], rtype: RecordType) -> Vec<(SocketAddr, String, LookupOutcome)> {
+    let mut asked = Vec::new();
+    for server in &prober.net.resolvers {
+        for name in names {
+            asked.push(async move {
+                let mut outcome = LookupOutcome::Timeout;
+                for attempt in 1..=2 {
+                    let ask = Ask { server: *server, role: ServerRole::Resolver, checking_disabled: false, attempt };
+                    outcome = prober.net.exchanges.ask(name, rtype, ask).await.outcome;
+                    if outcome != LookupOutcome::Timeout {
+                        break;
+                    }
+                }
+                (*server, name.clone(), outcome)
+            });
+        }
+    }
+    join_all(asked).await
+}
+
+fn listed(answers: &[&(SocketAddr, String, LookupOutcome)]) -> String {
+    let lines: Vec<String> =
+        answers.iter().map(|(server, name, outcome)| format!("{server}: {name} {}", outcome.word())).collect();
+    lines.join("; ")
+}
+
+/// Does the resolver invent AAAA records? (RFC 7050: `ipv4only.arpa` has none of its own.)
+async fn dns64(prober: &Prober, rules: &GateRules) -> GateCheck {
+    let answers = ask_all(prober, &rules.v4only_names, RecordType::Aaaa).await;
+    let bad: Vec<_> = answers.iter().filter(|(_, _, outcome)| *outcome == LookupOutcome::Answer).collect();
+    let none = |outcome: LookupOutcome| {
+        matches!(outcome, LookupOutcome::Nodata | LookupOutcome::NodataNosoa | LookupOutcome::Nxdomain)
+    };
+    let unheard: Vec<_> = answers.iter().filter(|(_, _, o)| !none(*o) && *o != LookupOutcome::Answer).collect();
+    let (outcome, detail, advice) = if !bad.is_empty() {
+        let advice = "this resolver does DNS64 and gives every name an IPv6 address: use resolvers without it";
+        (CheckOutcome::Fail, listed(&bad), advice)
+    } else if unheard.len() == answers.len() {
+        (CheckOutcome::Fail, listed(&unheard), "no resolver answers this test: check the resolvers")
+    } else if !unheard.is_empty() {
+        (CheckOutcome::Warn, listed(&unheard), "a resolver does not answer this test")
+    } else {
+        (CheckOutcome::Pass, "no resolver invents AAAA records".to_owned(), "")
+    };
+    GateCheck { name: "dns64".to_owned(), outcome, detail, advice: advice.to_owned() }
+}
+
+/// Does the resolver answer for names that do not exist?
+async fn rewriting(prober: &Prober, rules: &GateRules) -> GateCheck {
+    let label = random_label();
+    let names: Vec<String> = rules.nxdomain_suffixes.iter().map(|suffix| format!("{label}.{suffix}")).collect();
+    let answers = ask_all(prober, &names, RecordType::A).await;
+    let bad: Vec<_> = answers.iter().filter(|(_, _, outcome)| *outcome == LookupOutcome::Answer).collect();
+    let other: Vec<_> = answers
+        .iter()
+        .filter(|(_, _, outcome)| !matches!(outcome, LookupOutcome::Answer | LookupOutcome::Nxdomain))
+        .collect();
+    let (outcome, detail, advice) = if !bad.is_empty() {
+        let advice = "this resolver answers for names that do not exist: use resolvers that do not rewrite NXDOMAIN";
+        (CheckOutcome::Fail, listed(&bad), advice)
+    } else if other.len() == answers.len() && !answers.is_empty() {
+        (CheckOutcome::Fail, listed(&other), "no resolver says that a random name does not exist: check the resolvers")
+    } else if !other.is_empty() {
+        (CheckOutcome::Warn, listed(&other), "a resolver does not say NXDOMAIN for a random name")
+    } else {
+        (CheckOutcome::Pass, "random names do not exist".to_owned(), "")
+    };
+    GateCheck { name: "nxdomain".to_owned(), outcome, detail, advice: advice.to_owned() }
+}
+
+/// Can long answers be fetched over TCP?
+async fn tcp(prober: &Prober, rules: &GateRules) -> GateCheck {
+    let Some(anchor) = rules.anchors.first() else {
+        let advice = "name anchors: sites known to work over both families (gate.anchors)".to_owned();
+        let detail = "no anchors are configured".to_owned();
+        return GateCheck { name: "dns-tcp".to_owned(), outcome: CheckOutcome::Fail, detail, advice };
+    };
+    let mut deaf = Vec::new();
+    for server in &prober.net.resolvers {
+        let ask = Ask { server: *server, role: ServerRole::Resolver, checking_disabled: false, attempt: 1 };
+        let lookup = prober.net.exchanges.ask_over_tcp(&anchor.site.host, RecordType::Aaaa, ask).await;
+        if lookup.outcome == LookupOutcome::Broken {
+            deaf.push(server.to_string());
+        }
+    }
+    let (outcome, detail, advice) = if deaf.is_empty() {
+        (CheckOutcome::Pass, "resolvers answer over TCP".to_owned(), "")
+    } else if deaf.len() == prober.net.resolvers.len() {
+        (
+            CheckOutcome::Fail,
+            format!("no answer over TCP: {}", deaf.join(", ")),
+            "let TCP port 53 through to the resolvers",
+        )
+    } else {
+        (
+            CheckOutcome::Warn,
+            format!("no answer over TCP: {}", deaf.join(", ")),
+            "let TCP port 53 through to this resolver",
+        )
+    };
+    GateCheck { name: "dns-tcp".to_owned(), outcome, detail, advice: advice.to_owned() }
+}
+
+/// Does something answer for addresses where nothing is?
+async fn controls(prober: &Prober, rules: &GateRules) -> GateCheck {
+    let dials = rules.controls.iter().map(|control| async move {
+        // The one deliberate exception to the address policy: addresses that lead nowhere by definition (RFC 6666).
+        (*control, prober.net.connector.connect_any(*control, CONTROL_DEADLINE).await.is_ok())
+    });
+    let answered: Vec<String> =
+        join_all(dials).await.into_iter().filter(|(_, open)| *open).map(|(control, _)| control.to_string()).collect();
+    let (outcome, detail, advice) = if answered.is_empty() {
+        (CheckOutcome::Pass, format!("{} dead addresses stay dead", rules.controls.len()), "")
+    } else {
+        let advice = "something on the path answers for everybody (transparent proxy, portal): measure from elsewhere";
+        (CheckOutcome::Fail, format!("connected to {}", answered.join(", ")), advice)
+    };
+    GateCheck { name: "controls".to_owned(), outcome, detail, advice: advice.to_owned() }
+}
+
+/// A label nobody has registered.
+fn random_label() -> String {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    format!("v6ready-{:016x}", RandomState::new().build_hasher().finish())
+}

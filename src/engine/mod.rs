@@ -1,0 +1,59 @@
+//! Running a scan: what to probe in which order, how fast, and whether this vantage can be believed.
+//!
+//! [`plan`] orders the sites, [`pace`] gives turns, [`gate`] proves the vantage before and during the run, [`scan`] spawns,
+//! collects and stops. Evidence leaves through one bounded channel to whoever stores it. Leaves to others: the steps of a
+//! probe, verdicts, storage, and how progress is shown: it only emits [`ScanEvent`]s.
+
+pub mod gate;
+pub mod pace;
+pub mod plan;
+pub mod scan;
+
+use crate::model::address::Family;
+use crate::model::site::SiteKey;
+use crate::model::verdict::Readiness;
+
+/// Something that happened in a scan. Progress bars, event logs and tests are derived from these.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ScanEvent {
+    /// The first round begins with so many sites.
+    Started {
+        /// Sites to probe.
+        sites: usize,
+    },
+    /// A site was probed. The verdict is provisional: the vantage's proofs are judged at the end.
+    Probed {
+        /// The site.
+        site: SiteKey,
+        /// The round.
+        round: u8,
+        /// The verdict as it looks now.
+        readiness: Readiness,
+        /// The site will be looked at again.
+        again: bool,
+    },
+    /// The second round begins with so many sites, after a pause of so many seconds.
+    SecondRound {
+        /// Sites to look at again.
+        sites: usize,
+        /// Seconds until the first of them is due.
+        pause_s: u64,
+    },
+    /// A canary came back.
+    Canary {
+        /// The family it went over.
+        family: Family,
+        /// It was alive.
+        good: bool,
+    },
+    /// A probe of ours panicked; the site has no evidence.
+    Lost {
+        /// How many so far.
+        total: usize,
+    },
+    /// No new sites are started; those in flight are finished.
+    Stopping {
+        /// Sites in flight.
+        in_flight: usize,
+    },
+}
