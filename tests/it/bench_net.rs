@@ -79,7 +79,8 @@ pub(crate) fn prober_on(
         authority_qps: 0,
     }));
     let clock = Arc::new(SystemClock);
-    let http = HttpLimits { first_byte: Duration::from_secs(3), total: Duration::from_secs(8), ..HttpLimits::default() };
+    let http =
+        HttpLimits { first_byte: Duration::from_secs(3), total: Duration::from_secs(8), ..HttpLimits::default() };
     let tls = TlsClient::new(anchors).expect("a TLS client");
     let user_agent = "v6ready-tests".to_owned();
     Prober {
@@ -105,7 +106,7 @@ pub(crate) fn prober_on(
             connect: patience.connect,
             connect_retry: patience.connect,
             tls: Duration::from_secs(3),
-            site: Duration::from_secs(60),
+            site: Duration::from_mins(1),
         },
         attempts: Attempts { spacing: Duration::from_millis(30), ..Attempts::default() },
         bounds: Bounds { retry_after: Duration::from_secs(10), ..Bounds::default() },
