@@ -119,9 +119,14 @@ fn round(choices: &mut Choices<'_>, site: &Site, number: u8, without_ipv6: bool)
         "2002::1",
         "64:ff9b::1",
     ];
-    let missing = choices.rarely(20);
-    let v4 = lookups(choices, &mut round, &site.host, RecordType::A, &a, missing);
-    let v6 = lookups(choices, &mut round, &site.host, RecordType::Aaaa, &aaaa, missing);
+    // Both types fail together more often than by chance: no such name, or nothing but a sibling.
+    let together = match choices.below(16) {
+        14 => Some(LookupOutcome::Nodata),
+        15 => Some(LookupOutcome::Nxdomain),
+        _ => None,
+    };
+    let v4 = lookups(choices, &mut round, &site.host, RecordType::A, &a, together);
+    let v6 = lookups(choices, &mut round, &site.host, RecordType::Aaaa, &aaaa, together);
     let mut host = site.host.clone();
     let (mut v4, mut v6) = (v4, v6);
     if v4.is_empty() && v6.is_empty() && choices.below(2) == 0 {
@@ -169,7 +174,7 @@ fn lookups(
     name: &str,
     rtype: RecordType,
     addresses: &[&str],
-    missing: bool,
+    together: Option<LookupOutcome>,
 ) -> Vec<IpAddr> {
     use LookupOutcome::{
         Answer, Broken, Formerr, Nodata, NodataNosoa, NotAsked, Notimp, Nxdomain, Refused, Servfail, Timeout,
@@ -180,7 +185,7 @@ fn lookups(
     let any = |choices: &mut Choices<'_>| if choices.rarely(4) { choices.of(&failures) } else { Answer };
 
     let mut found = Vec::new();
-    let first = if missing { Nxdomain } else { any(choices) };
+    let first = together.unwrap_or_else(|| any(choices));
     // Sources agree, mostly.
     let agree = choices.below(4) != 3;
     let aliased = choices.rarely(6);
@@ -266,11 +271,12 @@ fn page_or_not(choices: &mut Choices<'_>, rarity: usize) -> End {
 }
 
 fn exchange(choices: &mut Choices<'_>) -> Exchange {
-    let kinds: [(u16, &str, &[&str]); 14] = [
+    let kinds: [(u16, &str, &[&str]); 15] = [
         (200, "第一中学", &[]),
         (200, "第一中学", &[]),
         (200, "第一中学", &[]),
         (200, "第一中学", &[]),
+        (200, "第二小学", &[]),
         (200, "第二小学", &[]),
         (200, "Welcome to nginx!", &["default:nginx"]),
         (200, "未备案", &["block:filing"]),
@@ -403,7 +409,14 @@ fn finish(
 }
 
 fn certificate(choices: &mut Choices<'_>) -> Certificate {
-    let faults = [vec![], vec![], vec![], vec![CertificateFault::Name], vec![CertificateFault::Expired]];
+    let faults = [
+        vec![],
+        vec![],
+        vec![],
+        vec![CertificateFault::Name],
+        vec![CertificateFault::Name],
+        vec![CertificateFault::Expired],
+    ];
     Certificate {
         sha256: String::new(),
         subject: None,

@@ -15,7 +15,7 @@ use v6ready::model::verdict::{Assessment, CountsAs, Readiness};
 use crate::evidence::{Choices, healthy_round, observation, servers, vantage};
 
 fn config() -> Config {
-    Config { cases: 2000, max_global_rejects: 100_000, failure_persistence: None, ..Config::default() }
+    Config { cases: 5000, max_global_rejects: 100_000, failure_persistence: None, ..Config::default() }
 }
 
 fn judged(observation: &Observation, vantage: &Vantage) -> Assessment {
