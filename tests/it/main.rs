@@ -2,5 +2,6 @@
 
 mod bench_net;
 mod evidence;
+mod golden;
 mod properties;
 mod scenarios;
