@@ -5,3 +5,4 @@ mod evidence;
 mod golden;
 mod properties;
 mod scenarios;
+mod ssrf;
