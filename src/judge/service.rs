@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::pair;
 use crate::model::address::Family;
 use crate::model::evidence::{
-    CertificateFault, Exchange, Hop, Observation, Pointer, Purpose, Round, StepKind, WalkEnd,
+    CertificateFault, Connect, Exchange, Hop, Observation, Pointer, Purpose, Round, StepKind, WalkEnd,
 };
 use crate::model::failure::Failure;
 use crate::model::site::{Scheme, Site};
@@ -226,6 +226,12 @@ pub(super) fn certificate_faults(
     at.map(|at| (faults, at))
 }
 
+/// The connection was opened. A reset means that it was, and ended at once (a reset in answer to SYN is a refusal); whether
+/// the reset is seen by this step or by the next is a matter of microseconds, and must not decide anything.
+fn opened(connect: &Connect) -> bool {
+    matches!(connect.failure, None | Some(Failure::Reset))
+}
+
 /// Addresses of a family that never opened a port which others did open, over all rounds.
 pub(super) fn dead_addresses(observation: &Observation, family: Family, port: u16) -> Vec<IpAddr> {
     let connects = observation.rounds.iter().flat_map(|round| &round.connects);
@@ -236,7 +242,7 @@ pub(super) fn dead_addresses(observation: &Observation, family: Family, port: u1
             continue;
         }
         tried.insert(connect.address);
-        if connect.is_open() {
+        if opened(connect) {
             open.insert(connect.address);
         }
     }
@@ -248,7 +254,7 @@ pub(super) fn open_ports(observation: &Observation, family: Family) -> BTreeSet<
     let entries: BTreeSet<u16> = observation.site.entries().into_iter().map(|(_, port)| port).collect();
     let connects = observation.rounds.iter().flat_map(|round| &round.connects);
     connects
-        .filter(|connect| connect.family() == family && connect.is_open() && entries.contains(&connect.port))
+        .filter(|connect| connect.family() == family && opened(connect) && entries.contains(&connect.port))
         .map(|connect| connect.port)
         .collect()
 }

@@ -25,6 +25,10 @@ pub(crate) struct Held {
 pub(crate) struct Reached {
     /// All addresses that are dialled, in DNS order.
     pub(crate) addresses: Vec<IpAddr>,
+    /// Ports of the site's entries.
+    pub(crate) ports: Vec<u16>,
+    /// Ports on which the first address was tried as well.
+    complete: Vec<u16>,
     /// Per port, the addresses that are open.
     pub(crate) open: HashMap<u16, Vec<IpAddr>>,
     /// Per port, a connection kept for the walk.
@@ -52,7 +56,7 @@ impl Prober {
                 });
             }
         }
-        let mut reached = Reached { addresses: addresses.to_vec(), ..Reached::default() };
+        let mut reached = Reached { addresses: addresses.to_vec(), ports: ports.to_vec(), ..Reached::default() };
         for (port, address, outcome) in join_all(attempts).await {
             match outcome {
                 Ok(()) => reached.open.entry(port).or_default().push(address),
@@ -62,8 +66,12 @@ impl Prober {
         reached
     }
 
-    /// Connects to the first address on a port, and keeps the connection for the walk.
+    /// Connects to the first address on a port, unless that was done before, and keeps the connection for the walk.
     pub(crate) async fn reach_first(&self, record: &Recorder, port: u16, reached: &mut Reached) {
+        if reached.complete.contains(&port) {
+            return;
+        }
+        reached.complete.push(port);
         let Some(address) = reached.addresses.first().copied() else { return };
         match self.open(record, SocketAddr::new(address, port)).await {
             Ok(held) => {
