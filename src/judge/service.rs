@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::pair;
-use crate::model::address::Family;
+use crate::model::address::{Family, Scope};
 use crate::model::evidence::{
     CertificateFault, Connect, Exchange, Hop, Observation, Pointer, Purpose, Round, StepKind, WalkEnd,
 };
@@ -85,6 +85,17 @@ impl<'a> Landing<'a> {
     /// Ended by a fault of ours: not evidence about the site.
     pub(super) fn is_local(&self) -> bool {
         self.failure().is_some_and(Failure::is_local)
+    }
+
+    /// Says something about the site: no fault of ours, no redirect that we could not resolve or may not follow, no
+    /// request to come back later.
+    pub(super) fn is_evidence(&self) -> bool {
+        let doubtful = matches!(
+            self,
+            Self::RateLimited(_)
+                | Self::Failed(WalkEnd::RedirectUnresolved(_) | WalkEnd::RedirectInternal(Scope::OwnNetwork))
+        );
+        !doubtful && !self.is_local()
     }
 
     fn rank(&self) -> u8 {
