@@ -1,5 +1,6 @@
 //! v6ready: IPv6 upgrade readiness of a province's schools. Evidence first, verdict second.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod engine;
@@ -11,3 +12,4 @@ pub mod model;
 pub mod net;
 pub mod probe;
 pub mod store;
+pub mod targets;
