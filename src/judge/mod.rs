@@ -1,0 +1,3 @@
+//! Decisions: what evidence means, and what many verdicts add up to. Pure: imports the model only.
+
+pub mod summarise;
