@@ -1,0 +1,1 @@
+//! The roll-up adds up, ranks fairly, and does not care about order.
