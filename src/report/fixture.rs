@@ -8,14 +8,15 @@ use crate::judge::summarise::summarise;
 use crate::model::address::{Family, Scope};
 use crate::model::evidence::{
     AddressFact, AddressRecord, Certificate, Connect, DnsTransport, EVIDENCE_VERSION, Exchange, Handshake, Hop, Lookup,
-    LookupOutcome, Observation, Page, Pointer, Purpose, RecordType, Round, ServerRole, Sketch, StepKind, Via, Walk, WalkEnd,
+    LookupOutcome, Observation, Page, Pointer, Purpose, RecordType, Round, ServerRole, Sketch, StepKind, Via, Walk,
+    WalkEnd,
 };
 use crate::model::failure::Failure;
 use crate::model::finding::{Code, Finding};
 use crate::model::run::{CheckOutcome, Gate, GateCheck, Proof, Run, RunEnd, RunId, Vantage};
 use crate::model::school::{
-    Category, Region, RegionCode, RegionLevel, RejectedRow, Role, Roster, RosterState, Row, RowProblem, School, SourceFile,
-    SourceLine, Tile,
+    Category, Region, RegionCode, RegionLevel, RejectedRow, Role, Roster, RosterState, Row, RowProblem, School,
+    SourceFile, SourceLine, Tile,
 };
 use crate::model::site::{Scheme, Site, SiteKey};
 use crate::model::summary::{Policy, Summary, Task};
@@ -313,10 +314,7 @@ pub(crate) fn fixture() -> Fixture {
         .keys()
         .map(|key| (key.clone(), vec!["第1轮 2026-11-23 19:10:00 UTC".into(), format!("  DNS AAAA {key} → …")]))
         .collect();
-    trails.insert(
-        SiteKey("www.broken.school.example".into()),
-        trail(&timeout_observation("甲州市第二中学"), Lang::Zh),
-    );
+    trails.insert(SiteKey("www.broken.school.example".into()), trail(&timeout_observation("甲州市第二中学"), Lang::Zh));
     let summary = summarise(&roster, &policy, &assessments);
     Fixture { run: run(), roster, policy, assessments, summary, trails, history: history() }
 }
@@ -465,9 +463,5 @@ pub(crate) fn timeout_observation(title: &str) -> Observation {
     round.walks.push(walk(Family::V6, v6, None, WalkEnd::Failed(Failure::Timeout)));
     round.walks.push(walk(Family::V4, v4, Some(page), WalkEnd::Landed));
     round.ended = START.plus_ms(15_000);
-    Observation {
-        version: EVIDENCE_VERSION,
-        site: Site::new(host.into(), None, None, None),
-        rounds: vec![round],
-    }
+    Observation { version: EVIDENCE_VERSION, site: Site::new(host.into(), None, None, None), rounds: vec![round] }
 }

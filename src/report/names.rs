@@ -40,7 +40,8 @@ pub fn region_page(code: &RegionCode) -> String {
 /// A short name that is the same on every file system: `[0-9A-Za-z_-]{1,32}`, and no device of Windows.
 pub fn is_stem(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    let numbered = |port: &str| lower.len() == 4 && lower.starts_with(port) && lower.ends_with(|c: char| c.is_ascii_digit());
+    let numbered =
+        |port: &str| lower.len() == 4 && lower.starts_with(port) && lower.ends_with(|c: char| c.is_ascii_digit());
     (1..=32).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
         && !DEVICES.contains(&lower.as_str())
@@ -64,9 +65,20 @@ mod tests {
     #[test]
     fn hostile_codes_become_hashes() {
         let long = "汉".repeat(300);
-        for code in
-            ["", ".", "..", "../../etc/cron.d/x", "/abs", "C:\\x", "CON", "com1", "a\0b", "410100 ", "a.", long.as_str()]
-        {
+        for code in [
+            "",
+            ".",
+            "..",
+            "../../etc/cron.d/x",
+            "/abs",
+            "C:\\x",
+            "CON",
+            "com1",
+            "a\0b",
+            "410100 ",
+            "a.",
+            long.as_str(),
+        ] {
             let page = region_page(&RegionCode(code.into()));
             assert!(is_file_name(&page), "{page}");
             assert!(page.starts_with("regions/x"), "{page}");
@@ -78,7 +90,9 @@ mod tests {
         for code in ["410100", "990000", "direct", "41-A_b"] {
             assert_eq!(region_page(&RegionCode(code.into())), format!("regions/{code}.html"));
         }
-        for name in ["../index.html", "regions/../x.html", "regions/a/b.html", "latest", "regions/a.exe", "regions/.html"] {
+        for name in
+            ["../index.html", "regions/../x.html", "regions/a/b.html", "latest", "regions/a.exe", "regions/.html"]
+        {
             assert!(!is_file_name(name), "{name}");
         }
     }

@@ -118,7 +118,8 @@ fn switch_latest(dir: &Path, run: &RunId) -> Result<(), PublishError> {
         .ok()
         .and_then(|target| target.to_str().map(str::to_owned))
         .or_else(|| fs::read_to_string(&note).ok().map(|text| text.trim().to_owned()));
-    if current.is_some_and(|current| is_time(&current) && is_time(&run.0) && current > run.0 && dir.join(&current).is_dir())
+    if current
+        .is_some_and(|current| is_time(&current) && is_time(&run.0) && current > run.0 && dir.join(&current).is_dir())
     {
         return Ok(());
     }
@@ -196,10 +197,8 @@ mod tests {
     }
 
     fn names(dir: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(dir)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<String> =
+            fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }

@@ -7,8 +7,8 @@ use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::model::evidence::{
-    Certificate, Connect, Exchange, Handshake, Hop, Lookup, Observation, Purpose, Round, ServerRole, Sibling, Via, Walk,
-    WalkEnd,
+    Certificate, Connect, Exchange, Handshake, Hop, Lookup, Observation, Purpose, Round, ServerRole, Sibling, Via,
+    Walk, WalkEnd,
 };
 use crate::model::time::Timestamp;
 
@@ -66,7 +66,11 @@ impl Writer {
             self.lookup(lookup);
         }
         for fact in round.addresses.iter().filter(|fact| !fact.dialled) {
-            let why = if fact.scope.is_public() { self.pick("超过拨测上限", "more than are tried") } else { fact.scope.tag() };
+            let why = if fact.scope.is_public() {
+                self.pick("超过拨测上限", "more than are tried")
+            } else {
+                fact.scope.tag()
+            };
             let line = format!("{} {}{}", self.pick("未拨测", "Not dialled"), fact.address, self.aside(why));
             self.step(&line);
         }

@@ -4,11 +4,11 @@ use crate::judge::summarise::Standing;
 use crate::model::school::RosterState;
 use crate::model::verdict::Readiness;
 
+use super::super::ReportInput;
 use super::super::clean::clean;
 use super::super::format::{local, local_day, local_day_zh, percent, utc};
 use super::super::model::{Counts, Mark, Report};
 use super::super::text::{Lang, Text};
-use super::super::ReportInput;
 use super::class;
 
 /// A mark as a banner.
@@ -69,8 +69,10 @@ impl Head {
         counts: &Counts,
     ) -> Self {
         let segments = segments(text, counts);
-        let alt: Vec<String> =
-            segments.iter().map(|segment| format!("{} {} ({} %)", segment.name, segment.count, segment.share)).collect();
+        let alt: Vec<String> = segments
+            .iter()
+            .map(|segment| format!("{} {} ({} %)", segment.name, segment.count, segment.share))
+            .collect();
         Self {
             policy: super::policy(),
             title,
@@ -111,11 +113,11 @@ fn facts(report: &Report, input: &ReportInput, text: &Text, counts: &Counts) -> 
         None => clean(&run.vantage.name).into_owned(),
     };
     let fact = |key: &str, value: String| Fact { label: text.w(key).to_owned(), value };
+    let (open, close) = (text.w("bracket.open"), text.w("bracket.close"));
     let coverage = match percent(counts.judged, counts.base()) {
-        Some(share) => format!("{share} %（{} / {}）", counts.judged, counts.base()),
+        Some(share) => format!("{share} %{open}{} / {}{close}", counts.judged, counts.base()),
         None => "–".to_owned(),
     };
-    let coverage = if text.lang() == Lang::En { coverage.replace('（', " (").replace('）', ")") } else { coverage };
     let mut facts = vec![
         fact("head.time", format!("{} {} · {} UTC", local(at), text.w("head.local"), utc(at))),
         fact("head.vantage", vantage),
@@ -134,8 +136,14 @@ fn sentence(input: &ReportInput, text: &Text, area: &str, counts: &Counts) -> St
     let day = if text.lang() == Lang::Zh { local_day_zh(at) } else { local_day(at) };
     let (listed, judged, ready) = (counts.listed.to_string(), counts.judged.to_string(), counts.ready.to_string());
     let values = |rate: &str| {
-        let values =
-            [("day", &*day), ("area", area), ("listed", &*listed), ("judged", &*judged), ("ready", &*ready), ("rate", rate)];
+        let values = [
+            ("day", &*day),
+            ("area", area),
+            ("listed", &*listed),
+            ("judged", &*judged),
+            ("ready", &*ready),
+            ("rate", rate),
+        ];
         match rate {
             "" => text.fill("sentence.none", &values),
             _ => text.fill("sentence", &values),

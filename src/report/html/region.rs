@@ -183,6 +183,7 @@ fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> S
     let shown = |part: &str| clean(part).into_owned();
     let mut tags = vec![text.category(row.category).to_owned()];
     tags.extend([&row.subtype, &row.county_name].into_iter().flatten().map(|part| shown(part)));
+    let trail = key.filter(|_| row.rule.is_some()).and_then(|key| input.trails.get(key));
     let haystack = [
         Some(row.name.as_str()),
         key.map(crate::model::site::SiteKey::as_str),
@@ -207,10 +208,13 @@ fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> S
         url: row.site.as_ref().and_then(link),
         tags,
         facts: facts(text, row),
-        problem: row.problem.as_ref().map(|problem| [&problem.reason, &problem.text, &problem.remedy].map(|part| shown(part))),
+        problem: row
+            .problem
+            .as_ref()
+            .map(|problem| [&problem.reason, &problem.text, &problem.remedy].map(|part| shown(part))),
         findings: findings(text, row),
         pointers: row.evidence.join(" "),
-        trail: key.filter(|_| row.rule.is_some()).and_then(|key| input.trails.get(key)).cloned().unwrap_or_default(),
+        trail: trail.into_iter().flatten().map(|line| shown(line)).collect(),
         repeat: row.repeat.as_deref().map(shown),
     }
 }

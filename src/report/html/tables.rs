@@ -91,7 +91,8 @@ impl<'a> Entry<'a> {
 pub(super) fn entries(report: &Report) -> Vec<Entry<'_>> {
     let known: BTreeSet<&RegionCode> = report.regions.iter().map(|region| &region.code).collect();
     let mut entries = Vec::new();
-    for root in report.regions.iter().filter(|region| !region.parent.as_ref().is_some_and(|code| known.contains(code))) {
+    for root in report.regions.iter().filter(|region| !region.parent.as_ref().is_some_and(|code| known.contains(code)))
+    {
         if root.level == Some(RegionLevel::Province) {
             let below = report.regions.iter().filter(|region| region.parent.as_ref() == Some(&root.code));
             entries.extend(below.map(Entry::Whole));

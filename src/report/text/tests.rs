@@ -86,10 +86,7 @@ fn every_closed_vocabulary_is_worded() {
     }
     let zh = Text::of(Lang::Zh);
     let names: Vec<&str> = Readiness::ALL.iter().map(|verdict| zh.verdict(*verdict)).collect();
-    assert_eq!(
-        names,
-        ["双栈就绪", "就绪（有缺陷）", "IPv6 故障", "未启用 IPv6", "网站不可用", "域名不存在", "未判定"]
-    );
+    assert_eq!(names, ["双栈就绪", "就绪（有缺陷）", "IPv6 故障", "未启用 IPv6", "网站不可用", "域名不存在", "未判定"]);
     assert_eq!(zh.standing(Standing::Roster(RosterState::NoSite)), "无网站");
 }
 
