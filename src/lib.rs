@@ -1,6 +1,5 @@
 //! v6ready: IPv6 upgrade readiness of a province's schools. Evidence first, verdict second.
 
-pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod engine;
@@ -11,5 +10,6 @@ pub mod lab;
 pub mod model;
 pub mod net;
 pub mod probe;
+pub mod report;
 pub mod store;
 pub mod targets;

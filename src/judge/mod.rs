@@ -8,5 +8,6 @@ mod naming;
 mod parity;
 mod rollup;
 mod service;
+pub mod summarise;
 
 pub use rollup::{Criteria, assess, assess_alone, needs_second_round};
