@@ -228,7 +228,10 @@ impl Columns {
             let mostly = |test: &dyn Fn(&str) -> bool| {
                 !cells.is_empty() && cells.iter().filter(|cell| test(cell)).count() * 2 >= cells.len()
             };
-            let column = if mostly(&is_site) {
+            // Words for "none" say nothing about which column they stand in.
+            let told = cells.iter().filter(|cell| !normalise::cell(cell, true).is_empty()).count();
+            let sites = cells.iter().filter(|cell| is_site(cell)).count();
+            let column = if sites > 0 && sites * 2 >= told {
                 Column::Site
             } else if mostly(&|cell| cell.len() == 6 && cell.bytes().all(|b| b.is_ascii_digit())) {
                 Column::RegionCode
