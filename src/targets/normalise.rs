@@ -1,8 +1,8 @@
 //! A cell of a list → the sites it names. Pure, and idempotent: a site's key normalises to itself.
 //!
 //! Responsible for everything people do to a domain in a spreadsheet: full-width characters, whole URLs, several names
-//! in one cell, remarks, the many words for "none". Leaves to [`super::host`] which names can be a public web site, and
-//! to [`super::roster`] what a cell means for its school.
+//! in one cell, remarks, the many words for "none". Leaves to `host` which names can be a public web site, and
+//! to `roster` what a cell means for its school.
 
 use std::borrow::Cow;
 

@@ -14,10 +14,9 @@ use super::records::{Record, RecordFault};
 use super::regions::{Found, Regions, Wanted};
 use super::wording::Fault;
 use super::{text, words};
-use crate::model::school::RosterState;
 use crate::model::school::{
-    Category, Region, RegionCode, RegionLevel, RejectedRow, Role, Roster, Row, RowProblem, School, SourceFile,
-    SourceLine,
+    Category, Region, RegionCode, RegionLevel, RejectedRow, Role, Roster, RosterState, Row, RowProblem, School,
+    SourceFile, SourceLine,
 };
 use crate::model::site::SiteKey;
 

@@ -63,6 +63,18 @@ fn name_and_site_on_one_line() {
 }
 
 #[test]
+fn unusual_titles_and_hopeless_columns() {
+    use Role::Portal;
+    use RosterState::{Invalid, Listed};
+    let loaded = load_list("学校全名,官方站点,旧站点,地市\n甲校,a.cn,old.cn,岚溪\n乙校,b.cn,,青岑\n");
+    assert_eq!(rows(&loaded), [("甲校", "a.cn", Listed, Portal), ("乙校", "b.cn", Listed, Portal)]);
+    let loaded = load_list("甲校,a_b.cn\n乙校,c_d.cn\n");
+    assert_eq!(rows(&loaded), [("甲校", "", Invalid, Portal), ("乙校", "", Invalid, Portal)]);
+    let loaded = load_list("甲校,某处\n乙校,某处\n");
+    assert!(rows(&loaded).iter().all(|row| row.2 == Invalid));
+}
+
+#[test]
 fn all_columns() {
     let loaded = load_list(
         "学校标识码,学校名称,域名,地市,县区代码,学校类别,school_type,主管部门,状态,角色\n\
