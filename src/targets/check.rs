@@ -254,12 +254,18 @@ impl Writer {
         } else {
             self.choose("no header", "无表头")
         };
+        let sites = match &file.reading.site_column {
+            Some(title) => format!("{} {}", self.choose("sites in column", "网站列"), quote(title)),
+            None => self.choose("NO COLUMN OF SITES", "没有网站列！").to_owned(),
+        };
         let rows = self.choose("rows", "行");
         let rejected = self.choose("rejected", "无法读取");
         let path = quote(&file.path);
         let encoding = quote(&file.encoding);
-        let text =
-            format!("{path}: {encoding}, {separator}, {header}, {} {rows}, {} {rejected}", file.rows, file.rejected);
+        let text = format!(
+            "{path}: {encoding}, {separator}, {header}, {sites}, {} {rows}, {} {rejected}",
+            file.rows, file.rejected
+        );
         self.line(0, &text);
     }
 
@@ -335,7 +341,7 @@ mod tests {
             "{zh}"
         );
         assert!(en.contains("list.csv:5 [column 学校名称]: names neither a school nor a usable site"), "{en}");
-        assert!(en.contains("list.csv: UTF-8, separator ,, header, 6 rows, 1 rejected"), "{en}");
+        assert!(en.contains("list.csv: UTF-8, separator ,, header, sites in column 域名, 6 rows, 1 rejected"), "{en}");
         for text in [&zh, &en] {
             assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
         }

@@ -179,6 +179,22 @@ pub(super) fn is_site(cell: &str) -> bool {
         && normalise::cell(cell, true).first().is_some_and(|named| named.site.is_ok())
 }
 
+/// The cells of a column that are not empty, trimmed.
+fn cells<'s>(sample: &'s [Record<'_>], at: usize) -> Vec<&'s str> {
+    let rows = sample.iter().filter_map(|record| record.fields.as_ref().ok());
+    rows.filter_map(|row| row.get(at)).map(|cell| cell.trim()).filter(|cell| !cell.is_empty()).collect()
+}
+
+/// Whether a column holds sites: at least half of the cells do, not counting words for "none".
+fn are_sites(cells: &[&str]) -> bool {
+    let sites = cells.iter().filter(|cell| is_site(cell)).count();
+    let told = cells.iter().filter(|cell| !normalise::cell(cell, true).is_empty()).count();
+    sites > 0 && sites * 2 >= told
+}
+
+/// Parts of the titles of columns whose sites are not meant.
+const OLD_SITES: [&str; 8] = ["alt", "old", "former", "apex", "source", "旧", "原", "曾"];
+
 /// Whether the first record of a list is its header: a title is in it, and no site.
 pub(super) fn is_header(record: &Record<'_>) -> bool {
     record
@@ -201,13 +217,26 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// From a header.
-    pub(super) fn of_header(record: &Record<'_>) -> Self {
+    /// From a header; `sample` are the rows below it.
+    ///
+    /// Where no title is known for the site or the name, the first other column that holds mostly sites, or whose title
+    /// speaks of a name, is taken: a list must not turn into schools without sites because of an unusual title.
+    pub(super) fn of_header(record: &Record<'_>, sample: &[Record<'_>]) -> Self {
         let fields = record.fields.as_deref().unwrap_or_default();
         let mut places: Vec<_> = fields.iter().enumerate().filter_map(|(at, cell)| Some((titled(cell)?, at))).collect();
         places.sort();
+        let has = |column| places.iter().any(|((known, _), _)| *known == column);
+        let mut others = Vec::new();
+        for (at, title) in fields.iter().enumerate().filter(|(at, _)| !places.iter().any(|(_, taken)| taken == at)) {
+            let title = plain_title(title);
+            if !has(Column::Site) && !OLD_SITES.iter().any(|old| title.contains(old)) && are_sites(&cells(sample, at)) {
+                others.push((Column::Site, at));
+            } else if !has(Column::Name) && ["名", "校", "单位", "name"].iter().any(|word| title.contains(word)) {
+                others.push((Column::Name, at));
+            }
+        }
         Self {
-            places: places.into_iter().map(|((column, _), at)| (column, at)).collect(),
+            places: places.into_iter().map(|((column, _), at)| (column, at)).chain(others).collect(),
             titles: fields.iter().map(|field| field.trim().to_owned()).collect(),
             width: fields.len(),
             joins_sites: false,
@@ -219,16 +248,16 @@ impl Columns {
     /// A column is of a kind when at least half of its cells are: sites, codes of regions, codes of schools, words for
     /// categories, names of regions. The first column that is left over is the name.
     pub(super) fn of_rows(sample: &[Record<'_>], regions: &Regions) -> Self {
-        let rows: Vec<_> = sample.iter().filter_map(|record| record.fields.as_ref().ok()).collect();
-        let width = rows.iter().map(|row| row.len()).max().unwrap_or(0);
-        let mut places = Vec::new();
+        let rows = sample.iter().filter_map(|record| record.fields.as_ref().ok());
+        let width = rows.map(Vec::len).max().unwrap_or(0);
+        let mut places: Vec<(Column, usize)> = Vec::new();
+        let mut others = Vec::new();
         for at in 0..width {
-            let cells: Vec<&str> =
-                rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.trim()).filter(|c| !c.is_empty()).collect();
+            let cells = cells(sample, at);
             let mostly = |test: &dyn Fn(&str) -> bool| {
                 !cells.is_empty() && cells.iter().filter(|cell| test(cell)).count() * 2 >= cells.len()
             };
-            let column = if mostly(&is_site) {
+            let column = if are_sites(&cells) {
                 Column::Site
             } else if mostly(&|cell| cell.len() == 6 && cell.bytes().all(|b| b.is_ascii_digit())) {
                 Column::RegionCode
@@ -238,12 +267,22 @@ impl Columns {
                 Column::Category
             } else if mostly(&|cell| regions.is_name(cell)) {
                 Column::Region
-            } else if cells.is_empty() || places.iter().any(|(column, _)| *column == Column::Name) {
+            } else if cells.is_empty() {
+                continue;
+            } else if places.iter().any(|(column, _)| *column == Column::Name) {
+                others.push(at);
                 continue;
             } else {
                 Column::Name
             };
             places.push((column, at));
+        }
+        if !places.iter().any(|(column, _)| *column == Column::Site) {
+            // A column that was meant for sites and holds none that is right must show up as wrong, not as empty.
+            let dotted =
+                |at: &&usize| cells(sample, **at).iter().any(|cell| cell.contains(['.', '．', '。', '@', ':']));
+            let only = || others.first().filter(|_| width == 2);
+            places.extend(others.iter().find(dotted).or_else(only).map(|at| (Column::Site, *at)));
         }
         places.sort();
         let joins_sites = places.iter().filter(|(column, _)| *column == Column::Site).count() > 1;
@@ -316,7 +355,7 @@ mod tests {
     fn the_better_title_counts_and_falls_back() {
         let records = records("competent_authority,responsible_unit,url,domain,name\na,b,u.cn,d.cn,n\na,,u.cn,,n\n");
         assert!(is_header(&records[0]));
-        let columns = Columns::of_header(&records[0]);
+        let columns = Columns::of_header(&records[0], &[]);
         let rows: Vec<_> = records[1..].iter().map(|record| record.fields.clone().unwrap()).collect();
         assert_eq!(columns.get(Column::Unit, &rows[0]), "b");
         assert_eq!(columns.get(Column::Unit, &rows[1]), "a");

@@ -97,10 +97,13 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The encoding of a file that does not say.
 ///
-/// 1. Valid UTF-8 is UTF-8. 2. Where most lines with characters beyond ASCII are valid UTF-8, it is UTF-8 with bad
-/// lines. 3. Where the detector says GBK or Big5, or nearly all characters lie in the range of GB 2312, it is GB18030
-/// (Chinese spreadsheets; a Big5 guess is only followed where GB 2312 does not fit). 4. Everything else is read as
-/// UTF-8: its rows are rejected with the advice to name the encoding, which is better than wrong names.
+/// 1. Valid UTF-8 is UTF-8.
+/// 2. Where most lines with characters beyond ASCII are valid UTF-8, it is UTF-8 with bad lines.
+/// 3. Where nearly all characters lie in GB 2312, or most of them and the detector says GBK, it is GB18030. The detector
+///    alone will not do: told to expect Chinese, it takes Latin-1 for it.
+/// 4. Where the detector says Big5, it is Big5.
+/// 5. Everything else is read as UTF-8: its rows are rejected with the advice to name the encoding, which is better than
+///    wrong names.
 fn find_encoding(bytes: &[u8]) -> &'static Encoding {
     if std::str::from_utf8(bytes).is_ok() {
         return UTF_8;
@@ -112,13 +115,14 @@ fn find_encoding(bytes: &[u8]) -> &'static Encoding {
     if valid > invalid {
         return UTF_8;
     }
-    if gb2312_share(bytes) >= 0.9 {
+    let share = gb2312_share(bytes);
+    if share >= 0.9 {
         return GB18030;
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(&bytes[..bytes.len().min(DETECTOR_LIMIT)], bytes.len() <= DETECTOR_LIMIT);
     let guess = detector.guess(Some(b"cn"), Utf8Detection::Deny);
-    if guess == GBK || guess == GB18030 {
+    if share >= 0.5 && (guess == GBK || guess == GB18030) {
         GB18030
     } else if guess == BIG5 {
         BIG5

@@ -10,7 +10,7 @@ pub const SAMPLE: &[(&str, &[u8])] = &[
     ("sample/targets.toml", include_bytes!("../../targets/sample/targets.toml")),
     ("sample/optout.txt", include_bytes!("../../targets/sample/optout.txt")),
     ("sample/higher.csv", include_bytes!("../../targets/sample/higher.csv")),
-    ("sample/vocational.csv", include_bytes!("../../targets/sample/vocational.csv")),
     ("sample/k12.csv", include_bytes!("../../targets/sample/k12.csv")),
     ("sample/other-units.csv", include_bytes!("../../targets/sample/other-units.csv")),
+    ("sample/vocational.csv", include_bytes!("../../targets/sample/vocational.csv")),
 ];

@@ -1,7 +1,7 @@
 //! Target lists → the roster: files of any shape are parsed, normalised and deduplicated, and every row is accounted
 //! for, either in the roster or with line, column, reason and remedy among the rejected.
 //!
-//! In the order of the way: [`files`](self) reads bytes, `decode` makes text of them, `records` cuts the text into
+//! In the order of the way: `files` reads bytes, `decode` makes text of them, `records` cuts the text into
 //! fields, `columns` says which field is what, [`normalise`] and `host` read the site's cell, `regions` and `words` the
 //! others, `roster` puts the row together. [`check`] tells people what was read.
 //!
@@ -181,6 +181,9 @@ pub struct Reading {
     pub separator: Option<char>,
     /// Whether the first row was a header.
     pub header: bool,
+    /// The column that was read as the site, by its title or number. None: there is none, so every school of the list
+    /// is without a site.
+    pub site_column: Option<String>,
     /// Rows that only repeat the header, not counted as rows.
     pub repeated_headers: u64,
 }
@@ -348,7 +351,8 @@ fn read_list(
     }
     let sha256 = Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     builder.finish_list(SourceFile { path: path.to_owned(), sha256, encoding: decoded.encoding.to_owned(), rows });
-    Ok(Reading { separator, header: columns.has_header(), repeated_headers })
+    let site_column = columns.title(columns::Column::Site);
+    Ok(Reading { separator, header: columns.has_header(), site_column, repeated_headers })
 }
 
 /// The columns of a list; the reader is left at its first row.
@@ -357,7 +361,7 @@ fn find_columns(reader: &mut Reader<'_>, regions: &Regions) -> Columns {
     match sample.first() {
         Some(first) if columns::is_header(first) => {
             reader.next();
-            Columns::of_header(first)
+            Columns::of_header(first, &sample[1..])
         }
         _ => Columns::of_rows(&sample, regions),
     }

@@ -1,8 +1,8 @@
 //! A cell of a list → the sites it names. Pure, and idempotent: a site's key normalises to itself.
 //!
 //! Responsible for everything people do to a domain in a spreadsheet: full-width characters, whole URLs, several names
-//! in one cell, remarks, the many words for "none". Leaves to [`super::host`] which names can be a public web site, and
-//! to [`super::roster`] what a cell means for its school.
+//! in one cell, remarks, the many words for "none". Leaves to `host` which names can be a public web site, and
+//! to `roster` what a cell means for its school.
 
 use std::borrow::Cow;
 
@@ -55,8 +55,8 @@ const NONE_BEGINNINGS: [&str; 6] = ["无", "暂无", "没有", "尚无", "未", 
 const SITE_WORDS: [&str; 6] = ["网", "站", "域名", "主页", "官网", "平台"];
 
 /// Spellings of `http` and `https` that are seen in lists.
-const MISSPELT_HTTP: [&str; 9] = ["hhttp", "htttp", "htp", "ttp", "hppt", "htpp", "httpp", "hptt", "http:http"];
-const MISSPELT_HTTPS: [&str; 6] = ["hhttps", "htttps", "htps", "ttps", "httpss", "htpps"];
+const MISSPELT_HTTP: [&str; 9] = ["hhttp", "hhtp", "htttp", "htp", "ttp", "hppt", "htpp", "httpp", "hptt"];
+const MISSPELT_HTTPS: [&str; 7] = ["hhttps", "hhtps", "htttps", "htps", "ttps", "httpss", "htpps"];
 
 /// One name of a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,8 +150,9 @@ fn is_none(folded: &str) -> bool {
     if text.chars().all(|c| matches!(c, '-' | '—' | '/' | '\\' | '_' | '#')) {
         return true;
     }
-    // The longest word of the table has nine bytes; sites are longer, so most cells stop here.
-    if text.len() <= 12 && NONE_WORDS.contains(&text.to_lowercase().as_str()) {
+    // The longest word of the table has twelve bytes; sites are longer, so most cells stop here.
+    let is_word = |word: &str| word.len() <= 12 && NONE_WORDS.contains(&word.to_lowercase().as_str());
+    if is_word(text) || (!text.contains('.') && text.split('/').all(|word| is_word(word) || word == "-")) {
         return true;
     }
     !text.contains('.')

@@ -89,19 +89,16 @@ impl<'a> Reader<'a> {
         let mut lines = 1;
         let mut at = self.at;
         loop {
-            let (field, end) = match self.quote_at(at) {
-                Some(inside) => {
-                    let (field, closed, more) = self.quoted(inside, reach)?;
-                    lines += more;
-                    if lines > QUOTED_LINES {
-                        return Err(RecordFault::Unclosed);
-                    }
-                    (Cow::Owned(field), self.after_quote(closed)?)
+            let (field, end) = if let Some(inside) = self.quote_at(at) {
+                let (field, closed, more) = self.quoted(inside, reach)?;
+                lines += more;
+                if lines > QUOTED_LINES {
+                    return Err(RecordFault::Unclosed);
                 }
-                None => {
-                    let end = self.plain_end(at);
-                    (Cow::Borrowed(&self.text[at..end]), end)
-                }
+                (Cow::Owned(field), self.after_quote(closed)?)
+            } else {
+                let end = self.plain_end(at);
+                (Cow::Borrowed(&self.text[at..end]), end)
             };
             fields.push(field);
             match self.text[end..].chars().next() {
@@ -212,8 +209,8 @@ fn is_passed_over(line: &str) -> bool {
 
 /// The separator of a text. None: one field a line.
 ///
-/// 1. The one that splits the first line into the most known column titles, if that is at least two. 2. The one that
-/// stands in the most lines, outside of quotation marks, if that is at least half of them.
+/// 1. The one that splits the first line into the most known column titles, if that is at least two.
+/// 2. The one that stands in the most lines, outside of quotation marks, if that is at least half of them.
 pub(super) fn find_separator(text: &str) -> Option<char> {
     // Read without a separator, quotation marks may reach over lines, so a sample line can be several: still fine.
     let lines: Vec<&str> = Reader::new(text, None).take(SAMPLE_LINES).map(|record| record.raw).collect();

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use sha2::{Digest as _, Sha256};
+
 use super::TargetsError;
 use super::decode;
 use super::records::{Reader, find_separator};
@@ -38,6 +40,8 @@ pub(super) struct Found {
     pub(super) county: Option<RegionCode>,
     /// What was changed or not understood.
     pub(super) notes: Vec<String>,
+    /// Name of a region that only the list knows: there is no table of regions.
+    pub(super) group: Option<String>,
 }
 
 /// A table of ours with a header, as rows of cells by title.
@@ -264,7 +268,7 @@ impl Regions {
             (Some(region), Some(county)) => self.settle_both(&mut found, region, county),
         }
         if found.region.0.is_empty() {
-            self.unknown(&mut found, wanted);
+            unknown(&mut found, wanted, self.list.is_empty());
         }
         for (text, known) in [(wanted.county_code, county), (wanted.county, county)] {
             if !text.is_empty() && known.is_none() && !found.region.0.is_empty() {
@@ -294,22 +298,6 @@ impl Regions {
         }
     }
 
-    /// A region that is not in the table: its code is kept if it is one, its name only said.
-    fn unknown(&self, found: &mut Found, wanted: Wanted<'_>) {
-        let code = [wanted.region_code, wanted.county_code].into_iter().find(|code| !code.is_empty());
-        match code {
-            Some(code) if is_code(code) => {
-                found.region = RegionCode(code.to_owned());
-                found.notes.push(format!("unknown region code: {code}"));
-            }
-            Some(code) => found.notes.push(format!("unknown region code: {}", text::quote(code))),
-            None => {
-                let name = [wanted.region, wanted.county].into_iter().find(|name| !name.is_empty());
-                found.notes.extend(name.map(|name| format!("unknown region: {}", text::quote(name))));
-            }
-        }
-    }
-
     /// The tiles of a `tiles.csv` (`code,row,col`) whose regions report.
     pub(super) fn tiles(&self, path: &str, bytes: &[u8]) -> Result<Vec<Tile>, TargetsError> {
         let table = Table::read(path, bytes)?;
@@ -332,6 +320,30 @@ impl Regions {
             }
         }
         Ok(tiles)
+    }
+}
+
+/// A region that is not in the table: its code is kept if it is one, its name only said. Without any table the names
+/// of a list are groups of their own, under a code made from the name, because codes end up in file names.
+fn unknown(found: &mut Found, wanted: Wanted<'_>, no_table: bool) {
+    let code = [wanted.region_code, wanted.county_code].into_iter().find(|code| !code.is_empty());
+    let name = [wanted.region, wanted.county].into_iter().find(|name| !name.is_empty());
+    match (code, name) {
+        (Some(code), _) if is_code(code) => {
+            found.region = RegionCode(code.to_owned());
+            found.group = name.filter(|_| no_table).map(|name| text::name(name).text);
+            if !no_table {
+                found.notes.push(format!("unknown region code: {code}"));
+            }
+        }
+        (_, Some(name)) if no_table => {
+            let digest = Sha256::digest(text::comparable(name));
+            let number = digest.iter().take(4).fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
+            found.region = RegionCode(format!("x{number:08x}"));
+            found.group = Some(text::name(name).text);
+        }
+        (Some(code), _) => found.notes.push(format!("unknown region code: {}", text::quote(code))),
+        (None, name) => found.notes.extend(name.map(|name| format!("unknown region: {}", text::quote(name)))),
     }
 }
 

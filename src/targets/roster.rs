@@ -5,6 +5,7 @@
 //! the cells to [`super::normalise`], [`super::words`] and [`super::regions`].
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::columns::{Column, Columns};
 use super::normalise::{self, Named};
@@ -13,10 +14,9 @@ use super::records::{Record, RecordFault};
 use super::regions::{Found, Regions, Wanted};
 use super::wording::Fault;
 use super::{text, words};
-use crate::model::school::RosterState;
 use crate::model::school::{
-    Category, Region, RegionCode, RegionLevel, RejectedRow, Role, Roster, Row, RowProblem, School, SourceFile,
-    SourceLine,
+    Category, Region, RegionCode, RegionLevel, RejectedRow, Role, Roster, RosterState, Row, RowProblem, School,
+    SourceFile, SourceLine,
 };
 use crate::model::site::SiteKey;
 
@@ -35,15 +35,23 @@ pub(super) struct Builder {
     opt_outs: OptOuts,
     allow_reserved: bool,
     by_code: HashMap<String, usize>,
-    by_name: HashMap<NameKey, usize>,
-    /// The site that is a school's portal, by school.
-    portals: HashMap<usize, SiteKey>,
+    /// By [`name_key`], of which there are two for each school. Hashes, not names: a list may hold a million.
+    by_name: HashMap<u64, usize>,
+    /// The row that names a school's portal, by school.
+    portals: HashMap<usize, usize>,
+    /// Regions that no table knows, in the order of the lists, with their names.
+    unlisted: Vec<(RegionCode, String)>,
+    unlisted_at: HashMap<RegionCode, usize>,
     /// Schools without any region are in the roster.
     nowhere: bool,
 }
 
-/// Name as compared, region, and county (empty: not known).
-type NameKey = (String, RegionCode, String);
+/// Hash of a school's name as compared, its region, and its county (empty: not known).
+fn name_key(name: &str, region: &RegionCode, county: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (name, region.0.as_str(), county).hash(&mut hasher);
+    hasher.finish()
+}
 
 /// Why a record cannot be taken in.
 struct Reject {
@@ -55,6 +63,8 @@ struct Reject {
 /// A record that says which school it means.
 struct Read<'a> {
     school: School,
+    /// Name of its region, where only the list knows it.
+    group: Option<String>,
     state: Option<RosterState>,
     role: Option<Role>,
     sites: Vec<Named>,
@@ -73,6 +83,8 @@ impl Builder {
             by_code: HashMap::new(),
             by_name: HashMap::new(),
             portals: HashMap::new(),
+            unlisted: Vec::new(),
+            unlisted_at: HashMap::new(),
             nowhere: false,
         }
     }
@@ -100,13 +112,9 @@ impl Builder {
     /// The roster, with a region for every school.
     pub(super) fn finish(mut self) -> Roster {
         let parent = self.regions.province().map(|region| region.code.clone());
-        let codes: Vec<RegionCode> = self.roster.schools.iter().map(|school| school.region.clone()).collect();
-        for code in codes.into_iter().filter(|code| !code.0.is_empty()) {
-            if self.regions.get(&code.0).is_none() {
-                let name = code.0.clone();
-                let level = RegionLevel::City;
-                self.regions.add(Region { code, name, name_en: None, level, parent: parent.clone() }, []);
-            }
+        for (code, name) in std::mem::take(&mut self.unlisted) {
+            let level = RegionLevel::City;
+            self.regions.add(Region { code, name, name_en: None, level, parent: parent.clone() }, []);
         }
         if self.nowhere {
             let (name, name_en) = ("未注明地区".to_owned(), Some("unknown".to_owned()));
@@ -127,7 +135,9 @@ impl Builder {
         let site_text = get(Column::Site);
         let sites = self.sites(columns, fields, site_text);
         let code = school_code(get(Column::SchoolCode), &mut notes);
-        let name = school_name(get(Column::Name), code.as_deref(), &sites, &mut notes).ok_or_else(|| Reject {
+        let beside = if columns.has(Column::Name) { "" } else { name_beside(site_text) };
+        let name_cell = if beside.is_empty() { get(Column::Name) } else { beside };
+        let name = school_name(name_cell, code.as_deref(), &sites, &mut notes).ok_or_else(|| Reject {
             column: columns.title(Column::Name).or_else(|| columns.title(Column::Site)),
             reason: "names neither a school nor a usable site",
             remedy: "give the school's name",
@@ -138,7 +148,7 @@ impl Builder {
             county_code: get(Column::CountyCode),
             county: get(Column::County),
         };
-        let Found { region, county, notes: region_notes } = self.regions.resolve(wanted);
+        let Found { region, county, notes: region_notes, group } = self.regions.resolve(wanted);
         notes.extend(region_notes);
         let category = category(get(Column::Category), get(Column::Subtype), &name, &mut notes);
         let kept = |column| Some(text::name(get(column)).text).filter(|text| !text.is_empty());
@@ -147,7 +157,7 @@ impl Builder {
         let state = word(get(Column::Status), words::state, "unknown status, read as listed", &mut notes);
         let role = word(get(Column::Role), words::role, "unknown role, left to the order of the rows", &mut notes);
         let site_column = columns.title(Column::Site);
-        Ok(Read { school, state, role, sites, site_column, site_text, notes })
+        Ok(Read { school, group, state, role, sites, site_column, site_text, notes })
     }
 
     fn sites<S: AsRef<str>>(&self, columns: &Columns, fields: &[S], first: &str) -> Vec<Named> {
@@ -160,8 +170,9 @@ impl Builder {
     }
 
     fn accept(&mut self, read: Read<'_>, source: &SourceLine) {
-        let Read { school, state, role, sites, site_column, site_text, mut notes } = read;
-        let school = self.school(school, &mut notes);
+        let Read { school, group, state, role, sites, site_column, site_text, mut notes } = read;
+        self.region(&school.region, group);
+        let school = self.school(&school, &mut notes);
         // Closed, opted out and without a site are said of the school, and one row says it for all sites of the cell.
         let unprobed = state.filter(|state| *state != RosterState::Listed);
         if sites.is_empty() || (unprobed.is_some() && sites.iter().all(|named| named.site.is_err())) {
@@ -206,16 +217,33 @@ impl Builder {
                 }
             }
             if row.state == RosterState::NoSite {
-                row.site = None;
+                row.changes.extend(row.site.take().map(|site| format!("site not used: {site}")));
             }
             self.roster.rows.push(row);
         }
     }
 
+    /// Remembers a region that no table knows. Its name is the first that a list gives, or else its code.
+    fn region(&mut self, code: &RegionCode, group: Option<String>) {
+        if code.0.is_empty() || self.regions.get(&code.0).is_some() {
+            return;
+        }
+        let next = self.unlisted.len();
+        let at = *self.unlisted_at.entry(code.clone()).or_insert(next);
+        if at == next {
+            self.unlisted.push((code.clone(), code.0.clone()));
+        }
+        let name = &mut self.unlisted[at].1;
+        if let Some(group) = group.filter(|_| *name == code.0) {
+            *name = group;
+        }
+    }
+
     /// The role of a row that does not say: the first site of a school is its portal, every other one a service.
     fn role(&mut self, school: usize, site: &SiteKey, changes: &mut Vec<String>) -> Role {
-        let portal = self.portals.entry(school).or_insert_with(|| site.clone());
-        if portal == site {
+        let portal = *self.portals.entry(school).or_insert(self.roster.rows.len());
+        // The row of the portal may be the one that is being made.
+        if self.roster.rows.get(portal).is_none_or(|row| row.site.as_ref() == Some(site)) {
             return Role::Portal;
         }
         changes.push("another site of the school, read as a service".to_owned());
@@ -223,36 +251,35 @@ impl Builder {
     }
 
     /// The index of a school: the one known by the same code, or by the same name in the same place, or a new one.
-    fn school(&mut self, school: School, notes: &mut Vec<String>) -> usize {
+    fn school(&mut self, school: &School, notes: &mut Vec<String>) -> usize {
         let name = text::comparable(&school.name);
         let county = school.county.as_ref().map_or("", |code| code.0.as_str());
-        let key = |county: &str| (name.clone(), school.region.clone(), county.to_owned());
+        let (own_key, open_key) = (name_key(&name, &school.region, county), name_key(&name, &school.region, ""));
         let by_code = school.code.as_ref().and_then(|code| self.by_code.get(code));
         let at = by_code.copied().or_else(|| {
             // The key without county belongs to the first school of that name in the region, wherever it is.
-            let exact = self.by_name.get(&key(county));
-            let open = self.by_name.get(&key("")).filter(|at| self.roster.schools[**at].county.is_none());
+            let exact = self.by_name.get(&own_key);
+            let open = self.by_name.get(&open_key).filter(|at| self.roster.schools[**at].county.is_none());
             exact.or(open).copied().filter(|at| {
-                let other = &self.roster.schools[*at].code;
-                other.is_none() || school.code.is_none() || *other == school.code
+                let other = &self.roster.schools[*at];
+                let same_code = other.code.is_none() || school.code.is_none() || other.code == school.code;
+                // Two names may share a hash; they are two schools then.
+                same_code && other.region == school.region && text::comparable(&other.name) == name
             })
         });
-        let at = match at {
-            Some(at) => {
-                self.merge(at, &school, notes);
-                at
-            }
-            None => {
-                self.nowhere |= school.region.0.is_empty();
-                self.roster.schools.push(school.clone());
-                self.roster.schools.len() - 1
-            }
+        let at = if let Some(at) = at {
+            self.merge(at, school, notes);
+            at
+        } else {
+            self.nowhere |= school.region.0.is_empty();
+            self.roster.schools.push(school.clone());
+            self.roster.schools.len() - 1
         };
         if let Some(code) = &school.code {
             self.by_code.entry(code.clone()).or_insert(at);
         }
-        self.by_name.entry(key(county)).or_insert(at);
-        self.by_name.entry(key("")).or_insert(at);
+        self.by_name.entry(own_key).or_insert(at);
+        self.by_name.entry(open_key).or_insert(at);
         at
     }
 
@@ -328,6 +355,12 @@ fn school_code(cell: &str, notes: &mut Vec<String>) -> Option<String> {
         notes.push(format!("not a school code, left out: {}", text::quote(code)));
     }
     is_code.then(|| code.to_owned())
+}
+
+/// The name in a line of the kind 甲校 www.a.cn, of a list without columns. Empty: the line is only a site.
+fn name_beside(line: &str) -> &str {
+    let words = line.split(|c: char| c.is_whitespace() || text::is_wide_space(c));
+    words.into_iter().find(|word| !word.is_ascii() && !word.contains(['.', '．', '。', '｡', '/', '@'])).unwrap_or("")
 }
 
 /// A school's name; where there is none, its site or its code has to do. None: the row names nothing.

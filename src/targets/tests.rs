@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::school::{Category, RegionCode, Role, RosterState};
+use crate::model::site::SiteKey;
 
 const REGIONS: &str = "code,name_zh,level,parent_code\n990000,示例省,province,\n990100,岚溪市,city,990000\n\
     990102,松台区,county,990100\n990200,青岑市,city,990000\n";
@@ -53,8 +54,24 @@ fn shapes_of_lists() {
 
 #[test]
 fn name_and_site_on_one_line() {
-    let loaded = load_list("甲校 www.a.cn\n乙校 www.b.cn\n");
-    assert_eq!(loaded.roster.sites.len(), 2);
+    let loaded = load_list("甲校 www.a.cn\nwww.b.cn　乙校\nwww.c.cn\n");
+    let names: Vec<_> = loaded.roster.schools.iter().map(|school| school.name.as_str()).collect();
+    assert_eq!((names.as_slice(), loaded.roster.sites.len()), (["甲校", "乙校", "www.c.cn"].as_slice(), 3));
+    // Many cells without a site do not hide which column has them.
+    let loaded = load_list("甲校,无\n乙校,暂无\n丙校,\n丁校,www.d.cn\n");
+    assert_eq!((loaded.roster.schools.len(), loaded.roster.sites.len()), (4, 1));
+}
+
+#[test]
+fn unusual_titles_and_hopeless_columns() {
+    use Role::Portal;
+    use RosterState::{Invalid, Listed};
+    let loaded = load_list("学校全名,官方站点,旧站点,地市\n甲校,a.cn,old.cn,岚溪\n乙校,b.cn,,青岑\n");
+    assert_eq!(rows(&loaded), [("甲校", "a.cn", Listed, Portal), ("乙校", "b.cn", Listed, Portal)]);
+    let loaded = load_list("甲校,a_b.cn\n乙校,c_d.cn\n");
+    assert_eq!(rows(&loaded), [("甲校", "", Invalid, Portal), ("乙校", "", Invalid, Portal)]);
+    let loaded = load_list("甲校,某处\n乙校,某处\n");
+    assert!(rows(&loaded).iter().all(|row| row.2 == Invalid));
 }
 
 #[test]
@@ -82,13 +99,26 @@ fn duplicates_and_several_sites() {
     let roster = &loaded.roster;
     assert_eq!(roster.schools.len(), 4);
     assert_eq!(
-        roster.sites.keys().map(|key| key.as_str()).collect::<Vec<_>>(),
+        roster.sites.keys().map(SiteKey::as_str).collect::<Vec<_>>(),
         ["a.cn", "b.cn", "c.cn", "www.s.cn", "x.cn"]
     );
     let roles: Vec<_> = roster.rows.iter().map(|row| (row.source.line, row.role)).collect();
     let (portal, service) = (Role::Portal, Role::Service);
     assert_eq!(roles, [(2, portal), (2, service), (3, portal), (4, portal), (5, service), (6, portal), (7, portal)]);
     assert_eq!(roster.rows_out(), 6);
+}
+
+#[test]
+fn without_a_table_the_regions_of_the_list_are_groups() {
+    let load = |text: &str| load_bytes(&[("list.csv", text)], &LoadOptions::default()).unwrap().roster;
+    let roster = load("名称,地市,域名\n甲校,岚溪市,a.cn\n乙校,../青岑,b.cn\n丙校,岚溪市,c.cn\n丁校,,d.cn\n");
+    let names: Vec<_> = roster.regions.iter().map(|region| region.name.as_str()).collect();
+    assert_eq!(names, ["岚溪市", "../青岑", "未注明地区"]);
+    assert!(roster.regions.iter().all(|region| region.code.0.bytes().all(|b| b.is_ascii_alphanumeric())));
+    assert_eq!(roster.schools[0].region, roster.schools[2].region);
+    let roster = load("名称,地市,region_code,域名\n甲校,岚溪市,990100,a.cn\n");
+    assert_eq!((roster.regions[0].code.0.as_str(), roster.regions[0].name.as_str()), ("990100", "岚溪市"));
+    assert!(roster.rows[0].changes.is_empty());
 }
 
 #[test]
@@ -104,6 +134,7 @@ fn same_name_in_two_counties_is_two_schools() {
 
 #[test]
 fn states() {
+    use RosterState::{Closed, Listed, OptedOut};
     let files = [
         (
             "x/list.csv",
@@ -113,7 +144,6 @@ fn states() {
     ];
     let loaded = load_bytes(&files, &LoadOptions::default()).unwrap();
     let states: Vec<_> = loaded.roster.rows.iter().map(|row| row.state).collect();
-    use RosterState::{Closed, Listed, OptedOut};
     assert_eq!(states, [Closed, OptedOut, OptedOut, Listed, Closed]);
     // What must not be probed is not among the sites, and still says its name.
     assert_eq!(loaded.roster.sites.len(), 1);
@@ -240,7 +270,7 @@ fn sample() {
     // Without the options of a lab nothing of it would be probed.
     assert!(folder("sample", &LoadOptions::default()).roster.sites.is_empty());
     let embedded = load_bytes(embedded::SAMPLE, &LoadOptions::lab()).unwrap();
-    assert_eq!((&embedded.roster.schools, &embedded.roster.sites), (&roster.schools, &roster.sites));
+    assert!(embedded.roster.schools == roster.schools && embedded.roster.sites == roster.sites);
     let files = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("targets/sample")).unwrap();
     let names: Vec<_> = files.map(|file| file.unwrap().file_name()).filter(|name| name != "README.md").collect();
     assert_eq!(names.len(), embedded::SAMPLE.len());

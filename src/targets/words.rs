@@ -1,8 +1,10 @@
 //! The words that lists use for categories, states and roles.
 //!
-//! Leaves domains and words for "no site" to [`super::normalise`].
+//! Leaves domains and words for "nosite" to [`super::normalise`].
 
 use crate::model::school::{Category, Role, RosterState};
+
+// Words as `text::comparable` leaves them: narrow, lower case, no spaces.
 
 const CATEGORIES: [(Category, &[&str]); 7] = [
     (
@@ -154,7 +156,7 @@ const STATES: [(RosterState, &[&str]); 4] = [
             "opt_out",
             "optout",
             "opted-out",
-            "opted out",
+            "optedout",
             "opt-out",
             "不参与",
             "不参加",
@@ -163,7 +165,7 @@ const STATES: [(RosterState, &[&str]); 4] = [
             "不检测",
         ],
     ),
-    (RosterState::NoSite, &["no_site", "no site", "无网站", "没有网站", "未建站", "未建网站"]),
+    (RosterState::NoSite, &["no_site", "nosite", "无网站", "没有网站", "未建站", "未建网站"]),
 ];
 
 const ROLES: [(Role, &[&str]); 2] = [
@@ -176,7 +178,7 @@ fn find<T: Copy>(table: &[(T, &[&str])], cell: &str) -> Option<T> {
         return None;
     }
     let cell = super::text::comparable(cell);
-    table.iter().find(|(_, words)| words.iter().any(|word| super::text::comparable(word) == cell)).map(|(t, _)| *t)
+    table.iter().find(|(_, words)| words.contains(&cell.as_str())).map(|(t, _)| *t)
 }
 
 /// The category that a cell means. None: not a word for one.
@@ -225,6 +227,15 @@ pub(super) fn category_of_name(name: &str) -> Option<Category> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_tables_hold_comparable_words() {
+        let words = CATEGORIES.iter().flat_map(|(_, words)| words.iter());
+        let words = words.chain(STATES.iter().flat_map(|(_, words)| words.iter()));
+        for word in words.chain(ROLES.iter().flat_map(|(_, words)| words.iter())) {
+            assert_eq!(super::super::text::comparable(word), *word);
+        }
+    }
 
     #[test]
     fn words_in_both_languages() {
