@@ -1,5 +1,6 @@
 //! v6ready: IPv6 upgrade readiness of a province's schools. Evidence first, verdict second.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod engine;
