@@ -5,6 +5,7 @@
 
 mod findings;
 mod naming;
+mod pair;
 mod parity;
 mod rollup;
 mod service;
