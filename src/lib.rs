@@ -1,5 +1,8 @@
 //! v6ready: IPv6 upgrade readiness of a province's schools. Evidence first, verdict second.
 
+#[cfg(test)]
+mod architecture_tests;
+
 pub mod clock;
 pub mod config;
 pub mod engine;
