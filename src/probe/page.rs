@@ -17,7 +17,7 @@ const TAGS: usize = 50_000;
 const PATHS: usize = 2_000;
 /// Characters of a title that are kept.
 const TITLE: usize = 200;
-/// A page with no more visible characters than this "has almost no text" (validity.md B6.6).
+/// A page with no more visible characters than this "has almost no text" (docs/method/exchange.md).
 const ALMOST_NO_TEXT: u64 = 60;
 /// Seconds a meta refresh may wait and still count as a redirect.
 const REFRESH_WITHIN: u64 = 10;

@@ -26,7 +26,7 @@ use crate::net::{body, hex};
 
 /// Addresses of one redirect target that are tried.
 const TRIED_PER_HOP: usize = 3;
-/// Ports a redirect may lead to, besides the listed one (safety.md A.2).
+/// Ports a redirect may lead to, besides the listed one (docs/method/exchange.md).
 const REDIRECT_PORTS: [u16; 4] = [80, 443, 8080, 8443];
 /// Times one walk waits because a server asked it to.
 const WAITS: u8 = 2;
