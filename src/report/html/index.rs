@@ -158,8 +158,9 @@ fn task_view(task: &TaskInfo, text: &Text) -> TaskView {
         Some(english) if text.lang() == Lang::En => english,
         _ => &task.title,
     };
-    // How many more of those judged have to become ready.
-    let needed = (task.target * counts.judged as f64 - 1e-9).ceil().max(0.0) as u64;
+    // How many of those judged have to be ready; compared in the same way as for whether the target is met.
+    let enough = |ready: &u64| *ready as f64 / counts.judged as f64 >= task.target;
+    let needed = (counts.ready..=counts.judged).find(enough).unwrap_or(counts.judged);
     let state = match task.met {
         None => text.w("task.none").to_owned(),
         Some(true) => text.w("task.met").to_owned(),
