@@ -131,6 +131,20 @@ fn all_formats_show_the_same_numbers() {
 }
 
 #[test]
+fn the_regions_file_to_the_letter() {
+    let files = render_all(&fixture().input(Lang::Zh));
+    let expected = "\u{feff}region_code,region,level,parent_code,listed,ready,judged,inconclusive,out_of_base,rate_pct,\
+        range_low_pct,range_high_pct,coverage_pct,rank,listed_direct,READY,READY_DEFECT,BROKEN,ABSENT,DOWN,NO_NAME,\
+        INCONCLUSIVE,LISTED,NO_SITE,INVALID,OPTED_OUT,CLOSED\r\n\
+        990000,示例省,province,,21,7,13,2,6,53.85,46.67,60.00,86.67,,4,6,1,3,3,1,1,1,1,1,1,1,1\r\n\
+        990100,甲州市,city,990000,6,3,5,0,1,60.00,60.00,60.00,100.00,1,6,2,1,1,1,0,0,0,0,1,0,0,0\r\n\
+        990200,乙阳市,city,990000,8,2,4,0,4,50.00,50.00,50.00,100.00,2,5,2,0,1,1,1,1,0,0,0,0,1,1\r\n\
+        990300,丁川市,city,990000,3,0,1,1,1,0.00,0.00,50.00,50.00,,3,0,0,0,1,0,0,1,0,0,1,0,0\r\n\
+        990281,丙丘县,county,990200,3,1,2,0,1,50.00,50.00,50.00,100.00,1,3,1,0,1,0,0,0,0,0,0,0,1,0\r\n";
+    assert_eq!(file(&files, "regions.csv"), expected);
+}
+
+#[test]
 fn what_regions_hold_directly_adds_up_to_the_total() {
     let fixture = fixture();
     let report = Report::new(&fixture.input(Lang::Zh));
