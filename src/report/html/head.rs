@@ -50,7 +50,8 @@ pub(super) struct Head {
     pub(super) banners: Vec<Banner>,
     pub(super) facts: Vec<Fact>,
     pub(super) sentence: String,
-    pub(super) rest: Vec<String>,
+    /// What was left out, said at once. Empty: nothing.
+    pub(super) rest: String,
     pub(super) keys: Vec<Key>,
     pub(super) segments: Vec<Segment>,
     pub(super) alt: String,
@@ -153,16 +154,21 @@ fn sentence(input: &ReportInput, text: &Text, area: &str, counts: &Counts) -> St
 }
 
 /// What was left out, said at once.
-fn rest(report: &Report, text: &Text, counts: &Counts) -> Vec<String> {
+fn rest(report: &Report, text: &Text, counts: &Counts) -> String {
     let mut rest = Vec::new();
-    if counts.inconclusive + counts.out_of_base > 0 {
-        let (inconclusive, out) = (counts.inconclusive.to_string(), counts.out_of_base.to_string());
-        rest.push(text.fill("sentence.left", &[("inconclusive", &inconclusive), ("out", &out)]));
+    if counts.inconclusive > 0 {
+        rest.push(text.fill("sentence.unjudged", &[("inconclusive", &counts.inconclusive.to_string())]));
+    }
+    if counts.out_of_base > 0 {
+        rest.push(text.fill("sentence.out", &[("out", &counts.out_of_base.to_string())]));
+    }
+    if !rest.is_empty() {
+        rest.push(text.w("sentence.named").to_owned());
     }
     if report.has_mark(Mark::Incomplete) {
         rest.push(text.w("sentence.incomplete").to_owned());
     }
-    rest
+    rest.join(text.w("space"))
 }
 
 fn keys(text: &Text, counts: &Counts) -> Vec<Key> {
@@ -189,17 +195,22 @@ fn keys(text: &Text, counts: &Counts) -> Vec<Key> {
     };
     vec![
         key("key.rate", percent(counts.ready, counts.judged), "%", "key.rate.note"),
-        key("key.range", range(counts), "%", "key.range.note"),
+        key(
+            "key.range",
+            range(counts),
+            "%",
+            if counts.inconclusive > 0 { "key.range.note" } else { "key.range.exact" },
+        ),
         key("key.coverage", percent(counts.judged, counts.base()), "%", "key.coverage.note"),
         key("key.out", Some(number(counts.out_of_base)), "", "key.out.note"),
     ]
 }
 
-/// `55.56 – 66.67`. None: there was nothing to judge.
+/// `55.56 – 66.67`, or one number if there is nothing between. None: there was nothing to judge.
 pub(super) fn range(counts: &Counts) -> Option<String> {
     let low = percent(counts.ready, counts.base())?;
     let high = percent(counts.ready + counts.inconclusive, counts.base())?;
-    Some(format!("{low} – {high}"))
+    Some(if low == high { low } else { format!("{low} – {high}") })
 }
 
 /// A percentage with its sign, or a dash.

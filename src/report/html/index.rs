@@ -103,8 +103,10 @@ struct CheckView {
 
 impl<'a> Index<'a> {
     pub(super) fn new(report: &Report, input: &ReportInput, text: &'a Text) -> Self {
-        let named_area = clean(&report.policy.area).into_owned();
-        let area = if named_area.is_empty() { text.w("area.default") } else { named_area.as_str() };
+        let named = report.regions.iter().find(|region| region.name == report.policy.area);
+        let named =
+            named.map_or_else(|| clean(&report.policy.area).into_owned(), |region| tables::region_name(text, region));
+        let area = if named.is_empty() { text.w("area.default") } else { named.as_str() };
         let title = text.fill("title", &[("area", area)]);
         let entries = tables::entries(report);
         let total = || Line::new(text.w("col.total").to_owned(), &report.total);
@@ -114,6 +116,9 @@ impl<'a> Index<'a> {
             "" => text.w("unknown.unit").to_owned(),
             name => name.to_owned(),
         };
+        // Those without a unit come last.
+        let mut units = report.units.clone();
+        units.sort_by_key(|group| group.key.is_empty());
         Self {
             t: text,
             head: Head::new(report, input, text, title, area, &report.total),
@@ -128,10 +133,10 @@ impl<'a> Index<'a> {
                 &report.categories,
                 category,
             )),
-            units: with_total(tables::groups("units", text.w("col.unit").to_owned(), &report.units, unit)),
+            units: with_total(tables::groups("units", text.w("col.unit").to_owned(), &units, unit)),
             first_run: report.changes.first_run,
             changes: changes(report, text),
-            named: named(report, text),
+            named: outside(report, text),
             rejected: rejected(report),
             verdicts: verdicts(report, text),
             facts: facts(report, input, text),
@@ -153,8 +158,9 @@ fn task_view(task: &TaskInfo, text: &Text) -> TaskView {
         Some(english) if text.lang() == Lang::En => english,
         _ => &task.title,
     };
-    // How many more of those judged have to become ready.
-    let needed = (task.target * counts.judged as f64 - 1e-9).ceil().max(0.0) as u64;
+    // How many of those judged have to be ready; compared in the same way as for whether the target is met.
+    let enough = |ready: &u64| *ready as f64 / counts.judged as f64 >= task.target;
+    let needed = (counts.ready..=counts.judged).find(enough).unwrap_or(counts.judged);
     let state = match task.met {
         None => text.w("task.none").to_owned(),
         Some(true) => text.w("task.met").to_owned(),
@@ -218,7 +224,7 @@ pub(super) fn domain(row: &SchoolRow) -> String {
 }
 
 /// Everybody who is in no numerator and no base, by name.
-fn named(report: &Report, text: &Text) -> Vec<NamedView> {
+fn outside(report: &Report, text: &Text) -> Vec<NamedView> {
     [
         (Standing::Verdict(Readiness::Inconclusive), text.w("named.INCONCLUSIVE")),
         (Standing::Roster(RosterState::Listed), text.w("named.LISTED")),
@@ -238,6 +244,7 @@ fn named(report: &Report, text: &Text) -> Vec<NamedView> {
             .map(|row| {
                 let why = match &row.problem {
                     Some(problem) => format!("{} “{}”", clean(&problem.reason), clean(&problem.text)),
+                    None if row.reason.is_empty() => text.standing_sentence(row.standing).to_owned(),
                     None => text.reason(&row.reason),
                 };
                 [clean(&row.region_name).into_owned(), clean(&row.name).into_owned(), domain(row), why]

@@ -9,8 +9,6 @@ mod index;
 mod region;
 mod tables;
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use sha2::{Digest, Sha256};
 
@@ -21,7 +19,7 @@ use crate::model::verdict::Readiness;
 
 use super::format::base64;
 use super::model::{Report, SchoolRow};
-use super::text::Text;
+use super::text::{self, Context, Text};
 use super::{File, ReportInput};
 
 /// Renders all pages.
@@ -58,16 +56,8 @@ fn inline_hash(source: &str) -> String {
 }
 
 /// Arguments that every finding of a row may use in its wording.
-pub(super) fn context(row: &SchoolRow) -> BTreeMap<&'static str, String> {
-    let mut context = BTreeMap::new();
-    if let Some(site) = &row.site {
-        context.insert("host", site.host.clone());
-    }
-    if let Some(address) = row.aaaa.first() {
-        context.insert("address", address.clone());
-        context.insert("addresses", row.aaaa.join(" "));
-    }
-    context
+pub(super) fn context(row: &SchoolRow) -> Context {
+    text::context(row.site.as_ref().map(|site| site.host.as_str()), &row.aaaa)
 }
 
 /// A link to a site, rebuilt from its checked parts. None: the host is nothing that may stand in a link.

@@ -199,6 +199,8 @@ pub(super) struct Tile {
     pub(super) name: String,
     pub(super) rate: String,
     pub(super) counts: String,
+    /// All numbers in words, for who points at it or hears it.
+    pub(super) hint: String,
     pub(super) link: String,
     /// Fifth of the scale, 0 to 4; `none` without a rate.
     pub(super) shade: &'static str,
@@ -213,7 +215,7 @@ pub(super) struct Map {
 }
 
 /// Width, height and gap of a tile in the drawing.
-const TILE: (u32, u32, u32) = (104, 64, 8);
+const TILE: (u32, u32, u32) = (108, 72, 8);
 
 /// The schematic map of the index entries, placed as the lists say, or in rows of six. None: fewer than two regions.
 pub(super) fn map(roster: &Roster, text: &Text, entries: &[Entry]) -> Option<Map> {
@@ -245,6 +247,7 @@ pub(super) fn map(roster: &Roster, text: &Text, entries: &[Entry]) -> Option<Map
                 name: short(&entry_name(text, *entry)),
                 rate: percent_sign(percent(counts.ready, counts.judged)),
                 counts: format!("{} / {}", counts.ready, counts.judged),
+                hint: hint(text, *entry),
                 link: entry.info().page.clone(),
                 shade: shade(counts.rate),
                 hatched: !entry.info().rankable,
@@ -254,6 +257,24 @@ pub(super) fn map(roster: &Roster, text: &Text, entries: &[Entry]) -> Option<Map
     let width = tiles.iter().map(|tile| tile.x + TILE.0).max()?;
     let height = tiles.iter().map(|tile| tile.y + TILE.1).max()?;
     Some(Map { tiles, width, height })
+}
+
+/// `甲州市 60.00 % · 就绪 3 / 已判定 5 · 未判定 0 · 不计入 1`.
+fn hint(text: &Text, entry: Entry) -> String {
+    let counts = entry.counts();
+    format!(
+        "{} {} · {} {} / {} {} · {} {} · {} {}",
+        entry_name(text, entry),
+        percent_sign(percent(counts.ready, counts.judged)),
+        text.w("col.ready"),
+        counts.ready,
+        text.w("col.judged"),
+        counts.judged,
+        text.w("col.inconclusive"),
+        counts.inconclusive,
+        text.w("col.out"),
+        counts.out_of_base,
+    )
 }
 
 /// A name that fits a tile.

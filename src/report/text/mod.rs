@@ -75,7 +75,22 @@ pub struct Advice {
     pub example: String,
 }
 
-/// Text in a form that is worded from the tables.
+/// Arguments that a finding may use in its wording beside its own, by name.
+pub type Context = BTreeMap<&'static str, String>;
+
+/// The context of a site: its host, and its IPv6 addresses.
+pub fn context(host: Option<&str>, aaaa: &[impl ToString]) -> Context {
+    let mut context = Context::new();
+    if let Some(host) = host {
+        context.insert("host", host.to_owned());
+    }
+    if let Some(address) = aaaa.first() {
+        context.insert("address", address.to_string());
+        context.insert("addresses", aaaa.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+    }
+    context
+}
+
 static ZH: LazyLock<Text> =
     LazyLock::new(|| parse(Lang::Zh, include_str!("zh.words.toml"), include_str!("zh.findings.toml")));
 static EN: LazyLock<Text> =
@@ -200,7 +215,7 @@ impl Text {
     }
 
     /// A finding in words. `context` gives arguments that the finding itself does not, such as `host`.
-    pub fn advise(&self, finding: &Finding, context: &BTreeMap<&'static str, String>) -> Advice {
+    pub fn advise(&self, finding: &Finding, context: &Context) -> Advice {
         let code = finding.code.name();
         let Some(wording) = self.findings.get(&code) else {
             return Advice { title: code, ..Advice::default() };
