@@ -567,8 +567,14 @@ impl<'a> Case<'a> {
     }
 
     fn supporting(&self, readiness: Readiness, rule: u8) -> Vec<Pointer> {
-        let walks = self.entries.iter().flat_map(|entry| [&entry.v4, &entry.v6]).flatten().map(|o| o.pointer);
-        let mut pointers: Vec<Pointer> = if matches!(rule, 1 | 2) { Vec::new() } else { walks.collect() };
+        let walks = self.entries.iter().flat_map(|entry| [&entry.v4, &entry.v6]).flatten();
+        // A failure rests on every round that agrees.
+        let looks = self.entries.iter().flat_map(|entry| &entry.rounds).flat_map(|look| [&look.v4, &look.v6]).flatten();
+        let mut pointers: Vec<Pointer> = match (readiness, rule) {
+            (_, 1 | 2) => Vec::new(),
+            (Readiness::Broken | Readiness::Down, _) => looks.map(|outcome| outcome.pointer).collect(),
+            _ => walks.map(|outcome| outcome.pointer).collect(),
+        };
         pointers.extend(&self.naming.evidence_v6);
         if readiness == Readiness::NoName || pointers.is_empty() {
             pointers.extend(&self.naming.evidence_v4);

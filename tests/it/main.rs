@@ -2,5 +2,7 @@
 
 mod bench_net;
 mod evidence;
+mod golden;
 mod properties;
 mod scenarios;
+mod ssrf;

@@ -23,7 +23,8 @@ use crate::bench_net::{Evidence, Patience, prober, scan, site};
 /// Labs that run at the same time: enough to overlap their waiting, few enough for two processors.
 const AT_ONCE: usize = 12;
 
-fn all() -> Vec<Scenario> {
+/// Every file.
+pub(crate) fn all() -> Vec<Scenario> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
     let mut scenarios = Scenario::load_all(&folder).unwrap_or_else(|error| panic!("{error}"));
     // To look at some rows only: V6READY_SCENARIOS=D01,T04a
@@ -90,10 +91,16 @@ fn check(scenario: &Scenario, evidence: &Evidence, lab: &Lab) -> Option<String> 
     (!lines.is_empty()).then(|| report(scenario, &lines, observation.as_ref(), &evidence.vantage))
 }
 
-async fn alone(scenario: &Scenario) -> Option<String> {
+/// Runs one scenario in a world of its own.
+pub(crate) async fn run(scenario: &Scenario) -> (Lab, Evidence) {
     let lab = Lab::start(scenario.world().with_anchors()).await.expect("a lab");
     let transports = if scenario.options.without_ipv6 { Transports::WithoutIpv6 } else { Transports::Both };
     let evidence = scan(prober(&lab, Patience::USUAL), vec![listed(scenario)], 4, transports).await;
+    (lab, evidence)
+}
+
+async fn alone(scenario: &Scenario) -> Option<String> {
+    let (lab, evidence) = run(scenario).await;
     check(scenario, &evidence, &lab)
 }
 
