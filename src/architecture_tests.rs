@@ -113,7 +113,7 @@ fn who_may_know_whom() {
     for source in &sources {
         let allowed = MAY_KNOW.iter().find(|(part, _)| *part == source.top()).map_or(&[][..], |(_, known)| known);
         for path in &source.paths {
-            let Some(target) = source.from_root(path).and_then(|rest| rest.first()) else { continue };
+            let Some(target) = source.seen_from_root(path).and_then(|rest| rest.first()) else { continue };
             let is_part = parts.contains(target.as_str());
             let may = target == source.top() || allowed.contains(&"*") || allowed.contains(&target.as_str());
             if is_part && !may {
@@ -129,7 +129,8 @@ fn the_whole_configuration_is_known_to_the_command_line_only() {
     let mut wrong = Vec::new();
     for source in sources().iter().filter(|source| !["cli", "config"].contains(&source.top())) {
         for path in &source.paths {
-            let Some(rest) = source.from_root(path).filter(|rest| rest.first().is_some_and(|part| part == "config"))
+            let Some(rest) =
+                source.seen_from_root(path).filter(|rest| rest.first().is_some_and(|part| part == "config"))
             else {
                 continue;
             };
