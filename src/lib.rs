@@ -47,6 +47,7 @@ mod architecture_tests;
 #[cfg(test)]
 mod manual_tests;
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod engine;
@@ -57,4 +58,6 @@ pub mod lab;
 pub mod model;
 pub mod net;
 pub mod probe;
+pub mod report;
 pub mod store;
+pub mod targets;

@@ -207,15 +207,12 @@ impl Scan {
         lost: &mut usize,
         complete: &mut bool,
     ) {
-        match done {
-            Ok(Some(probed)) => {
-                again.extend(probed.again);
-                *complete &= !probed.unstored;
-            }
-            _ => {
-                *lost += 1;
-                (self.listener)(ScanEvent::Lost { total: *lost });
-            }
+        if let Ok(Some(probed)) = done {
+            again.extend(probed.again);
+            *complete &= !probed.unstored;
+        } else {
+            *lost += 1;
+            (self.listener)(ScanEvent::Lost { total: *lost });
         }
     }
 

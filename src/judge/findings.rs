@@ -1,13 +1,20 @@
-//! Collecting findings: each code once, with its arguments and every pointer that supports it.
+//! Collecting findings: each code once, with its arguments and every pointer that supports it. What was added in another
+//! order comes out the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::evidence::Pointer;
 use crate::model::finding::{Code, Finding};
 
 /// Findings in the making.
 #[derive(Debug, Default)]
-pub(super) struct Findings(BTreeMap<Code, Finding>);
+pub(super) struct Findings(BTreeMap<Code, Parts>);
+
+#[derive(Debug, Default)]
+struct Parts {
+    args: BTreeMap<&'static str, BTreeSet<String>>,
+    evidence: BTreeSet<Pointer>,
+}
 
 impl Findings {
     /// Adds a finding without arguments.
@@ -15,24 +22,13 @@ impl Findings {
         self.add_with(code, &[], evidence);
     }
 
-    /// Adds a finding with arguments; an argument seen before gets the new value appended.
-    pub(super) fn add_with(&mut self, code: Code, args: &[(&str, String)], evidence: &[Pointer]) {
-        let finding =
-            self.0.entry(code).or_insert_with(|| Finding { code, args: BTreeMap::new(), evidence: Vec::new() });
+    /// Adds a finding with arguments; an argument may have several values.
+    pub(super) fn add_with(&mut self, code: Code, args: &[(&'static str, String)], evidence: &[Pointer]) {
+        let parts = self.0.entry(code).or_default();
         for (name, value) in args {
-            let known = finding.args.entry((*name).to_owned()).or_default();
-            if known.is_empty() {
-                known.clone_from(value);
-            } else if !known.split(", ").any(|part| part == value) {
-                known.push_str(", ");
-                known.push_str(value);
-            }
+            parts.args.entry(name).or_default().insert(value.clone());
         }
-        for pointer in evidence {
-            if !finding.evidence.contains(pointer) {
-                finding.evidence.push(*pointer);
-            }
-        }
+        parts.evidence.extend(evidence);
     }
 
     /// The code was found.
@@ -40,9 +36,15 @@ impl Findings {
         self.0.contains_key(&code)
     }
 
-    /// All findings, the gravest first, then in table order.
+    /// All findings, the gravest first, then in table order. Values of an argument are joined by a comma.
     pub(super) fn into_sorted(self) -> Vec<Finding> {
-        let mut findings: Vec<_> = self.0.into_values().collect();
+        let joined = |values: BTreeSet<String>| values.into_iter().collect::<Vec<_>>().join(", ");
+        let finding = |(code, parts): (Code, Parts)| Finding {
+            code,
+            args: parts.args.into_iter().map(|(name, values)| (name.to_owned(), joined(values))).collect(),
+            evidence: parts.evidence.into_iter().collect(),
+        };
+        let mut findings: Vec<_> = self.0.into_iter().map(finding).collect();
         findings.sort_by_key(|finding| (finding.code.severity(), finding.code));
         findings
     }

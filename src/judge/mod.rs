@@ -5,8 +5,10 @@
 
 mod findings;
 mod naming;
+mod pair;
 mod parity;
 mod rollup;
 mod service;
+pub mod summarise;
 
 pub use rollup::{Criteria, assess, assess_alone, needs_second_round};

@@ -104,7 +104,10 @@ pub(super) fn naming(observation: &Observation) -> Naming {
     let (presence_v6, single_v6) = presence(&v6, presence_v4, observation);
     // The A side of NXDOMAIN rests on the AAAA side and the other way round.
     let (presence_v4, single_v4) = presence(&v4, presence_v6, observation);
-    let alias = v4.iter().chain(&v6).find_map(|asked| asked.lookup.chain.last()).map(|alias| alias.to.clone());
+    // Sources may give different chains; the choice must not depend on who was asked first.
+    let end =
+        |asked: &[Asked<'_>]| asked.iter().filter_map(|a| a.lookup.chain.last()).map(|alias| alias.to.clone()).min();
+    let alias = end(&v6).or_else(|| end(&v4));
     let bogus = [&v4, &v6].into_iter().any(|asked| {
         let positive = |checking: bool| {
             asked.iter().any(|a| a.lookup.outcome == LookupOutcome::Answer && a.lookup.checking_disabled != checking)
@@ -129,7 +132,7 @@ pub(super) fn naming(observation: &Observation) -> Naming {
 /// 2. A failing or self-contradicting type of a name that has the other type, seen at two authoritative addresses in
 ///    two rounds: mishandled.
 /// 3. The same negative answer from two sources: absent.
-/// 4. Only one source can be heard at all: its NODATA with SOA stands; its NXDOMAIN stands once both rounds have it.
+/// 4. Only one source can be heard at all: its NODATA with SOA or its NXDOMAIN stands once both rounds have it.
 /// 5. Else not known.
 fn presence(asked: &[Asked<'_>], other: Presence, observation: &Observation) -> (Presence, bool) {
     use LookupOutcome::{Answer, Nodata, NodataNosoa, Nxdomain};
@@ -157,13 +160,15 @@ fn presence(asked: &[Asked<'_>], other: Presence, observation: &Observation) -> 
     }
     let all: BTreeSet<SocketAddr> = heard.iter().map(|a| a.lookup.server).collect();
     let only_source = all.len() == 1 && asked.iter().all(|a| all.contains(&a.lookup.server) || !a.lookup.replied());
-    if only_source && heard.iter().all(|a| a.lookup.outcome == Nodata) {
+    let alone = |outcome| {
+        let rounds: BTreeSet<u8> = heard.iter().map(|a| a.pointer.round).collect();
+        let in_all = rounds.len() >= 2 && rounds.len() == observation.rounds.len();
+        only_source && in_all && heard.iter().all(|a| a.lookup.outcome == outcome)
+    };
+    if alone(Nodata) {
         return (Presence::Absent(Absence::Nodata), true);
     }
-    let rounds_with: BTreeSet<u8> =
-        heard.iter().filter(|a| a.lookup.outcome == Nxdomain).map(|a| a.pointer.round).collect();
-    let in_both = rounds_with.len() >= 2 && rounds_with.len() == observation.rounds.len();
-    if only_source && in_both && !other_exists && heard.iter().all(|a| a.lookup.outcome == Nxdomain) {
+    if alone(Nxdomain) && !other_exists {
         return (Presence::Absent(Absence::Nxdomain), true);
     }
     (Presence::Unknown(obstacle(asked, !heard.is_empty())), false)

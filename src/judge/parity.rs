@@ -94,9 +94,8 @@ mod tests {
         }
     }
 
-    fn page(title: &str, items: &[&str], nonce: &str) -> String {
-        let list: String =
-            items.iter().map(|item| format!("<li><a href='/{item}.htm?n={nonce}'>{item}</a></li>")).collect();
+    fn page<const N: usize>(title: &str, items: [&str; N], nonce: &str) -> String {
+        let list = items.map(|item| format!("<li><a href='/{item}.htm?n={nonce}'>{item}</a></li>")).concat();
         format!(
             "<title>{title}</title><script nonce={nonce} src=/app.js></script><input value={nonce}>\
              <ul>{list}</ul><p>访问量 {nonce} 次</p>"
@@ -106,23 +105,23 @@ mod tests {
     #[test]
     fn nonces_and_counters_do_not_make_a_difference() {
         let items = ["通知公告", "招生简章", "校园新闻", "党建工作", "教师风采"];
-        let a = exchange(&page("第一中学", &items, "8812"));
-        let b = exchange(&page("第一中学", &items, "90417"));
+        let a = exchange(&page("第一中学", items, "8812"));
+        let b = exchange(&page("第一中学", items, "90417"));
         assert_eq!(compare(&a, &b, None), Sameness::Same);
     }
 
     #[test]
     fn unrelated_pages_of_equal_size_are_different() {
-        let a = exchange(&page("第一中学", &["通知公告", "招生简章", "校园新闻"], "1"));
-        let b = exchange(&page("第二小学", &["食堂菜单", "图书目录", "社团活动"], "2"));
+        let a = exchange(&page("第一中学", ["通知公告", "招生简章", "校园新闻"], "1"));
+        let b = exchange(&page("第二小学", ["食堂菜单", "图书目录", "社团活动"], "2"));
         assert_eq!(compare(&a, &b, None), Sameness::Different);
     }
 
     #[test]
     fn a_page_unlike_itself_says_nothing() {
-        let a = exchange(&page("第一中学", &["甲甲甲", "乙乙乙", "丙丙丙"], "1"));
-        let b = exchange(&page("第二小学", &["丁丁丁", "戊戊戊", "己己己"], "2"));
-        let again = exchange(&page("第三小学", &["庚庚庚", "辛辛辛", "壬壬壬"], "3"));
+        let a = exchange(&page("第一中学", ["甲甲甲", "乙乙乙", "丙丙丙"], "1"));
+        let b = exchange(&page("第二小学", ["丁丁丁", "戊戊戊", "己己己"], "2"));
+        let again = exchange(&page("第三小学", ["庚庚庚", "辛辛辛", "壬壬壬"], "3"));
         assert_eq!(compare(&a, &b, Some(&again)), Sameness::Same);
     }
 }

@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use super::findings::Findings;
 use super::naming::{Absence, Naming, Obstacle, Presence, naming};
-use super::parity::{Sameness, compare};
+use super::pair;
+use super::parity::Sameness;
 use super::service::{self, Entry, Landing, Outcome};
 use crate::model::address::{Family, Scope};
-use crate::model::evidence::{CertificateFault, Exchange, Observation, Pointer, StepKind, WalkEnd};
+use crate::model::evidence::{CertificateFault, Connect, Exchange, Observation, Pointer, StepKind, WalkEnd};
 use crate::model::failure::{Failure, Limit};
 use crate::model::finding::{Code, Severity};
 use crate::model::run::Vantage;
@@ -103,31 +104,23 @@ impl<'a> Case<'a> {
         self.note_naming();
         self.note_addresses();
         let (readiness, reason, rule) = self.rules();
-        let (serves4, serves6) = (self.serves(Family::V4), self.serves(Family::V6));
-        let mut evidence = self.supporting(readiness, rule);
-        if evidence.is_empty() {
-            evidence = self.naming.evidence_v6.clone();
-        }
-        let facts = self.facts();
-        let reach6 = self.reach6();
         Assessment {
             site: self.observation.site.key.clone(),
             readiness,
             reason: reason.to_owned(),
-            stack: stack(serves4, serves6),
-            reach6,
+            stack: self.stack(readiness),
+            reach6: self.reach6(),
             rule,
+            evidence: self.supporting(readiness, rule),
+            facts: self.facts(),
             findings: self.findings.into_sorted(),
-            evidence,
-            facts,
         }
     }
 
     fn rules(&mut self) -> Decision {
-        // Rule 1.
-        if self.naming.v4 == Presence::Absent(Absence::Nxdomain)
-            && self.naming.v6 == Presence::Absent(Absence::Nxdomain)
-        {
+        // Rule 1. A name that was found and dialled in one of the rounds exists.
+        let missing = Presence::Absent(Absence::Nxdomain);
+        if self.naming.v4 == missing && self.naming.v6 == missing && self.usable == (false, false) {
             let evidence = self.naming.evidence_v6.clone();
             self.findings.add(Code::NameNxdomain, &evidence);
             return (Readiness::NoName, "", 1);
@@ -171,9 +164,16 @@ impl<'a> Case<'a> {
 
     fn without_aaaa(&mut self) -> Decision {
         let evidence = self.naming.evidence_v6.clone();
-        let only_local = self.scopes(Family::V6).iter().all(|scope| *scope == Scope::OwnNetwork);
-        if self.naming.v6 == Presence::Present && only_local && !self.scopes(Family::V6).is_empty() {
-            return (Readiness::Inconclusive, "policy", 3);
+        if self.naming.v6 == Presence::Present {
+            let scopes = self.scopes(Family::V6);
+            if scopes.is_empty() {
+                // There are addresses, but the round ended before they were looked at.
+                self.findings.add(Code::LimitHit, &evidence);
+                return (Readiness::Inconclusive, "limit", 3);
+            }
+            if scopes.iter().all(|scope| *scope == Scope::OwnNetwork) {
+                return (Readiness::Inconclusive, "policy", 3);
+            }
         }
         match self.naming.v6 {
             Presence::Present => self.findings.add(Code::AaaaUnusable, &evidence),
@@ -210,7 +210,7 @@ impl<'a> Case<'a> {
         let over_v4 = |i: &usize| self.entries[*i].v4.as_ref().map(|outcome| outcome.landing);
         let serving: Vec<usize> =
             (0..self.entries.len()).filter(|i| over_v4(i).is_some_and(|landing| landing.serves())).collect();
-        let own = |i: &usize| over_v4(i).and_then(|l| l.exchange()).is_some_and(|e| !service::is_not_a_site(e));
+        let own = |i: &usize| over_v4(i).is_some_and(|landing| landing.serves_a_site());
         let sites: Vec<usize> = serving.iter().copied().filter(own).collect();
         if sites.is_empty() { serving } else { sites }
     }
@@ -219,26 +219,16 @@ impl<'a> Case<'a> {
     fn pair_serves(&self, index: usize) -> bool {
         let entry = &self.entries[index];
         let (Some(v4), Some(v6)) = (&entry.v4, &entry.v6) else { return false };
-        v6.landing.serves() && !self.is_wrong_vhost(v4, v6)
+        pair::serves(self.observation, v4, v6)
     }
 
-    /// Another virtual host answers over IPv6: a page that is no site's own where IPv4 has one, or another page under a
-    /// certificate for another name.
-    fn is_wrong_vhost(&self, v4: &Outcome<'_>, v6: &Outcome<'_>) -> bool {
-        let (Landing::Page(page4), Landing::Page(page6)) = (v4.landing, v6.landing) else { return false };
-        if service::is_not_a_site(page6) && !service::is_not_a_site(page4) {
-            return true;
+    /// IPv6 gives the service somewhere.
+    fn v6_gives_service(&self) -> bool {
+        let offered = self.offered_over_v4();
+        if offered.is_empty() {
+            return self.entries.iter().any(|entry| entry.v6.as_ref().is_some_and(|v6| v6.landing.serves()));
         }
-        let named = |outcome| {
-            let faults = service::certificate_faults(self.observation, outcome);
-            faults.is_some_and(|(faults, _)| faults.contains(&CertificateFault::Name))
-        };
-        named(v6) && !named(v4) && self.sameness(v4, v6) == Some(Sameness::Different)
-    }
-
-    fn sameness(&self, v4: &Outcome<'_>, v6: &Outcome<'_>) -> Option<Sameness> {
-        let (Landing::Page(page4), Landing::Page(page6)) = (v4.landing, v6.landing) else { return None };
-        Some(compare(page4, page6, service::noise(self.observation, v4)))
+        offered.into_iter().any(|index| self.pair_serves(index))
     }
 
     /// Rule 4.
@@ -290,12 +280,7 @@ impl<'a> Case<'a> {
         let entries = self.entries.clone();
         let mut serving = entries.iter().filter_map(|entry| entry.v6.as_ref()).filter(|v6| v6.landing.serves());
         if let Some(v6) = serving.next() {
-            if self.usable.1 || matches!(self.naming.v4, Presence::Unknown(_)) {
-                let v4: Vec<Pointer> = entries.iter().filter_map(|entry| Some(entry.v4.as_ref()?.pointer)).collect();
-                self.findings.add(Code::V4Broken, if v4.is_empty() { &self.naming.evidence_v4 } else { &v4 });
-            } else {
-                self.findings.add(Code::V6Only, &self.naming.evidence_v4.clone());
-            }
+            self.note_without_v4(v6);
             self.note_single(v6);
             self.note_dead_addresses();
             self.note_share();
@@ -308,49 +293,52 @@ impl<'a> Case<'a> {
     fn v6_fails(&mut self, offered: &[usize]) -> Decision {
         let entries = self.entries.clone();
         let Some(primary) = primary(&entries, offered) else { return (Readiness::Inconclusive, "not_measured", 5) };
-        let Some(v6) = &primary.v6 else {
-            // Not tried: the site's deadline, or our own fault, came first.
-            let reason = if self.limit(Limit::Site) { "limit" } else { "not_measured" };
-            self.findings.add(Code::LimitHit, &primary.v4.as_ref().map(|v4| vec![v4.pointer]).unwrap_or_default());
-            return (Readiness::Inconclusive, reason, 5);
-        };
-        if let Some(decision) = self.unjudgeable(v6) {
-            return decision;
+        // At every entry that IPv4 offers, IPv6 must have been tried and have failed in a way that says something.
+        for entry in std::iter::once(primary).chain(offered.iter().map(|index| &entries[*index])) {
+            let Some(v6) = &entry.v6 else { return self.not_tried(entry, 5) };
+            if let Some(decision) = self.unjudgeable(v6, 5) {
+                return decision;
+            }
         }
+        let Some(v6) = &primary.v6 else { return self.not_tried(primary, 5) };
         let reason = self.note_v6_failure(primary, v6);
-        // A response proves that IPv6 carried it; only silence and refusals need an alibi.
-        let answered = matches!(v6.landing, Landing::Page(_) | Landing::Error(_));
-        if !answered && !self.proven(Family::V6) {
+        for entry in offered.iter().map(|index| &entries[*index]) {
+            if let (Some(v4), Some(v6)) = (&entry.v4, &entry.v6)
+                && matches!(v6.landing, Landing::Page(_))
+            {
+                self.note_certificates(v4, v6);
+            }
+        }
+        if !self.proven(Family::V6) {
             self.findings.add(Code::VantageUnproven, &[v6.pointer]);
             return (Readiness::Inconclusive, "vantage", 5);
         }
-        if !self.confirmed(Family::V6) {
+        if !self.confirmed(offered) {
             return (Readiness::Inconclusive, "unconfirmed", 6);
         }
         (Readiness::Broken, reason, 6)
     }
 
-    /// Failures over IPv6 that say nothing about the site.
-    fn unjudgeable(&mut self, v6: &Outcome<'_>) -> Option<Decision> {
-        match v6.landing {
-            Landing::Failed(WalkEnd::Failed(Failure::NoRoute)) => {
-                self.findings.add(Code::VantageUnproven, &[v6.pointer]);
-                Some((Readiness::Inconclusive, "vantage", 5))
-            }
-            Landing::Failed(WalkEnd::Failed(Failure::LocalResource)) => {
-                self.findings.add(Code::LocalFault, &[v6.pointer]);
-                Some((Readiness::Inconclusive, "local", 5))
-            }
-            Landing::Failed(WalkEnd::RedirectUnresolved(_)) => {
-                self.findings.add(Code::RedirectBad, &[v6.pointer]);
-                Some((Readiness::Inconclusive, "dns", 5))
-            }
-            Landing::RateLimited(_) => {
-                self.findings.add(Code::RateLimited, &[v6.pointer]);
-                Some((Readiness::Inconclusive, "rate_limited", 5))
-            }
-            _ => None,
-        }
+    /// The site's deadline, or a fault of ours, came before IPv6 was tried at an entry.
+    fn not_tried(&mut self, entry: &Entry<'_>, rule: u8) -> Decision {
+        let at: Vec<Pointer> = entry.v4.iter().map(|v4| v4.pointer).collect();
+        self.findings.add(Code::LimitHit, &at);
+        (Readiness::Inconclusive, if self.limit(Limit::Site) { "limit" } else { "not_measured" }, rule)
+    }
+
+    /// Failures that say nothing about the site.
+    fn unjudgeable(&mut self, outcome: &Outcome<'_>, rule: u8) -> Option<Decision> {
+        let (code, reason) = match outcome.landing {
+            Landing::Failed(WalkEnd::Failed(Failure::NoRoute)) => (Code::VantageUnproven, "vantage"),
+            Landing::Failed(WalkEnd::Failed(Failure::LocalResource)) => (Code::LocalFault, "local"),
+            Landing::Failed(WalkEnd::RedirectUnresolved(_)) => (Code::RedirectBad, "dns"),
+            // Our own network is public to everybody else.
+            Landing::Failed(WalkEnd::RedirectInternal(Scope::OwnNetwork)) => (Code::AddrLocal, "policy"),
+            Landing::RateLimited(_) => (Code::RateLimited, "rate_limited"),
+            _ => return None,
+        };
+        self.findings.add(code, &[outcome.pointer]);
+        Some((Readiness::Inconclusive, reason, rule))
     }
 
     /// Names why IPv6 does not serve.
@@ -399,9 +387,6 @@ impl<'a> Case<'a> {
             Landing::Page(page) => {
                 let title = page.page.as_ref().and_then(|page| page.title.clone()).unwrap_or_default();
                 self.findings.add_with(Code::WrongVhost, &[("title", title)], &at);
-                if let Some(v4) = &entry.v4 {
-                    self.note_certificates(v4, v6);
-                }
                 "wrong_vhost"
             }
             Landing::Challenge(e) | Landing::Auth(e) | Landing::RateLimited(e) | Landing::Error(e) => {
@@ -414,84 +399,97 @@ impl<'a> Case<'a> {
     /// IPv6 serves nowhere, and neither does IPv4.
     fn neither_serves(&mut self, rule: u8) -> Decision {
         let entries = self.entries.clone();
-        let outcomes = |family: Family| {
-            entries.iter().filter_map(move |entry| match family {
-                Family::V4 => entry.v4.as_ref(),
-                Family::V6 => entry.v6.as_ref(),
-            })
-        };
-        let all: Vec<Pointer> =
-            outcomes(Family::V4).chain(outcomes(Family::V6)).map(|outcome| outcome.pointer).collect();
-        let any = |family: Family, test: &dyn Fn(&Landing<'_>) -> bool| outcomes(family).any(|o| test(&o.landing));
-        if [Family::V4, Family::V6].iter().any(|f| any(*f, &|l| matches!(l, Landing::RateLimited(_)))) {
-            self.findings.add(Code::RateLimited, &all);
-            return (Readiness::Inconclusive, "rate_limited", rule);
+        let tried = self.usable_families();
+        let outcomes = |family: Family| entries.iter().filter_map(move |entry| entry.over(family));
+        let all: Vec<Pointer> = Family::BOTH.into_iter().flat_map(outcomes).map(|outcome| outcome.pointer).collect();
+        for outcome in Family::BOTH.into_iter().flat_map(outcomes) {
+            if let Some(decision) = self.unjudgeable(outcome, rule) {
+                return decision;
+            }
         }
-        let local = |landing: &Landing<'_>| landing.failure().is_some_and(Failure::is_local);
-        if [Family::V4, Family::V6].iter().any(|f| any(*f, &local)) {
-            self.findings.add(Code::VantageUnproven, &all);
-            return (Readiness::Inconclusive, "vantage", rule);
-        }
-        let unsupported = |landing: &Landing<'_>| landing.failure().is_some_and(speaks_other_tls);
-        let relevant = if self.usable.0 { Family::V6 } else { Family::V4 };
-        if any(relevant, &unsupported) {
-            self.findings.add(Code::TlsUnsupported, &all);
-            return (Readiness::Inconclusive, "tls_unsupported", rule);
-        }
-        let error = |landing: &Landing<'_>| matches!(landing, Landing::Error(_));
-        let by_v4 = outcomes(Family::V4).find_map(|o| if error(&o.landing) { o.landing.exchange() } else { None });
-        if let Some(exchange) = by_v4.filter(|_| !self.usable.0 || any(Family::V6, &error)) {
-            self.findings.add_with(Code::SiteError, &[("status", exchange.status.to_string())], &all);
-            return self.down("site_error", rule);
-        }
-        let endless = |l: &Landing<'_>| matches!(l, Landing::Failed(WalkEnd::TooManyRedirects | WalkEnd::RedirectLoop));
-        if any(Family::V4, &endless) && (!self.usable.0 || any(Family::V6, &endless)) {
-            self.findings.add(Code::RedirectParity, &all);
-            return self.down("redirect_endless", rule);
-        }
-        if self.limit(Limit::Site) {
-            self.findings.add(Code::LimitHit, &all);
-            return (Readiness::Inconclusive, "limit", rule);
-        }
-        if all.is_empty() && matches!(self.naming.v4, Presence::Unknown(_)) {
+        // One of the families could not be looked at: nothing is known of the site as a whole.
+        if matches!(self.naming.v4, Presence::Unknown(_)) && !self.usable.1 {
             self.findings.add(Code::DnsUnresolvable, &self.naming.evidence_v4.clone());
             return (Readiness::Inconclusive, "dns", rule);
         }
-        if !all.is_empty() {
-            self.findings.add(Code::BothFail, &all);
+        let local = |family| self.scopes(family).contains(&Scope::OwnNetwork) && !tried.contains(&family);
+        if Family::BOTH.into_iter().any(local) {
+            return (Readiness::Inconclusive, "policy", rule);
         }
-        let reason = if all.is_empty() { "address" } else { "unreachable" };
-        let tried = [(self.usable.0 && self.measured_v6, Family::V6), (self.usable.1, Family::V4)];
-        if tried.iter().any(|(tried, family)| *tried && !self.proven(*family)) {
+        let any = |family: Family, test: &dyn Fn(&Landing<'_>) -> bool| outcomes(family).any(|o| test(&o.landing));
+        let both = |test: &dyn Fn(&Landing<'_>) -> bool| !tried.is_empty() && tried.iter().all(|f| any(*f, test));
+        let unsupported = |landing: &Landing<'_>| landing.failure().is_some_and(speaks_other_tls);
+        if any(if self.usable.0 { Family::V6 } else { Family::V4 }, &unsupported) {
+            self.findings.add(Code::TlsUnsupported, &all);
+            return (Readiness::Inconclusive, "tls_unsupported", rule);
+        }
+        if self.limit(Limit::Site) || tried.iter().any(|family| outcomes(*family).next().is_none()) {
+            let at = if all.is_empty() { &self.naming.evidence_v6 } else { &all };
+            self.findings.add(Code::LimitHit, &at.clone());
+            return (Readiness::Inconclusive, if self.limit(Limit::Site) { "limit" } else { "not_measured" }, rule);
+        }
+        let error = |landing: &Landing<'_>| matches!(landing, Landing::Error(_));
+        let endless = |l: &Landing<'_>| matches!(l, Landing::Failed(WalkEnd::TooManyRedirects | WalkEnd::RedirectLoop));
+        let reason = if both(&error) {
+            let errors = Family::BOTH.into_iter().flat_map(outcomes).filter(|o| error(&o.landing));
+            let status = errors.filter_map(|o| o.landing.exchange()).map(|exchange| exchange.status.to_string());
+            for status in status.collect::<Vec<_>>() {
+                self.findings.add_with(Code::SiteError, &[("status", status)], &all);
+            }
+            "site_error"
+        } else if both(&endless) {
+            self.findings.add(Code::RedirectParity, &all);
+            "redirect_endless"
+        } else if tried.is_empty() {
+            "address"
+        } else {
+            self.findings.add(Code::BothFail, &all);
+            "unreachable"
+        };
+        if tried.iter().any(|family| !self.proven(*family)) {
             self.findings.add(Code::VantageUnproven, &all);
             return (Readiness::Inconclusive, "vantage", rule);
         }
-        self.down(reason, rule)
-    }
-
-    fn down(&self, reason: &'static str, rule: u8) -> Decision {
-        if self.observation.rounds.len() >= self.criteria.rounds || self.vantage.is_none() {
-            (Readiness::Down, reason, rule)
-        } else {
-            (Readiness::Inconclusive, "unconfirmed", rule)
+        if !self.down_confirmed(&tried) {
+            return (Readiness::Inconclusive, "unconfirmed", rule);
         }
+        (Readiness::Down, reason, rule)
     }
 
-    /// Enough rounds, in each of which IPv6 was tried and failed while IPv4 served.
-    fn confirmed(&self, failing: Family) -> bool {
-        let host = service::measured_host(self.observation);
-        let agreeing = self.observation.rounds.iter().filter(|round| {
-            let urls = self.observation.site.entries();
-            let served = |family| {
-                urls.iter().any(|(scheme, port)| {
-                    let url = crate::model::site::Site::entry_url(host, *scheme, *port);
-                    service::outcome(round, family, &url).is_some_and(|outcome| outcome.landing.serves())
-                })
-            };
-            let other = if failing == Family::V6 { Family::V4 } else { Family::V6 };
-            !round.without_ipv6 && served(other)
-        });
-        self.vantage.is_none() || agreeing.count() >= self.criteria.rounds
+    /// The families whose addresses were to be dialled.
+    fn usable_families(&self) -> Vec<Family> {
+        let usable = [(Family::V4, self.usable.1), (Family::V6, self.usable.0 && self.measured_v6)];
+        usable.into_iter().filter(|(_, usable)| *usable).map(|(family, _)| family).collect()
+    }
+
+    /// Enough rounds in which every family with addresses was tried, and failed by more than our own fault.
+    fn down_confirmed(&self, tried: &[Family]) -> bool {
+        let failed = |at: usize, family: Family| {
+            let looks = self.entries.iter().filter_map(|entry| entry.rounds.get(at));
+            looks.filter_map(|look| look.over(family)).any(|outcome| !outcome.landing.is_local())
+        };
+        let rounds = 0..self.observation.rounds.len();
+        let agreeing = rounds.filter(|at| tried.iter().all(|family| failed(*at, *family))).count();
+        self.vantage.is_none() || agreeing >= self.criteria.rounds
+    }
+
+    /// Enough rounds, in each of which IPv4 served, and IPv6 was tried at the same entries and failed there.
+    fn confirmed(&self, offered: &[usize]) -> bool {
+        let agrees = |at: usize| {
+            let looks = offered.iter().filter_map(|index| self.entries[*index].rounds.get(at));
+            let mut compared = 0;
+            for look in looks.filter(|look| !look.round.without_ipv6) {
+                let Some(v4) = look.v4.as_ref().filter(|v4| v4.landing.serves()) else { continue };
+                let Some(v6) = look.v6.as_ref().filter(|v6| !v6.landing.is_local()) else { return false };
+                if pair::serves(self.observation, v4, v6) {
+                    return false;
+                }
+                compared += 1;
+            }
+            compared > 0
+        };
+        let agreeing = (0..self.observation.rounds.len()).filter(|at| agrees(*at)).count();
+        self.vantage.is_none() || agreeing >= self.criteria.rounds
     }
 
     /// The vantage's family was proven close to every round's failure, on both sides, with no failed proof between.
@@ -499,13 +497,15 @@ impl<'a> Case<'a> {
         let Some(vantage) = self.vantage else { return true };
         let near = u64::try_from(self.criteria.alibi.as_millis()).unwrap_or(u64::MAX);
         let proofs: Vec<_> = vantage.proofs.iter().filter(|proof| proof.family == family).collect();
+        let good = |at: Timestamp, then: Option<Timestamp>| {
+            // Of several proofs at the same moment, all must be good.
+            let good = |then| proofs.iter().all(|proof| proof.at != then || proof.good);
+            then.is_some_and(|then| good(then) && then.distance_ms(at) <= near)
+        };
         self.observation.rounds.iter().all(|round| {
             let at: Timestamp = service::failed_at(round, family);
-            let before = proofs.iter().filter(|proof| proof.at <= at).max_by_key(|proof| proof.at);
-            let after = proofs.iter().filter(|proof| proof.at >= at).min_by_key(|proof| proof.at);
-            [before, after]
-                .iter()
-                .all(|proof| proof.is_some_and(|proof| proof.good && proof.at.distance_ms(at) <= near))
+            let times = || proofs.iter().map(|proof| proof.at);
+            good(at, times().filter(|then| *then <= at).max()) && good(at, times().filter(|then| *then >= at).min())
         })
     }
 
@@ -518,26 +518,32 @@ impl<'a> Case<'a> {
         addresses.filter(|fact| Family::of(fact.address) == family).map(|fact| fact.scope).collect()
     }
 
+    /// Which families serve.
+    fn stack(&self, readiness: Readiness) -> Stack {
+        if readiness == Readiness::Down {
+            return Stack::None;
+        }
+        match (self.serves(Family::V4), self.serves(Family::V6)) {
+            (Some(true), Some(true)) => Stack::DualStack,
+            (Some(true), Some(false)) => Stack::Ipv4Only,
+            (Some(false), Some(true)) => Stack::Ipv6Only,
+            (Some(false), Some(false)) => Stack::None,
+            (None, _) | (_, None) => Stack::Unknown,
+        }
+    }
+
     /// Whether a family serves the site at any entry. None: not measured.
     fn serves(&self, family: Family) -> Option<bool> {
-        let outcomes = self.entries.iter().filter_map(|entry| match family {
-            Family::V4 => entry.v4.as_ref(),
-            Family::V6 => entry.v6.as_ref(),
-        });
-        let mut tried = false;
-        for outcome in outcomes {
-            if outcome.landing.failure().is_some_and(Failure::is_local) {
-                continue;
-            }
-            tried = true;
-            if outcome.landing.serves() {
-                return Some(true);
-            }
+        let (presence, usable, serves) = match family {
+            Family::V4 => (self.naming.v4, self.usable.1, !self.offered_over_v4().is_empty()),
+            Family::V6 => (self.naming.v6, self.usable.0, self.v6_gives_service()),
+        };
+        if serves {
+            return Some(true);
         }
-        let presence = if family == Family::V4 { self.naming.v4 } else { self.naming.v6 };
-        let usable = if family == Family::V4 { self.usable.1 } else { self.usable.0 };
+        let mut outcomes = self.entries.iter().filter_map(|entry| entry.over(family));
         match presence {
-            _ if tried => Some(false),
+            _ if outcomes.any(|outcome| !outcome.landing.is_local()) => Some(false),
             Presence::Unknown(_) => None,
             _ if usable => None,
             _ => Some(false),
@@ -562,12 +568,9 @@ impl<'a> Case<'a> {
 
     fn supporting(&self, readiness: Readiness, rule: u8) -> Vec<Pointer> {
         let walks = self.entries.iter().flat_map(|entry| [&entry.v4, &entry.v6]).flatten().map(|o| o.pointer);
-        let mut pointers: Vec<Pointer> = match (readiness, rule) {
-            (_, 1 | 2) => Vec::new(),
-            _ => walks.collect(),
-        };
+        let mut pointers: Vec<Pointer> = if matches!(rule, 1 | 2) { Vec::new() } else { walks.collect() };
         pointers.extend(&self.naming.evidence_v6);
-        if matches!(readiness, Readiness::NoName) {
+        if readiness == Readiness::NoName || pointers.is_empty() {
             pointers.extend(&self.naming.evidence_v4);
         }
         pointers.sort_unstable();
@@ -579,16 +582,19 @@ impl<'a> Case<'a> {
         let mut facts = Facts::default();
         for fact in self.observation.rounds.iter().flat_map(|round| &round.addresses) {
             let list = if fact.address.is_ipv4() { &mut facts.a } else { &mut facts.aaaa };
-            if !list.contains(&fact.address) {
-                list.push(fact.address);
-            }
+            list.push(fact.address);
+        }
+        // Name servers rotate their answers; reports must not.
+        for list in [&mut facts.a, &mut facts.aaaa] {
+            list.sort_unstable();
+            list.dedup();
         }
         let offered = self.offered_over_v4();
         let all: Vec<usize> = (0..self.entries.len()).collect();
         let shown = primary(&self.entries, if offered.is_empty() { &all } else { &offered });
         if let Some(entry) = shown {
-            facts.v4_status = self.status(entry.v4.as_ref(), self.naming.v4, self.usable.1);
-            facts.v6_status = self.status(entry.v6.as_ref(), self.naming.v6, self.usable.0);
+            facts.v4_status = Self::status(entry.v4.as_ref(), self.naming.v4, self.usable.1);
+            facts.v6_status = Self::status(entry.v6.as_ref(), self.naming.v6, self.usable.0);
             let landing = |o: &Option<Outcome<'a>>| -> Option<&'a Exchange> { o.as_ref()?.landing.exchange() };
             let ms = |exchange: &Exchange| (exchange.ttfb_us / 10) as f64 / 100.0;
             facts.latency_v4_ms = landing(&entry.v4).map(ms);
@@ -600,7 +606,7 @@ impl<'a> Case<'a> {
         facts
     }
 
-    fn status(&self, outcome: Option<&Outcome<'_>>, presence: Presence, usable: bool) -> String {
+    fn status(outcome: Option<&Outcome<'_>>, presence: Presence, usable: bool) -> String {
         match outcome.map(|outcome| outcome.landing) {
             Some(Landing::Failed(WalkEnd::Failed(failure))) => failure.word().to_owned(),
             Some(Landing::Failed(end)) => walk_end_word(end).to_owned(),
@@ -612,17 +618,10 @@ impl<'a> Case<'a> {
 
     /// Rounds in which IPv6 served, out of rounds in which it was tried.
     fn tries(&self) -> Option<(u32, u32)> {
-        let host = service::measured_host(self.observation);
         let (mut good, mut all) = (0, 0);
-        for round in &self.observation.rounds {
-            let entries = self.observation.site.entries();
-            let outcomes: Vec<_> = entries
-                .iter()
-                .filter_map(|(scheme, port)| {
-                    let url = crate::model::site::Site::entry_url(host, *scheme, *port);
-                    service::outcome(round, Family::V6, &url)
-                })
-                .collect();
+        for at in 0..self.observation.rounds.len() {
+            let looks = self.entries.iter().filter_map(|entry| entry.rounds.get(at));
+            let outcomes: Vec<_> = looks.filter_map(|look| look.v6.as_ref()).collect();
             all += u32::from(!outcomes.is_empty());
             good += u32::from(outcomes.iter().any(|outcome| outcome.landing.serves()));
         }
@@ -697,7 +696,7 @@ impl Case<'_> {
                 if scripted(page4) && scripted(page6) {
                     self.findings.add(Code::JsRedirectUnresolved, &at);
                 }
-                match self.sameness(v4, v6) {
+                match pair::sameness(self.observation, v4, v6) {
                     Some(Sameness::Different) => self.findings.add(Code::ContentDiff, &at),
                     Some(Sameness::NotComparable) => self.findings.add(Code::ContentUnverified, &at),
                     _ if scripted(page4) && scripted(page6) => self.findings.add(Code::ContentUnverified, &at),
@@ -714,6 +713,21 @@ impl Case<'_> {
                 }
                 self.findings.add(Code::ContentUnverified, &at);
             }
+        }
+    }
+
+    /// Why IPv4 does not give the service that IPv6 gives: there is none, it fails, or we could not see.
+    fn note_without_v4(&mut self, v6: &Outcome<'_>) {
+        let v4: Vec<Outcome<'_>> = self.entries.iter().filter_map(|entry| entry.v4.clone()).collect();
+        let failed: Vec<Pointer> = v4.iter().filter(|v4| !v4.landing.is_local()).map(|v4| v4.pointer).collect();
+        if !failed.is_empty() {
+            self.findings.add(Code::V4Broken, &failed);
+        } else if matches!(self.naming.v4, Presence::Absent(_)) && !self.usable.1 {
+            self.findings.add(Code::V6Only, &self.naming.evidence_v4.clone());
+        } else if matches!(self.naming.v4, Presence::Unknown(_) | Presence::Mishandled) {
+            self.findings.add(Code::V4Broken, &self.naming.evidence_v4.clone());
+        } else {
+            self.findings.add(Code::ContentUnverified, &[v6.pointer]);
         }
     }
 
@@ -756,31 +770,32 @@ impl Case<'_> {
             return;
         }
         for port in v4.difference(&v6) {
-            let at: Vec<Pointer> =
-                self.entries.iter().filter(|e| e.port == *port).filter_map(|e| Some(e.v6.as_ref()?.pointer)).collect();
-            self.findings.add_with(Code::PortDiff, &[("port", port.to_string())], &at);
+            let closed = |connect: &Connect| {
+                let local = connect.failure.as_ref().is_some_and(Failure::is_local);
+                connect.family() == Family::V6 && connect.port == *port && !local
+            };
+            let at = self.connects(closed);
+            // A port that was not tried is not closed.
+            if !at.is_empty() {
+                self.findings.add_with(Code::PortDiff, &[("port", port.to_string())], &at);
+            }
         }
     }
 
     fn note_dead_addresses(&mut self) {
         for port in service::open_ports(self.observation, Family::V6) {
             for address in service::dead_addresses(self.observation, Family::V6, port) {
-                let at: Vec<Pointer> = self.connects_to(address);
+                let at = self.connects(|connect| connect.address == address);
                 self.findings.add_with(Code::SomeAddressesDead, &[("address", address.to_string())], &at);
             }
         }
     }
 
-    fn connects_to(&self, address: std::net::IpAddr) -> Vec<Pointer> {
-        let mut at = Vec::new();
-        for round in &self.observation.rounds {
-            for (index, connect) in round.connects.iter().enumerate() {
-                if connect.address == address {
-                    at.push(Pointer { round: round.number, step: StepKind::Connect, index });
-                }
-            }
-        }
-        at
+    fn connects(&self, fits: impl Fn(&Connect) -> bool) -> Vec<Pointer> {
+        let rounds = self.observation.rounds.iter();
+        let all = rounds.flat_map(|round| round.connects.iter().enumerate().map(move |each| (round.number, each)));
+        let fitting = all.filter(|(_, (_, connect))| fits(connect));
+        fitting.map(|(round, (index, _))| Pointer { round, step: StepKind::Connect, index }).collect()
     }
 
     /// An https entry that speaks, on both families, a TLS we do not.
@@ -830,15 +845,5 @@ fn walk_end_word(end: &WalkEnd) -> &'static str {
         WalkEnd::RedirectNoAddress => "redirect_no_address",
         WalkEnd::RedirectUnresolved(_) => "redirect_unresolved",
         WalkEnd::RedirectBadTarget => "redirect_bad",
-    }
-}
-
-fn stack(v4: Option<bool>, v6: Option<bool>) -> Stack {
-    match (v4, v6) {
-        (Some(true), Some(true)) => Stack::DualStack,
-        (Some(true), Some(false)) => Stack::Ipv4Only,
-        (Some(false), Some(true)) => Stack::Ipv6Only,
-        (Some(false), Some(false)) => Stack::None,
-        (None, _) | (_, None) => Stack::Unknown,
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::pair;
 use crate::model::address::Family;
 use crate::model::evidence::{
     CertificateFault, Exchange, Hop, Observation, Pointer, Purpose, Round, StepKind, WalkEnd,
@@ -76,14 +77,24 @@ impl<'a> Landing<'a> {
         }
     }
 
+    /// The family gives the service, and shows no page that is nobody's own.
+    pub(super) fn serves_a_site(&self) -> bool {
+        self.serves() && !self.exchange().is_some_and(is_not_a_site)
+    }
+
+    /// Ended by a fault of ours: not evidence about the site.
+    pub(super) fn is_local(&self) -> bool {
+        self.failure().is_some_and(Failure::is_local)
+    }
+
     fn rank(&self) -> u8 {
         match self {
-            Self::Page(_) => 5,
-            Self::Challenge(_) | Self::Auth(_) => 4,
+            Self::Page(page) if !is_not_a_site(page) => 6,
+            Self::Challenge(_) | Self::Auth(_) => 5,
+            Self::Page(_) => 4,
             Self::RateLimited(_) => 3,
             Self::Error(_) => 2,
-            Self::Failed(WalkEnd::Failed(failure)) if failure.is_local() => 0,
-            Self::Failed(_) => 1,
+            Self::Failed(_) => u8::from(!self.is_local()),
         }
     }
 }
@@ -103,38 +114,84 @@ pub(super) fn is_not_a_site(exchange: &Exchange) -> bool {
 pub(super) struct Entry<'a> {
     pub(super) scheme: Scheme,
     pub(super) port: u16,
-    /// Best outcome over IPv4. None: not tried.
+    /// What counts for IPv4. None: not tried.
     pub(super) v4: Option<Outcome<'a>>,
-    /// Best outcome over IPv6. None: not tried.
+    /// What counts for IPv6. None: not tried.
+    pub(super) v6: Option<Outcome<'a>>,
+    /// What it was in each round.
+    pub(super) rounds: Vec<Look<'a>>,
+}
+
+impl<'a> Entry<'a> {
+    /// What counts for a family. None: not tried.
+    pub(super) fn over(&self, family: Family) -> Option<&Outcome<'a>> {
+        match family {
+            Family::V4 => self.v4.as_ref(),
+            Family::V6 => self.v6.as_ref(),
+        }
+    }
+}
+
+/// One entry in one round.
+#[derive(Clone, Debug)]
+pub(super) struct Look<'a> {
+    pub(super) round: &'a Round,
+    pub(super) v4: Option<Outcome<'a>>,
     pub(super) v6: Option<Outcome<'a>>,
 }
 
-/// The host that was measured: the listed name, or its sibling.
-pub(super) fn measured_host(observation: &Observation) -> &str {
-    let sibling = observation.rounds.iter().filter_map(|round| round.sibling.as_ref()).find(|sibling| sibling.judged);
-    sibling.map_or(observation.site.host.as_str(), |sibling| sibling.host.as_str())
+impl<'a> Look<'a> {
+    /// The outcome of a family. None: not tried.
+    pub(super) fn over(&self, family: Family) -> Option<&Outcome<'a>> {
+        match family {
+            Family::V4 => self.v4.as_ref(),
+            Family::V6 => self.v6.as_ref(),
+        }
+    }
+}
+
+/// The host a round measured: the listed name, or its sibling.
+fn measured_host<'a>(site: &'a Site, round: &'a Round) -> &'a str {
+    let sibling = round.sibling.as_ref().filter(|sibling| sibling.judged);
+    sibling.map_or(site.host.as_str(), |sibling| sibling.host.as_str())
 }
 
 /// All entries of the site.
 pub(super) fn entries(observation: &Observation) -> Vec<Entry<'_>> {
-    let host = measured_host(observation);
     let entries = observation.site.entries();
-    entries
-        .into_iter()
-        .map(|(scheme, port)| {
-            let url = Site::entry_url(host, scheme, port);
-            let best = |family| {
-                let outcomes = observation.rounds.iter().filter_map(|round| outcome(round, family, &url));
-                // On equal terms the later round speaks; the first maximum is kept, so the order is reversed.
-                outcomes.rev().reduce(|best, next| if next.landing.rank() > best.landing.rank() { next } else { best })
-            };
-            Entry { scheme, port, v4: best(Family::V4), v6: best(Family::V6) }
-        })
-        .collect()
+    entries.into_iter().map(|(scheme, port)| entry(observation, scheme, port)).collect()
+}
+
+/// A round in which IPv6 gave the same service counts, the last of them if there are several: success after failure is
+/// success (validity.md B4.3). Where there is none, the best outcome of each family does.
+fn entry(observation: &Observation, scheme: Scheme, port: u16) -> Entry<'_> {
+    let look = |round| {
+        let url = Site::entry_url(measured_host(&observation.site, round), scheme, port);
+        let over = |family| outcome(round, family, &url);
+        Look { round, v4: over(Family::V4), v6: over(Family::V6) }
+    };
+    let rounds: Vec<Look<'_>> = observation.rounds.iter().map(look).collect();
+    let best = |family| {
+        let outcomes = rounds.iter().filter_map(|look| look.over(family));
+        // The last of equals is kept: on equal terms the later round speaks.
+        outcomes.max_by_key(|outcome| outcome.landing.rank()).cloned()
+    };
+    let (mut v4, mut v6) = (best(Family::V4), best(Family::V6));
+    // Where IPv4 showed the site in one round, another round's default page on both families is no success.
+    let shown = v4.as_ref().is_some_and(|outcome| outcome.landing.serves_a_site());
+    let served = rounds.iter().rev().find_map(|look| {
+        let (v4, v6) = (look.v4.as_ref()?, look.v6.as_ref()?);
+        let offered = if shown { v4.landing.serves_a_site() } else { v4.landing.serves() };
+        (offered && pair::serves(observation, v4, v6)).then(|| (v4.clone(), v6.clone()))
+    });
+    if let Some((served4, served6)) = served {
+        (v4, v6) = (Some(served4), Some(served6));
+    }
+    Entry { scheme, port, v4, v6, rounds }
 }
 
 /// How the entry with this URL ended in one round and family. None: it was not tried.
-pub(super) fn outcome<'a>(round: &'a Round, family: Family, url: &str) -> Option<Outcome<'a>> {
+fn outcome<'a>(round: &'a Round, family: Family, url: &str) -> Option<Outcome<'a>> {
     let (index, at) = round.entry(family, url)?;
     let walk = &round.walks[index];
     Some(Outcome {

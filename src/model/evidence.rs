@@ -78,11 +78,10 @@ impl Round {
     /// once: where http leads to https of the same name, the walk from the http entry holds the https entry as a later
     /// hop. None: the entry was not requested.
     pub fn entry(&self, family: Family, url: &str) -> Option<(usize, usize)> {
-        self.walks.iter().enumerate().find_map(|(i, walk)| {
-            let is_entry = walk.family == family && walk.purpose == Purpose::Entry;
-            let hop = walk.hops.iter().position(|hop| hop.url == url)?;
-            is_entry.then_some((i, hop))
-        })
+        let walks = self.walks.iter().enumerate().filter(|(_, w)| w.family == family && w.purpose == Purpose::Entry);
+        let requests = walks.filter_map(|(i, walk)| Some((i, walk.hops.iter().position(|hop| hop.url == url)?)));
+        // The entry's own walk, where another one came by as well.
+        requests.min_by_key(|(_, hop)| *hop)
     }
 }
 

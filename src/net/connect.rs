@@ -52,7 +52,7 @@ impl Connector {
     /// gate's negative controls.
     pub(crate) async fn connect_any(&self, target: SocketAddr, deadline: Duration) -> Result<TcpStream, Failure> {
         let (real, announce) = self.real(Transport::Tcp, target)?;
-        let socket = self.socket(Type::STREAM, Protocol::TCP, real)?;
+        let socket = Self::socket(Type::STREAM, Protocol::TCP, real)?;
         if announce {
             self.announce(Transport::Tcp, &socket, target)?;
         }
@@ -83,12 +83,11 @@ impl Connector {
     /// A UDP socket connected to the target, so that the kernel passes on datagrams of that peer only.
     pub(crate) fn udp(&self, target: SocketAddr) -> Result<UdpSocket, Failure> {
         let (real, announce) = self.real(Transport::Udp, target)?;
-        let socket = self.socket(Type::DGRAM, Protocol::UDP, real)?;
+        let socket = Self::socket(Type::DGRAM, Protocol::UDP, real)?;
         if announce {
             self.announce(Transport::Udp, &socket, target)?;
         }
         socket.connect(&real.into()).map_err(|error| failure_of(&error, When::Before))?;
-        #[expect(clippy::disallowed_methods, reason = "the connector is the one place that opens UDP sockets")]
         UdpSocket::from_std(socket.into()).map_err(|error| failure_of(&error, When::Before))
     }
 
@@ -102,7 +101,7 @@ impl Connector {
         }
     }
 
-    fn socket(&self, kind: Type, protocol: Protocol, real: SocketAddr) -> Result<Socket, Failure> {
+    fn socket(kind: Type, protocol: Protocol, real: SocketAddr) -> Result<Socket, Failure> {
         let before = |error| failure_of(&error, When::Before);
         let socket = Socket::new(Domain::for_address(real), kind, Some(protocol)).map_err(before)?;
         socket.set_nonblocking(true).map_err(before)?;

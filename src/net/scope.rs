@@ -42,7 +42,7 @@ type Row<A> = (A, u32, Scope);
 
 /// Rows are tried in order; more specific rows stand before the blocks that hold them.
 const V4: &[Row<Ipv4Addr>] = &[
-    (Ipv4Addr::new(0, 0, 0, 0), 8, Scope::Unspecified),
+    (Ipv4Addr::UNSPECIFIED, 8, Scope::Unspecified),
     (Ipv4Addr::new(10, 0, 0, 0), 8, Scope::Private),
     (Ipv4Addr::new(100, 64, 0, 0), 10, Scope::Private),
     (Ipv4Addr::new(127, 0, 0, 0), 8, Scope::Loopback),

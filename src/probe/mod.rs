@@ -49,7 +49,7 @@ impl Default for Deadlines {
             connect: Duration::from_secs(5),
             connect_retry: Duration::from_secs(10),
             tls: Duration::from_secs(8),
-            site: Duration::from_secs(180),
+            site: Duration::from_mins(3),
         }
     }
 }
@@ -88,7 +88,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { addresses: 8, redirects: 10, soft_redirects: 3, url_bytes: 2000, retry_after: Duration::from_secs(60) }
+        Self { addresses: 8, redirects: 10, soft_redirects: 3, url_bytes: 2000, retry_after: Duration::from_mins(1) }
     }
 }
 

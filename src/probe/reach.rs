@@ -1,6 +1,6 @@
 //! Connecting to every address of the site, in one family, on the ports of its entries.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
@@ -31,9 +31,26 @@ pub(crate) struct Reached {
     pub(crate) kept: HashMap<u16, Held>,
     /// Per port, the first failure.
     pub(crate) failures: HashMap<u16, Failure>,
+    /// Ports on which the first address was connected to.
+    first_tried: HashSet<u16>,
 }
 
 impl Reached {
+    /// Addresses to request a page from on a port: those that are open, after the first address where that was not tried
+    /// on this port yet. Or why there are none.
+    pub(crate) fn to_try(&self, port: u16) -> Result<Vec<IpAddr>, Failure> {
+        let mut addresses: Vec<IpAddr> = Vec::new();
+        if !self.first_tried.contains(&port) {
+            addresses.extend(self.addresses.first());
+        }
+        addresses.extend(self.open.get(&port).into_iter().flatten());
+        if addresses.is_empty() {
+            // Every address was tried, so one of them failed.
+            return Err(self.failures.get(&port).cloned().unwrap_or(Failure::Timeout));
+        }
+        Ok(addresses)
+    }
+
     fn failed(&mut self, port: u16, failure: Failure) {
         self.failures.entry(port).or_insert(failure);
     }
@@ -65,6 +82,7 @@ impl Prober {
     /// Connects to the first address on a port, and keeps the connection for the walk.
     pub(crate) async fn reach_first(&self, record: &Recorder, port: u16, reached: &mut Reached) {
         let Some(address) = reached.addresses.first().copied() else { return };
+        reached.first_tried.insert(port);
         match self.open(record, SocketAddr::new(address, port)).await {
             Ok(held) => {
                 reached.open.entry(port).or_default().insert(0, address);

@@ -212,14 +212,7 @@ impl Walker<'_> {
     async fn addresses_of(&mut self, name: String, port: u16) -> Result<Vec<IpAddr>, WalkEnd> {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         if name == self.host {
-            return match (self.reached.open.get(&port), self.reached.failures.get(&port)) {
-                (Some(open), _) => Ok(open.clone()),
-                // Not tried on the first address yet: it may be open where the others are not.
-                (None, Some(failure)) if self.hops.len() == 1 || self.reached.addresses.len() > 1 => {
-                    Err(WalkEnd::Failed(failure.clone()))
-                }
-                (None, _) => Ok(self.reached.addresses.iter().take(TRIED_PER_HOP).copied().collect()),
-            };
+            return self.reached.to_try(port).map_err(WalkEnd::Failed);
         }
         if let Some(known) = self.known.get(&name) {
             return Ok(known.clone());

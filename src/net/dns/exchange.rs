@@ -131,10 +131,9 @@ impl Exchanges {
         let mut buffer = vec![0; 4096];
         let mut wrong: Option<Reply> = None;
         loop {
-            let length = match timeout_at(deadline, socket.recv(&mut buffer)).await {
-                Ok(Ok(length)) => length,
-                // An ICMP error for our datagram: nobody listens there. To the name, that is no answer.
-                Ok(Err(_)) | Err(_) => return Ok(Some(wrong.unwrap_or_else(|| outcome(LookupOutcome::Timeout)))),
+            let Ok(Ok(length)) = timeout_at(deadline, socket.recv(&mut buffer)).await else {
+                // Silence, or an ICMP error for our datagram: nobody listens there. To the name, both are no answer.
+                return Ok(Some(wrong.unwrap_or_else(|| outcome(LookupOutcome::Timeout))));
             };
             match decode(&buffer[..length], id, question, self.limits.cname) {
                 Incoming::Unrelated => {}

@@ -1,0 +1,232 @@
+//! Properties of the rules that hold for every possible evidence (method.md §3).
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, TestRunner};
+use v6ready::judge::{Criteria, assess};
+use v6ready::model::address::Family;
+use v6ready::model::evidence::{LookupOutcome, Observation, Pointer, Purpose, RecordType, Round, StepKind};
+use v6ready::model::failure::Failure;
+use v6ready::model::run::Vantage;
+use v6ready::model::verdict::{Assessment, CountsAs, Readiness};
+
+use crate::evidence::{Choices, healthy_round, observation, servers, vantage};
+
+fn config() -> Config {
+    Config { cases: 5000, max_global_rejects: 100_000, failure_persistence: None, ..Config::default() }
+}
+
+fn judged(observation: &Observation, vantage: &Vantage) -> Assessment {
+    assess(observation, vantage, &Criteria::default())
+}
+
+fn passes(assessment: &Assessment) -> bool {
+    assessment.readiness.counts_as() == CountsAs::Pass
+}
+
+prop_compose! {
+    fn cases()(numbers in prop::collection::vec(any::<u16>(), 0..160)) -> (Observation, Vantage) {
+        let mut choices = Choices::new(&numbers);
+        let observation = observation(&mut choices);
+        (observation, vantage(&mut choices))
+    }
+}
+
+fn resolves(observation: &Observation, pointer: Pointer) -> bool {
+    let rounds: Vec<&Round> = observation.rounds.iter().filter(|round| round.number == pointer.round).collect();
+    let [round] = rounds.as_slice() else { return false };
+    let steps = match pointer.step {
+        StepKind::Lookup => round.lookups.len(),
+        StepKind::Address => round.addresses.len(),
+        StepKind::Connect => round.connects.len(),
+        StepKind::Handshake => round.handshakes.len(),
+        StepKind::Walk => round.walks.len(),
+        StepKind::Sibling => usize::from(round.sibling.is_some()),
+    };
+    pointer.index < steps
+}
+
+/// An assessment without its pointers, whose indices depend on the order of the lists.
+fn without_pointers(mut assessment: Assessment) -> Assessment {
+    assessment.evidence.clear();
+    for finding in &mut assessment.findings {
+        finding.evidence.clear();
+    }
+    assessment
+}
+
+fn shuffled(mut observation: Observation, numbers: &[u16]) -> Observation {
+    let mut choices = Choices::new(numbers);
+    for round in &mut observation.rounds {
+        shuffle(&mut round.lookups, &mut choices);
+        shuffle(&mut round.addresses, &mut choices);
+        shuffle(&mut round.connects, &mut choices);
+        shuffle(&mut round.walks, &mut choices);
+        shuffle(&mut round.limits, &mut choices);
+    }
+    observation
+}
+
+fn shuffle<T>(items: &mut [T], choices: &mut Choices<'_>) {
+    for last in (1..items.len()).rev() {
+        items.swap(last, choices.below(last + 1));
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn every_verdict_points_at_its_evidence((observation, vantage) in cases()) {
+        let assessment = judged(&observation, &vantage);
+        prop_assert!(!assessment.evidence.is_empty());
+        for pointer in &assessment.evidence {
+            prop_assert!(resolves(&observation, *pointer), "{pointer}");
+        }
+        for finding in &assessment.findings {
+            prop_assert!(!finding.evidence.is_empty(), "{}", finding.code.name());
+            for pointer in &finding.evidence {
+                prop_assert!(resolves(&observation, *pointer), "{} {pointer}", finding.code.name());
+            }
+        }
+        let reasonless = matches!(assessment.readiness, Readiness::Ready | Readiness::Absent | Readiness::NoName);
+        prop_assert_eq!(assessment.reason.is_empty(), reasonless);
+    }
+
+    #[test]
+    fn order_does_not_matter((observation, mut vantage) in cases(), numbers in prop::collection::vec(any::<u16>(), 120)) {
+        let before = judged(&observation, &vantage);
+        let again = shuffled(observation, &numbers);
+        shuffle(&mut vantage.proofs, &mut Choices::new(&numbers));
+        prop_assert_eq!(without_pointers(judged(&again, &vantage)), without_pointers(before));
+    }
+
+    #[test]
+    fn a_round_of_success_is_success((mut observation, vantage) in cases(), first in any::<bool>()) {
+        let number = u8::try_from(observation.rounds.len()).expect("few") + 1;
+        let success = healthy_round(&observation.site, number);
+        let at = if first { 0 } else { observation.rounds.len() };
+        observation.rounds.insert(at, success);
+        prop_assert!(passes(&judged(&observation, &vantage)));
+    }
+
+    #[test]
+    fn a_walk_of_success_is_success((mut observation, vantage) in cases()) {
+        prop_assume!(replace_by_success(&mut observation));
+        prop_assert!(passes(&judged(&observation, &vantage)));
+    }
+
+    #[test]
+    fn without_proofs_nothing_is_broken((observation, mut vantage) in cases()) {
+        let before = judged(&observation, &vantage);
+        vantage.proofs.clear();
+        let after = judged(&observation, &vantage);
+        let expected = if before.readiness == Readiness::Broken { Readiness::Inconclusive } else { after.readiness };
+        prop_assert_eq!(after.readiness, expected);
+        prop_assert_ne!(after.readiness, Readiness::Broken);
+        // A success needs no proof.
+        prop_assert_eq!(passes(&before), passes(&after));
+    }
+
+    #[test]
+    fn unmeasured_ipv6_is_neither_ready_nor_broken((mut observation, vantage) in cases()) {
+        for round in &mut observation.rounds {
+            round.without_ipv6 = true;
+            round.connects.retain(|connect| connect.family() == Family::V4);
+            round.walks.retain(|walk| walk.family == Family::V4);
+        }
+        let assessment = judged(&observation, &vantage);
+        prop_assert!(!passes(&assessment) && assessment.readiness != Readiness::Broken);
+    }
+
+    #[test]
+    fn one_look_confirms_no_failure((mut observation, vantage) in cases()) {
+        observation.rounds.truncate(1);
+        let assessment = judged(&observation, &vantage);
+        prop_assert!(!matches!(assessment.readiness, Readiness::Broken | Readiness::Down));
+    }
+
+    #[test]
+    fn our_own_faults_are_no_evidence((mut observation, vantage) in cases(), local in any::<bool>()) {
+        let fault = if local { Failure::LocalResource } else { Failure::NoRoute };
+        for round in &mut observation.rounds {
+            for connect in round.connects.iter_mut().filter(|connect| connect.family() == Family::V6) {
+                connect.failure = Some(fault.clone());
+            }
+            for walk in round.walks.iter_mut().filter(|walk| walk.family == Family::V6) {
+                walk.hops.truncate(1);
+                walk.hops[0].exchange = None;
+                walk.end = v6ready::model::evidence::WalkEnd::Failed(fault.clone());
+            }
+        }
+        let assessment = judged(&observation, &vantage);
+        let tried = observation.rounds.iter().any(|round| round.walks.iter().any(|walk| walk.family == Family::V6));
+        prop_assert!(assessment.readiness != Readiness::Broken);
+        prop_assert!(!tried || assessment.readiness == Readiness::Inconclusive, "{:?}", assessment.readiness);
+    }
+
+    #[test]
+    fn doubts_about_names_take_no_success_away(
+        (mut observation, vantage) in cases(),
+        outcome in prop::sample::select(vec![
+            LookupOutcome::Nxdomain, LookupOutcome::Servfail, LookupOutcome::Timeout, LookupOutcome::Nodata,
+        ]),
+    ) {
+        prop_assume!(passes(&judged(&observation, &vantage)));
+        for round in &mut observation.rounds {
+            let Some(pattern) = round.lookups.first().cloned() else { continue };
+            for (server, rtype) in servers().into_iter().flat_map(|s| [(s, RecordType::A), (s, RecordType::Aaaa)]) {
+                let mut doubt = pattern.clone();
+                (doubt.server, doubt.rtype, doubt.outcome) = (server, rtype, outcome);
+                doubt.addresses.clear();
+                doubt.chain.clear();
+                doubt.broken = None;
+                round.lookups.push(doubt);
+            }
+        }
+        prop_assert!(passes(&judged(&observation, &vantage)));
+    }
+}
+
+/// Makes an IPv6 walk that failed land where IPv4 landed in the same round. False: there is none.
+fn replace_by_success(observation: &mut Observation) -> bool {
+    for round in &mut observation.rounds {
+        let entry = |family| {
+            let walks = round.walks.iter().enumerate();
+            let mut walks = walks.filter(move |(_, walk)| walk.family == family && walk.purpose == Purpose::Entry);
+            walks.next().map(|(index, walk)| (index, walk.clone()))
+        };
+        let (Some((_, v4)), Some((index, v6))) = (entry(Family::V4), entry(Family::V6)) else { continue };
+        let shows = |exchange: &v6ready::model::evidence::Exchange| {
+            exchange.status == 200 && exchange.page.as_ref().is_some_and(|page| page.marks.is_empty())
+        };
+        let same_entry = v4.hops[0].url == v6.hops[0].url && v4.hops.len() == v6.hops.len();
+        if same_entry && v4.landing().is_some_and(shows) {
+            let address = v6.hops.iter().find_map(|hop| hop.address);
+            let mut landed = v4;
+            landed.family = Family::V6;
+            for hop in &mut landed.hops {
+                hop.address = address;
+            }
+            round.walks[index] = landed;
+            return true;
+        }
+    }
+    false
+}
+
+/// The properties would hold of nothing at all if the made-up evidence led nowhere.
+#[test]
+fn made_up_evidence_leads_to_every_verdict() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen: BTreeMap<Readiness, usize> = BTreeMap::new();
+    for _ in 0..3000 {
+        let (observation, vantage) = cases().new_tree(&mut runner).expect("a case").current();
+        *seen.entry(judged(&observation, &vantage).readiness).or_default() += 1;
+    }
+    for readiness in Readiness::ALL {
+        assert!(seen.get(&readiness).is_some_and(|count| *count >= 20), "{seen:?}");
+    }
+}

@@ -1,0 +1,133 @@
+//! The truth table: every file of `tests/scenarios` alone, and all of them in one world, one site at a time and all at
+//! once. The verdict, its reason, the stack, the exact set of findings and what the servers saw must be as the file says.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use futures_util::StreamExt;
+use v6ready::judge::{Criteria, assess};
+use v6ready::lab::Lab;
+use v6ready::lab::scenario::Scenario;
+use v6ready::lab::world::World;
+use v6ready::model::address::Family;
+use v6ready::model::evidence::Observation;
+use v6ready::model::finding::Code;
+use v6ready::model::run::Vantage;
+use v6ready::model::site::Site;
+use v6ready::model::verdict::Assessment;
+use v6ready::probe::Transports;
+
+use crate::bench_net::{Evidence, Patience, prober, scan, site};
+
+/// Labs that run at the same time: enough to overlap their waiting, few enough for two processors.
+const AT_ONCE: usize = 12;
+
+fn all() -> Vec<Scenario> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let mut scenarios = Scenario::load_all(&folder).unwrap_or_else(|error| panic!("{error}"));
+    // To look at some rows only: V6READY_SCENARIOS=D01,T04a
+    if let Ok(only) = std::env::var("V6READY_SCENARIOS") {
+        scenarios.retain(|scenario| only.split(',').any(|id| id == scenario.id));
+    }
+    scenarios
+}
+
+fn listed(scenario: &Scenario) -> Site {
+    site(&scenario.list[0])
+}
+
+fn judge(scenario: &Scenario, evidence: &Evidence) -> Result<(Assessment, Observation), String> {
+    let key = listed(scenario).key.to_string();
+    let Some(observation) = evidence.observations.get(&key) else { return Err(format!("no evidence for {key}")) };
+    let mut vantage: Vantage = evidence.vantage.clone();
+    if !scenario.options.vantage_ipv6 {
+        vantage.proofs.retain(|proof| proof.family == Family::V4);
+    }
+    Ok((assess(observation, &vantage, &Criteria::default()), observation.clone()))
+}
+
+/// What differs from the expectation. Empty: nothing.
+fn differences(scenario: &Scenario, assessment: &Assessment) -> Vec<String> {
+    let expect = &scenario.expect;
+    let mut found = Vec::new();
+    let mut differ = |what: &str, expected: String, actual: String| {
+        if expected != actual {
+            found.push(format!("{what}: {expected} expected, {actual} came out"));
+        }
+    };
+    let reason = &assessment.reason;
+    differ("readiness", expect.readiness.name().to_owned(), assessment.readiness.name().to_owned());
+    differ("reason", expect.reason.clone().unwrap_or_else(|| reason.clone()), reason.clone());
+    differ("stack", expect.stack.unwrap_or(assessment.stack).name().to_owned(), assessment.stack.name().to_owned());
+    let codes = |codes: &mut dyn Iterator<Item = Code>| {
+        codes.map(Code::name).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
+    };
+    let expected = codes(&mut expect.findings.iter().copied());
+    differ("findings", expected, codes(&mut assessment.findings.iter().map(|finding| finding.code)));
+    found
+}
+
+fn report(scenario: &Scenario, lines: &[String], observation: Option<&Observation>, vantage: &Vantage) -> String {
+    let mut text = format!("{} ({}):\n", scenario.id, scenario.name);
+    for line in lines {
+        let _ = writeln!(text, "    {line}");
+    }
+    let _ = writeln!(text, "    proofs: {}", serde_json::to_string(&vantage.proofs).expect("JSON"));
+    for round in observation.into_iter().flat_map(|observation| &observation.rounds) {
+        let _ = writeln!(text, "    {}", serde_json::to_string(round).expect("JSON"));
+    }
+    text
+}
+
+/// Checks one row. None: it is as it should be.
+fn check(scenario: &Scenario, evidence: &Evidence, lab: &Lab) -> Option<String> {
+    let (mut lines, observation) = match judge(scenario, evidence) {
+        Err(nothing) => (vec![nothing], None),
+        Ok((assessment, observation)) => (differences(scenario, &assessment), Some(observation)),
+    };
+    lines.extend(scenario.expect.check_saw(&lab.log()));
+    (!lines.is_empty()).then(|| report(scenario, &lines, observation.as_ref(), &evidence.vantage))
+}
+
+async fn alone(scenario: &Scenario) -> Option<String> {
+    let lab = Lab::start(scenario.world().with_anchors()).await.expect("a lab");
+    let transports = if scenario.options.without_ipv6 { Transports::WithoutIpv6 } else { Transports::Both };
+    let evidence = scan(prober(&lab, Patience::USUAL), vec![listed(scenario)], 4, transports).await;
+    check(scenario, &evidence, &lab)
+}
+
+fn none_failed(failures: &[String], of: usize) {
+    assert!(failures.is_empty(), "{} of {of} scenarios failed\n{}", failures.len(), failures.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_scenario_alone() {
+    let scenarios = all();
+    let runs = futures_util::stream::iter(&scenarios).map(alone).buffer_unordered(AT_ONCE);
+    let failures: Vec<String> = runs.filter_map(std::future::ready).collect().await;
+    none_failed(&failures, scenarios.len());
+}
+
+/// All rows whose vantage is an ordinary one, in one world and one run.
+async fn together(jobs: usize) {
+    let mut scenarios = all();
+    scenarios.retain(|scenario| !scenario.options.without_ipv6 && scenario.options.vantage_ipv6);
+    let mut world = Scenario::merged_world(&scenarios).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(world.merge(World::new().with_anchors()), Vec::<String>::new());
+    let lab = Lab::start(world).await.expect("a lab");
+    let sites = scenarios.iter().map(listed).collect();
+    let evidence = scan(prober(&lab, Patience::USUAL), sites, jobs, Transports::Both).await;
+    let failures: Vec<String> = scenarios.iter().filter_map(|scenario| check(scenario, &evidence, &lab)).collect();
+    none_failed(&failures, scenarios.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_scenarios_at_once() {
+    together(200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_scenarios_one_after_another() {
+    together(1).await;
+}
