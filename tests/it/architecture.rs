@@ -166,7 +166,8 @@ fn everything_has_its_place() {
             }
         }
         for name in ["print", "println", "eprint", "eprintln", "dbg", "todo"] {
-            let printing = name.contains("print") && source.top() == "cli";
+            // The command line and main.rs may print.
+            let printing = name.contains("print") && ["cli", ""].contains(&source.top());
             if source.macros.contains(name) && !printing {
                 wrong.push(format!("{} calls {name}!", source.file));
             }
@@ -203,7 +204,7 @@ fn numbers(version: &str) -> Vec<u64> {
 
 #[test]
 fn no_dependency_is_too_old() {
-    let lock: toml::Table = toml::from_str(include_str!("../Cargo.lock")).unwrap();
+    let lock: toml::Table = toml::from_str(include_str!("../../Cargo.lock")).unwrap();
     let packages: Vec<(&str, &str)> = lock["package"]
         .as_array()
         .unwrap()
@@ -225,7 +226,7 @@ fn no_dependency_is_too_old() {
 
 #[test]
 fn the_lints_are_on() {
-    let manifest: toml::Table = toml::from_str(include_str!("../Cargo.toml")).unwrap();
+    let manifest: toml::Table = toml::from_str(include_str!("../../Cargo.toml")).unwrap();
     let level = |group: &str, lint: &str| -> String {
         let lint = &manifest["lints"][group].get(lint).unwrap_or_else(|| panic!("lint {group}::{lint} is missing"));
         let level = lint.get("level").unwrap_or(lint);
@@ -245,7 +246,7 @@ fn the_lints_are_on() {
     ] {
         assert!(["warn", "deny", "forbid"].contains(&level(group, lint).as_str()), "{group}::{lint} is off");
     }
-    let clippy: toml::Table = toml::from_str(include_str!("../clippy.toml")).unwrap();
+    let clippy: toml::Table = toml::from_str(include_str!("../../clippy.toml")).unwrap();
     let methods = clippy["disallowed-methods"].as_array().unwrap();
     for method in [
         "std::time::SystemTime::now",
