@@ -1,6 +1,8 @@
 //! The architecture, held by reading the sources: who may know whom (the map is in `lib.rs`), who may touch the world
 //! outside, which versions of dependencies are too old, and that the lints are on.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod source;
 
 use std::collections::BTreeSet;
