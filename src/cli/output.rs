@@ -20,7 +20,8 @@ pub(super) fn error(error: &dyn std::error::Error) {
     let mut text = format!("v6ready: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(&format!("\n  because: {cause}"));
+        text.push_str("\n  because: ");
+        text.push_str(&cause.to_string());
         source = cause.source();
     }
     note(text);

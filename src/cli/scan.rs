@@ -223,7 +223,10 @@ pub(super) fn gate_line(check: &crate::model::run::GateCheck) -> String {
     };
     let mut text = format!("  {:<14} {word:<8} {}", check.name, check.detail);
     if !check.advice.is_empty() {
-        text.push_str(&format!("\n{:25}→ {}", "", check.advice));
+        text.push('\n');
+        text.push_str(&" ".repeat(25));
+        text.push_str("→ ");
+        text.push_str(&check.advice);
     }
     text
 }

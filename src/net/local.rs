@@ -85,8 +85,9 @@ mod tests {
         let v4 = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n\
                   wan0\t001212C6\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n\
                   wan0\t000012C6\t00000000\t0001\t0\t0\t0\t0000FEFF\t0\t0\t0\n\
-                  wan0\t00000000\t0112 12C6\t0003\t0\t0\t0\t00000000\t0\t0\t0\n";
-        assert_eq!(routes_v4(v4), ["198.18.18.0/24".parse().unwrap()]);
+                  wan0\t00000000\t011212C6\t0003\t0\t0\t0\t00000000\t0\t0\t0\n";
+        let own: Vec<IpNet> = ["198.18.18.0/24", "198.18.18.1/32"].iter().map(|net| net.parse().unwrap()).collect();
+        assert_eq!(routes_v4(v4), own);
         assert!(default_v4(v4));
         let none = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 \
                     00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo\n";
