@@ -33,19 +33,14 @@
 //! ```
 //!
 //! `model` and `judge` touch neither files, network nor clock. `net` knows no verdicts, `report` knows neither network nor
-//! store, and nobody but `cli` knows the whole configuration: each part takes a small struct of its own. Tests read the
-//! sources and hold all this (`architecture_tests.rs`).
+//! store, and nobody but `cli` knows the whole configuration: each part takes a small struct of its own. A test reads
+//! the sources and holds all this (`tests/it/architecture.rs`).
 //!
 //! # Where to begin
 //!
 //! [`model::evidence`] says what is known about a site, [`model::verdict`] what is claimed, `judge/rollup.rs` how one becomes
 //! the other. The method is described in `docs/method/`, the history's file in `docs/data-model.md`, and why things are as
 //! they are in `docs/decisions/`.
-
-#[cfg(test)]
-mod architecture_tests;
-#[cfg(test)]
-mod manual_tests;
 
 pub mod cli;
 pub mod clock;

@@ -1,7 +1,7 @@
 //! Reports: what was decided, for people and for machines.
 //!
 //! The way is straight: inner types → [`model::Report`] (published shapes, versioned) → bytes ([`html`], [`csv`],
-//! [`json`]) → a folder ([`publish`]). Rendering is pure: bytes out, time only from the run, the same bytes on repeat.
+//! [`json`]) → a folder ([`mod@publish`]). Rendering is pure: bytes out, time only from the run, the same bytes on repeat.
 //! Nothing is decided here; verdicts and sums come from [`crate::judge`]. Wording lives in [`text`], by code and language.
 
 mod build;

@@ -1,12 +1,12 @@
 //! The manual, held to the program where it lists what the program has: both READMEs, the verdicts, the exit codes.
 
-use crate::exit::Exit;
-use crate::model::METHOD_VERSION;
-use crate::model::verdict::Readiness;
+use v6ready::exit::Exit;
+use v6ready::model::METHOD_VERSION;
+use v6ready::model::verdict::Readiness;
 
-const ENGLISH: &str = include_str!("../README.md");
-const CHINESE: &str = include_str!("../README.zh.md");
-const VERDICT: &str = include_str!("../docs/method/verdict.md");
+const ENGLISH: &str = include_str!("../../README.md");
+const CHINESE: &str = include_str!("../../README.zh.md");
+const VERDICT: &str = include_str!("../../docs/method/verdict.md");
 
 /// The lines inside fenced blocks.
 fn commands(text: &str) -> Vec<&str> {
@@ -42,6 +42,6 @@ fn every_exit_code_is_explained() {
 
 #[test]
 fn the_method_version_is_documented() {
-    assert!(include_str!("../CHANGELOG.md").contains(&format!("`METHOD_VERSION` {METHOD_VERSION}")));
-    assert!(include_str!("../docs/method/README.md").contains(&format!("`{METHOD_VERSION}`")));
+    assert!(include_str!("../../CHANGELOG.md").contains(&format!("`METHOD_VERSION` {METHOD_VERSION}")));
+    assert!(include_str!("../../docs/method/README.md").contains(&format!("`{METHOD_VERSION}`")));
 }

@@ -26,7 +26,7 @@ impl Source {
 
     /// A path as seen from the root of the crate, if it leads there: `crate::model::x` and `super::super::model::x` are
     /// both `model::x`.
-    pub(super) fn from_root<'a>(&self, path: &'a [String]) -> Option<&'a [String]> {
+    pub(super) fn seen_from_root<'a>(&self, path: &'a [String]) -> Option<&'a [String]> {
         let supers = path.iter().take_while(|segment| *segment == "super").count();
         match path.first().map(String::as_str) {
             Some("crate" | "v6ready") => Some(&path[1..]),
@@ -246,7 +246,6 @@ fn group(tokens: &[Token], mut i: usize, prefix: &[String], found: &mut Vec<Vec<
         match tokens.get(i) {
             None => return i,
             Some(Token::Mark('}')) => return i + 1,
-            Some(Token::Mark(',')) => i += 1,
             // `as name`
             Some(Token::Name(name)) if name == "as" => i += 2,
             Some(Token::Name(_) | Token::Mark('*' | '{')) => i = path(tokens, i, prefix, found),
@@ -269,7 +268,7 @@ fn sources_are_read_as_the_compiler_reads_them() {
         //! use crate::comment;
         use crate::model::{self, site::{Site, Scheme as S}, *};
         use super::super::net::{body, hex};
-        const A: &str = "crate::text \" // no"; /* crate::block */ const B: char = '"'; const C: &'static str = r#"crate::raw "x""#;
+        const A: &str = "crate::text \" // no"; /* crate::block */ const B: char = '"'; const C: &'static str = r#"crate::raw "x" "#;
         fn f<'a>(x: &'a [u8; 2]) -> crate::model::run::Run { println!("{}", std::process::id()) }
         #[cfg(test)]
         #[path = "f_tests.rs"]
@@ -301,6 +300,6 @@ fn sources_are_read_as_the_compiler_reads_them() {
         macros: BTreeSet::new(),
     };
     let path: Vec<String> = ["super", "super", "net", "hex"].map(str::to_owned).to_vec();
-    assert_eq!(here.from_root(&path), Some(&path[2..]));
-    assert_eq!(here.from_root(&path[1..]), None);
+    assert_eq!(here.seen_from_root(&path), Some(&path[2..]));
+    assert_eq!(here.seen_from_root(&path[1..]), None);
 }
