@@ -129,8 +129,8 @@ pub(super) fn naming(observation: &Observation) -> Naming {
 /// Presence of one type, and whether it rests on a single source. `other` is the presence of the other type.
 ///
 /// 1. Any positive answer: present.
-/// 2. A failing or self-contradicting type of a name that has the other type, seen at two authoritative addresses in
-///    two rounds: mishandled.
+/// 2. A failing or self-contradicting type of a name that has the other type, seen in two rounds at two authoritative
+///    addresses that do answer for the other type: mishandled.
 /// 3. The same negative answer from two sources: absent.
 /// 4. Only one source can be heard at all: its NODATA with SOA or its NXDOMAIN stands once both rounds have it.
 /// 5. Else not known.
@@ -140,7 +140,7 @@ fn presence(asked: &[Asked<'_>], other: Presence, observation: &Observation) -> 
         return (Presence::Present, false);
     }
     let other_exists = other == Presence::Present;
-    if other_exists && mishandled(asked) {
+    if other_exists && mishandled(asked, observation) {
         return (Presence::Mishandled, false);
     }
     let heard: Vec<&Asked<'_>> = asked.iter().filter(|a| speaks(a.lookup)).collect();
@@ -181,14 +181,22 @@ fn speaks(lookup: &Lookup) -> bool {
     negative && (lookup.role == ServerRole::Resolver || lookup.authoritative == Some(true))
 }
 
-fn mishandled(asked: &[Asked<'_>]) -> bool {
+fn mishandled(asked: &[Asked<'_>], observation: &Observation) -> bool {
     use LookupOutcome::{Broken, Formerr, Notimp, Nxdomain, Refused, Servfail, Timeout};
     let wrong = |lookup: &Lookup| match lookup.outcome {
         Nxdomain | Servfail | Refused | Notimp | Formerr | Timeout => true,
         Broken => !matches!(lookup.broken, Some(BrokenReply::TruncatedNoTcp | BrokenReply::CnameTooLong)),
         _ => false,
     };
-    let authorities: Vec<_> = asked.iter().filter(|a| a.lookup.role == ServerRole::Authority).collect();
+    // A server that does not answer for the other type either is out of reach, or no server of this zone.
+    let answers = |asked: &Lookup| {
+        let mut others = observation.rounds.iter().flat_map(|round| &round.lookups);
+        others.any(|other| {
+            other.server == asked.server && other.rtype != asked.rtype && other.outcome == LookupOutcome::Answer
+        })
+    };
+    let authorities: Vec<_> =
+        asked.iter().filter(|a| a.lookup.role == ServerRole::Authority && answers(a.lookup)).collect();
     let servers: BTreeSet<_> = authorities.iter().filter(|a| wrong(a.lookup)).map(|a| a.lookup.server).collect();
     let rounds: BTreeSet<_> = authorities.iter().filter(|a| wrong(a.lookup)).map(|a| a.pointer.round).collect();
     let nobody_right = !asked.iter().any(|a| a.lookup.outcome == LookupOutcome::Nodata && speaks(a.lookup));

@@ -9,21 +9,23 @@
 //! 5. IPv6 does not serve, but the vantage was not proven at that time: `INCONCLUSIVE(vantage)`.
 //! 6. IPv4 serves: `BROKEN`; neither: `DOWN`. Both need two rounds, else `INCONCLUSIVE(unconfirmed)`.
 
+mod facts;
+mod notes;
+mod proof;
+
 use std::time::Duration;
 
 use super::findings::Findings;
 use super::naming::{Absence, Naming, Obstacle, Presence, naming};
 use super::pair;
-use super::parity::Sameness;
 use super::service::{self, Entry, Landing, Outcome};
 use crate::model::address::{Family, Scope};
-use crate::model::evidence::{CertificateFault, Connect, Exchange, Observation, Pointer, StepKind, WalkEnd};
+use crate::model::evidence::{Observation, Pointer, WalkEnd};
 use crate::model::failure::{Failure, Limit};
 use crate::model::finding::{Code, Severity};
 use crate::model::run::Vantage;
 use crate::model::site::Scheme;
-use crate::model::time::Timestamp;
-use crate::model::verdict::{Assessment, Facts, Readiness, Stack};
+use crate::model::verdict::{Assessment, Readiness};
 
 /// Parameters of the rules.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -341,61 +343,6 @@ impl<'a> Case<'a> {
         Some((Readiness::Inconclusive, reason, rule))
     }
 
-    /// Names why IPv6 does not serve.
-    fn note_v6_failure(&mut self, entry: &Entry<'_>, v6: &Outcome<'_>) -> &'static str {
-        let at = [v6.pointer];
-        let target = v6.hops.last().map(|hop| hop.url.clone()).unwrap_or_default();
-        let address = v6.hops.last().and_then(|hop| hop.address).map(|a| a.to_string()).unwrap_or_default();
-        let place = [("address", address), ("port", entry.port.to_string())];
-        match v6.landing {
-            Landing::Failed(WalkEnd::Failed(failure)) => {
-                let code = match failure {
-                    Failure::Timeout => Code::V6Timeout,
-                    Failure::Refused => Code::V6Refused,
-                    Failure::Reset => Code::V6Reset,
-                    Failure::Unreachable(_) => Code::V6Unreachable,
-                    Failure::TlsAlert(_)
-                    | Failure::TlsStall
-                    | Failure::TlsUnsupported
-                    | Failure::HttpOnTlsPort
-                    | Failure::TlsMalformed
-                    | Failure::TlsEof => Code::V6Tls,
-                    _ => Code::V6Http,
-                };
-                let mut args = place.to_vec();
-                args.push(("failure", failure.to_string()));
-                self.findings.add_with(code, &args, &at);
-                failure.word()
-            }
-            Landing::Failed(WalkEnd::RedirectNoAddress) => {
-                self.findings.add_with(Code::RedirectV4only, &[("target", target)], &at);
-                "redirect_v4only"
-            }
-            Landing::Failed(WalkEnd::RedirectInternal(scope)) => {
-                let args = [("target", target), ("scope", scope.tag().to_owned())];
-                self.findings.add_with(Code::RedirectInternal, &args, &at);
-                "redirect_internal"
-            }
-            Landing::Failed(WalkEnd::TooManyRedirects | WalkEnd::RedirectLoop) => {
-                self.findings.add_with(Code::RedirectEndless, &[("target", target)], &at);
-                "redirect_endless"
-            }
-            Landing::Failed(_) => {
-                self.findings.add_with(Code::RedirectBad, &[("target", target)], &at);
-                "redirect_bad"
-            }
-            Landing::Page(page) => {
-                let title = page.page.as_ref().and_then(|page| page.title.clone()).unwrap_or_default();
-                self.findings.add_with(Code::WrongVhost, &[("title", title)], &at);
-                "wrong_vhost"
-            }
-            Landing::Challenge(e) | Landing::Auth(e) | Landing::RateLimited(e) | Landing::Error(e) => {
-                self.findings.add_with(Code::V6Status, &[("status", e.status.to_string())], &at);
-                "status"
-            }
-        }
-    }
-
     /// IPv6 serves nowhere, and neither does IPv4.
     fn neither_serves(&mut self, rule: u8) -> Decision {
         let entries = self.entries.clone();
@@ -462,53 +409,6 @@ impl<'a> Case<'a> {
         usable.into_iter().filter(|(_, usable)| *usable).map(|(family, _)| family).collect()
     }
 
-    /// Enough rounds in which every family with addresses was tried, and failed by more than our own fault.
-    fn down_confirmed(&self, tried: &[Family]) -> bool {
-        let failed = |at: usize, family: Family| {
-            let looks = self.entries.iter().filter_map(|entry| entry.rounds.get(at));
-            looks.filter_map(|look| look.over(family)).any(|outcome| !outcome.landing.is_local())
-        };
-        let rounds = 0..self.observation.rounds.len();
-        let agreeing = rounds.filter(|at| tried.iter().all(|family| failed(*at, *family))).count();
-        self.vantage.is_none() || agreeing >= self.criteria.rounds
-    }
-
-    /// Enough rounds, in each of which IPv4 served, and IPv6 was tried at the same entries and failed there.
-    fn confirmed(&self, offered: &[usize]) -> bool {
-        let agrees = |at: usize| {
-            let looks = offered.iter().filter_map(|index| self.entries[*index].rounds.get(at));
-            let mut compared = 0;
-            for look in looks.filter(|look| !look.round.without_ipv6) {
-                let Some(v4) = look.v4.as_ref().filter(|v4| v4.landing.serves()) else { continue };
-                let Some(v6) = look.v6.as_ref().filter(|v6| !v6.landing.is_local()) else { return false };
-                if pair::serves(self.observation, v4, v6) {
-                    return false;
-                }
-                compared += 1;
-            }
-            compared > 0
-        };
-        let agreeing = (0..self.observation.rounds.len()).filter(|at| agrees(*at)).count();
-        self.vantage.is_none() || agreeing >= self.criteria.rounds
-    }
-
-    /// The vantage's family was proven close to every round's failure, on both sides, with no failed proof between.
-    fn proven(&self, family: Family) -> bool {
-        let Some(vantage) = self.vantage else { return true };
-        let near = u64::try_from(self.criteria.alibi.as_millis()).unwrap_or(u64::MAX);
-        let proofs: Vec<_> = vantage.proofs.iter().filter(|proof| proof.family == family).collect();
-        let good = |at: Timestamp, then: Option<Timestamp>| {
-            // Of several proofs at the same moment, all must be good.
-            let good = |then| proofs.iter().all(|proof| proof.at != then || proof.good);
-            then.is_some_and(|then| good(then) && then.distance_ms(at) <= near)
-        };
-        self.observation.rounds.iter().all(|round| {
-            let at: Timestamp = service::failed_at(round, family);
-            let times = || proofs.iter().map(|proof| proof.at);
-            good(at, times().filter(|then| *then <= at).max()) && good(at, times().filter(|then| *then >= at).min())
-        })
-    }
-
     fn limit(&self, limit: Limit) -> bool {
         self.observation.rounds.iter().any(|round| round.limits.contains(&limit))
     }
@@ -516,310 +416,6 @@ impl<'a> Case<'a> {
     fn scopes(&self, family: Family) -> Vec<Scope> {
         let addresses = self.observation.rounds.iter().flat_map(|round| &round.addresses);
         addresses.filter(|fact| Family::of(fact.address) == family).map(|fact| fact.scope).collect()
-    }
-
-    /// Which families serve.
-    fn stack(&self, readiness: Readiness) -> Stack {
-        if readiness == Readiness::Down {
-            return Stack::None;
-        }
-        match (self.serves(Family::V4), self.serves(Family::V6)) {
-            (Some(true), Some(true)) => Stack::DualStack,
-            (Some(true), Some(false)) => Stack::Ipv4Only,
-            (Some(false), Some(true)) => Stack::Ipv6Only,
-            (Some(false), Some(false)) => Stack::None,
-            (None, _) | (_, None) => Stack::Unknown,
-        }
-    }
-
-    /// Whether a family serves the site at any entry. None: not measured.
-    fn serves(&self, family: Family) -> Option<bool> {
-        let (presence, usable, serves) = match family {
-            Family::V4 => (self.naming.v4, self.usable.1, !self.offered_over_v4().is_empty()),
-            Family::V6 => (self.naming.v6, self.usable.0, self.v6_gives_service()),
-        };
-        if serves {
-            return Some(true);
-        }
-        let mut outcomes = self.entries.iter().filter_map(|entry| entry.over(family));
-        match presence {
-            _ if outcomes.any(|outcome| !outcome.landing.is_local()) => Some(false),
-            Presence::Unknown(_) => None,
-            _ if usable => None,
-            _ => Some(false),
-        }
-    }
-
-    fn reach6(&self) -> Option<bool> {
-        if !self.measured_v6 || !self.usable.0 {
-            return None;
-        }
-        let answered = |outcome: &Outcome<'_>| {
-            outcome.hops.iter().any(|hop| hop.exchange.is_some())
-                || outcome
-                    .landing
-                    .failure()
-                    .is_some_and(|f| matches!(f, Failure::TlsAlert(_) | Failure::TlsUnsupported))
-        };
-        let outcomes: Vec<_> = self.entries.iter().filter_map(|entry| entry.v6.as_ref()).collect();
-        let measured = outcomes.iter().any(|outcome| !outcome.landing.failure().is_some_and(Failure::is_local));
-        measured.then(|| outcomes.iter().any(|outcome| answered(outcome)))
-    }
-
-    fn supporting(&self, readiness: Readiness, rule: u8) -> Vec<Pointer> {
-        let walks = self.entries.iter().flat_map(|entry| [&entry.v4, &entry.v6]).flatten();
-        // A failure rests on every round that agrees.
-        let looks = self.entries.iter().flat_map(|entry| &entry.rounds).flat_map(|look| [&look.v4, &look.v6]).flatten();
-        let mut pointers: Vec<Pointer> = match (readiness, rule) {
-            (_, 1 | 2) => Vec::new(),
-            (Readiness::Broken | Readiness::Down, _) => looks.map(|outcome| outcome.pointer).collect(),
-            _ => walks.map(|outcome| outcome.pointer).collect(),
-        };
-        pointers.extend(&self.naming.evidence_v6);
-        if readiness == Readiness::NoName || pointers.is_empty() {
-            pointers.extend(&self.naming.evidence_v4);
-        }
-        pointers.sort_unstable();
-        pointers.dedup();
-        pointers
-    }
-
-    fn facts(&self) -> Facts {
-        let mut facts = Facts::default();
-        for fact in self.observation.rounds.iter().flat_map(|round| &round.addresses) {
-            let list = if fact.address.is_ipv4() { &mut facts.a } else { &mut facts.aaaa };
-            list.push(fact.address);
-        }
-        // Name servers rotate their answers; reports must not.
-        for list in [&mut facts.a, &mut facts.aaaa] {
-            list.sort_unstable();
-            list.dedup();
-        }
-        let offered = self.offered_over_v4();
-        let all: Vec<usize> = (0..self.entries.len()).collect();
-        let shown = primary(&self.entries, if offered.is_empty() { &all } else { &offered });
-        if let Some(entry) = shown {
-            facts.v4_status = Self::status(entry.v4.as_ref(), self.naming.v4, self.usable.1);
-            facts.v6_status = Self::status(entry.v6.as_ref(), self.naming.v6, self.usable.0);
-            let landing = |o: &Option<Outcome<'a>>| -> Option<&'a Exchange> { o.as_ref()?.landing.exchange() };
-            let ms = |exchange: &Exchange| (exchange.ttfb_us / 10) as f64 / 100.0;
-            facts.latency_v4_ms = landing(&entry.v4).map(ms);
-            facts.latency_v6_ms = landing(&entry.v6).map(ms);
-            let title = |e: &Exchange| e.page.as_ref()?.title.clone();
-            facts.title = landing(&entry.v6).and_then(title).or_else(|| landing(&entry.v4).and_then(title));
-        }
-        facts.v6_tries = self.tries();
-        facts
-    }
-
-    fn status(outcome: Option<&Outcome<'_>>, presence: Presence, usable: bool) -> String {
-        match outcome.map(|outcome| outcome.landing) {
-            Some(Landing::Failed(WalkEnd::Failed(failure))) => failure.word().to_owned(),
-            Some(Landing::Failed(end)) => walk_end_word(end).to_owned(),
-            Some(landing) => landing.exchange().map(|exchange| exchange.status.to_string()).unwrap_or_default(),
-            None if !usable && !matches!(presence, Presence::Unknown(_)) => "none".to_owned(),
-            None => String::new(),
-        }
-    }
-
-    /// Rounds in which IPv6 served, out of rounds in which it was tried.
-    fn tries(&self) -> Option<(u32, u32)> {
-        let (mut good, mut all) = (0, 0);
-        for at in 0..self.observation.rounds.len() {
-            let looks = self.entries.iter().filter_map(|entry| entry.rounds.get(at));
-            let outcomes: Vec<_> = looks.filter_map(|look| look.v6.as_ref()).collect();
-            all += u32::from(!outcomes.is_empty());
-            good += u32::from(outcomes.iter().any(|outcome| outcome.landing.serves()));
-        }
-        (all > 0).then_some((good, all))
-    }
-}
-
-/// Notes: findings beside the verdict.
-impl Case<'_> {
-    fn note_naming(&mut self) {
-        let v6 = self.naming.evidence_v6.clone();
-        if self.naming.v6 == Presence::Mishandled {
-            self.findings.add(Code::DnsAaaaMishandled, &v6);
-        }
-        if self.naming.v6 == Presence::Absent(Absence::NodataNosoa) {
-            self.findings.add(Code::AaaaNodataNosoa, &v6);
-        }
-        if self.naming.single_source {
-            self.findings.add(Code::DnsSingleSource, &v6);
-        }
-        if self.naming.bogus {
-            self.findings.add(Code::DnssecBogus, &v6);
-        }
-        for round in &self.observation.rounds {
-            let Some(sibling) = &round.sibling else { continue };
-            let at = [Pointer { round: round.number, step: StepKind::Sibling, index: 0 }];
-            let args = [("host", sibling.host.clone())];
-            let nothing_listed =
-                !matches!(self.naming.v4, Presence::Present) && !matches!(self.naming.v6, Presence::Present);
-            if nothing_listed && (sibling.has_a == Some(true) || sibling.has_aaaa == Some(true)) {
-                self.findings.add_with(Code::SiblingHasSite, &args, &at);
-            } else if sibling.has_aaaa == Some(true) && sibling.host.starts_with("www.") {
-                self.findings.add_with(Code::WwwHasV6, &args, &at);
-            }
-        }
-    }
-
-    fn note_addresses(&mut self) {
-        for round in &self.observation.rounds {
-            for (index, fact) in round.addresses.iter().enumerate() {
-                if fact.scope.is_public() {
-                    continue;
-                }
-                let code = match (Family::of(fact.address), fact.scope) {
-                    (_, Scope::OwnNetwork) => Code::AddrLocal,
-                    (Family::V4, _) => Code::AddrV4Special,
-                    (Family::V6, Scope::Mapped) => Code::AddrMapped,
-                    (Family::V6, Scope::Translated) => Code::AddrTranslated,
-                    (Family::V6, _) => Code::AddrSpecial,
-                };
-                let args = [("address", fact.address.to_string()), ("scope", fact.scope.tag().to_owned())];
-                let at = [Pointer { round: round.number, step: StepKind::Address, index }];
-                self.findings.add_with(code, &args, &at);
-            }
-            if round.limits.contains(&Limit::Addresses) {
-                let at = [Pointer { round: round.number, step: StepKind::Address, index: 0 }];
-                self.findings.add(Code::LimitAddr, &at);
-            }
-        }
-    }
-
-    /// What is noted of an entry that serves over both families.
-    fn note_pair(&mut self, v4: &Outcome<'_>, v6: &Outcome<'_>) {
-        let at = [v4.pointer, v6.pointer];
-        self.note_certificates(v4, v6);
-        match (v4.landing, v6.landing) {
-            (Landing::Page(page4), Landing::Page(page6)) => {
-                if page6.body_failure.is_some() && page4.body_failure.is_none() {
-                    self.findings.add(Code::V6Truncated, &[v6.pointer]);
-                }
-                let scripted = |e: &Exchange| e.page.as_ref().is_some_and(|page| page.script_redirect);
-                if scripted(page4) && scripted(page6) {
-                    self.findings.add(Code::JsRedirectUnresolved, &at);
-                }
-                match pair::sameness(self.observation, v4, v6) {
-                    Some(Sameness::Different) => self.findings.add(Code::ContentDiff, &at),
-                    Some(Sameness::NotComparable) => self.findings.add(Code::ContentUnverified, &at),
-                    _ if scripted(page4) && scripted(page6) => self.findings.add(Code::ContentUnverified, &at),
-                    _ => {}
-                }
-            }
-            (landing4, landing6) => {
-                for landing in [landing4, landing6] {
-                    match landing {
-                        Landing::Challenge(_) => self.findings.add(Code::Challenge, &at),
-                        Landing::Auth(_) => self.findings.add(Code::AuthRequired, &at),
-                        _ => {}
-                    }
-                }
-                self.findings.add(Code::ContentUnverified, &at);
-            }
-        }
-    }
-
-    /// Why IPv4 does not give the service that IPv6 gives: there is none, it fails, or we could not see.
-    fn note_without_v4(&mut self, v6: &Outcome<'_>) {
-        let v4: Vec<Outcome<'_>> = self.entries.iter().filter_map(|entry| entry.v4.clone()).collect();
-        let failed: Vec<Pointer> = v4.iter().filter(|v4| !v4.landing.is_local()).map(|v4| v4.pointer).collect();
-        if !failed.is_empty() {
-            self.findings.add(Code::V4Broken, &failed);
-        } else if matches!(self.naming.v4, Presence::Absent(_)) && !self.usable.1 {
-            self.findings.add(Code::V6Only, &self.naming.evidence_v4.clone());
-        } else if matches!(self.naming.v4, Presence::Unknown(_) | Presence::Mishandled) {
-            self.findings.add(Code::V4Broken, &self.naming.evidence_v4.clone());
-        } else {
-            self.findings.add(Code::ContentUnverified, &[v6.pointer]);
-        }
-    }
-
-    /// What is noted of an entry that serves over IPv6 alone.
-    fn note_single(&mut self, v6: &Outcome<'_>) {
-        match v6.landing {
-            Landing::Challenge(_) => self.findings.add(Code::Challenge, &[v6.pointer]),
-            Landing::Auth(_) => self.findings.add(Code::AuthRequired, &[v6.pointer]),
-            _ => {}
-        }
-        if let Some((faults, at)) = service::certificate_faults(self.observation, v6)
-            && !faults.is_empty()
-        {
-            self.findings.add_with(Code::CertV6, &[("fault", words(faults.iter()))], &[at]);
-        }
-    }
-
-    fn note_certificates(&mut self, v4: &Outcome<'_>, v6: &Outcome<'_>) {
-        let over = |outcome| service::certificate_faults(self.observation, outcome);
-        let (Some((faults4, at4)), Some((faults6, at6))) = (over(v4), over(v6)) else { return };
-        let only6 = words(faults6.difference(&faults4));
-        let only4 = words(faults4.difference(&faults6));
-        let both = words(faults4.intersection(&faults6));
-        if !only6.is_empty() {
-            self.findings.add_with(Code::CertV6, &[("fault", only6)], &[at6]);
-        }
-        if !only4.is_empty() {
-            self.findings.add_with(Code::CertV4, &[("fault", only4)], &[at4]);
-        }
-        if !both.is_empty() {
-            self.findings.add_with(Code::CertBoth, &[("fault", both)], &[at4, at6]);
-        }
-    }
-
-    /// Ports that answer over IPv4 and not over IPv6, while another does.
-    fn note_ports(&mut self) {
-        let v4 = service::open_ports(self.observation, Family::V4);
-        let v6 = service::open_ports(self.observation, Family::V6);
-        if v6.is_empty() {
-            return;
-        }
-        for port in v4.difference(&v6) {
-            let closed = |connect: &Connect| {
-                let local = connect.failure.as_ref().is_some_and(Failure::is_local);
-                connect.family() == Family::V6 && connect.port == *port && !local
-            };
-            let at = self.connects(closed);
-            // A port that was not tried is not closed.
-            if !at.is_empty() {
-                self.findings.add_with(Code::PortDiff, &[("port", port.to_string())], &at);
-            }
-        }
-    }
-
-    fn note_dead_addresses(&mut self) {
-        for port in service::open_ports(self.observation, Family::V6) {
-            for address in service::dead_addresses(self.observation, Family::V6, port) {
-                let at = self.connects(|connect| connect.address == address);
-                self.findings.add_with(Code::SomeAddressesDead, &[("address", address.to_string())], &at);
-            }
-        }
-    }
-
-    fn connects(&self, fits: impl Fn(&Connect) -> bool) -> Vec<Pointer> {
-        let rounds = self.observation.rounds.iter();
-        let all = rounds.flat_map(|round| round.connects.iter().enumerate().map(move |each| (round.number, each)));
-        let fitting = all.filter(|(_, (_, connect))| fits(connect));
-        fitting.map(|(round, (index, _))| Pointer { round, step: StepKind::Connect, index }).collect()
-    }
-
-    /// An https entry that speaks, on both families, a TLS we do not.
-    fn note_tls_unsupported(&mut self) {
-        for entry in &self.entries {
-            let (Some(v4), Some(v6)) = (&entry.v4, &entry.v6) else { continue };
-            let other = |outcome: &Outcome<'_>| outcome.landing.failure().is_some_and(speaks_other_tls);
-            if entry.scheme == Scheme::Https && other(v4) && other(v6) {
-                self.findings.add(Code::TlsUnsupported, &[v4.pointer, v6.pointer]);
-            }
-        }
-    }
-
-    fn note_share(&mut self) {
-        if let Some((good, all)) = self.tries().filter(|(good, all)| good < all) {
-            let at: Vec<Pointer> = self.entries.iter().filter_map(|e| Some(e.v6.as_ref()?.pointer)).collect();
-            self.findings.add_with(Code::Intermittent, &[("good", good.to_string()), ("tries", all.to_string())], &at);
-        }
     }
 }
 
@@ -836,20 +432,4 @@ fn primary<'b, 'a>(entries: &'b [Entry<'a>], offered: &[usize]) -> Option<&'b En
         first.v4.as_ref().and_then(|outcome| outcome.hops.last()).is_some_and(|hop| hop.url.starts_with("https://"));
     let https = offered.iter().map(|i| &entries[*i]).find(|entry| entry.scheme == Scheme::Https);
     if lands_on_https { https.or(Some(first)) } else { Some(first) }
-}
-
-fn words<'b>(faults: impl Iterator<Item = &'b CertificateFault>) -> String {
-    faults.map(|fault| fault.word()).collect::<Vec<_>>().join(", ")
-}
-
-fn walk_end_word(end: &WalkEnd) -> &'static str {
-    match end {
-        WalkEnd::Landed => "landed",
-        WalkEnd::Failed(failure) => failure.word(),
-        WalkEnd::TooManyRedirects | WalkEnd::RedirectLoop => "redirect_endless",
-        WalkEnd::RedirectInternal(_) => "redirect_internal",
-        WalkEnd::RedirectNoAddress => "redirect_no_address",
-        WalkEnd::RedirectUnresolved(_) => "redirect_unresolved",
-        WalkEnd::RedirectBadTarget => "redirect_bad",
-    }
 }

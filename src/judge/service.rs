@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::pair;
-use crate::model::address::Family;
+use crate::model::address::{Family, Scope};
 use crate::model::evidence::{
-    CertificateFault, Exchange, Hop, Observation, Pointer, Purpose, Round, StepKind, WalkEnd,
+    CertificateFault, Connect, Exchange, Hop, Observation, Pointer, Purpose, Round, StepKind, WalkEnd,
 };
 use crate::model::failure::Failure;
 use crate::model::site::{Scheme, Site};
@@ -85,6 +85,17 @@ impl<'a> Landing<'a> {
     /// Ended by a fault of ours: not evidence about the site.
     pub(super) fn is_local(&self) -> bool {
         self.failure().is_some_and(Failure::is_local)
+    }
+
+    /// Says something about the site: no fault of ours, no redirect that we could not resolve or may not follow, no
+    /// request to come back later.
+    pub(super) fn is_evidence(&self) -> bool {
+        let doubtful = matches!(
+            self,
+            Self::RateLimited(_)
+                | Self::Failed(WalkEnd::RedirectUnresolved(_) | WalkEnd::RedirectInternal(Scope::OwnNetwork))
+        );
+        !doubtful && !self.is_local()
     }
 
     fn rank(&self) -> u8 {
@@ -226,6 +237,12 @@ pub(super) fn certificate_faults(
     at.map(|at| (faults, at))
 }
 
+/// The connection was opened. A reset means that it was, and ended at once (a reset in answer to SYN is a refusal); whether
+/// the reset is seen by this step or by the next is a matter of microseconds, and must not decide anything.
+fn opened(connect: &Connect) -> bool {
+    matches!(connect.failure, None | Some(Failure::Reset))
+}
+
 /// Addresses of a family that never opened a port which others did open, over all rounds.
 pub(super) fn dead_addresses(observation: &Observation, family: Family, port: u16) -> Vec<IpAddr> {
     let connects = observation.rounds.iter().flat_map(|round| &round.connects);
@@ -236,7 +253,7 @@ pub(super) fn dead_addresses(observation: &Observation, family: Family, port: u1
             continue;
         }
         tried.insert(connect.address);
-        if connect.is_open() {
+        if opened(connect) {
             open.insert(connect.address);
         }
     }
@@ -248,7 +265,7 @@ pub(super) fn open_ports(observation: &Observation, family: Family) -> BTreeSet<
     let entries: BTreeSet<u16> = observation.site.entries().into_iter().map(|(_, port)| port).collect();
     let connects = observation.rounds.iter().flat_map(|round| &round.connects);
     connects
-        .filter(|connect| connect.family() == family && connect.is_open() && entries.contains(&connect.port))
+        .filter(|connect| connect.family() == family && opened(connect) && entries.contains(&connect.port))
         .map(|connect| connect.port)
         .collect()
 }

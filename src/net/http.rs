@@ -213,6 +213,11 @@ fn hyper_failure(error: &hyper::Error) -> Failure {
             if io.kind() == std::io::ErrorKind::UnexpectedEof {
                 return Failure::HttpEof;
             }
+            // With TLS 1.3, a server refuses a client after the client's side of the handshake is done.
+            let tls = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            if let Some(rustls::Error::AlertReceived(alert)) = tls {
+                return Failure::TlsAlert(u8::from(*alert));
+            }
             return failure_of(io, When::Open);
         }
         source = inner.source();

@@ -1,6 +1,6 @@
 //! Connecting to every address of the site, in one family, on the ports of its entries.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
@@ -25,32 +25,19 @@ pub(crate) struct Held {
 pub(crate) struct Reached {
     /// All addresses that are dialled, in DNS order.
     pub(crate) addresses: Vec<IpAddr>,
+    /// Ports of the site's entries.
+    pub(crate) ports: Vec<u16>,
+    /// Ports on which the first address was tried as well.
+    complete: Vec<u16>,
     /// Per port, the addresses that are open.
     pub(crate) open: HashMap<u16, Vec<IpAddr>>,
     /// Per port, a connection kept for the walk.
     pub(crate) kept: HashMap<u16, Held>,
     /// Per port, the first failure.
     pub(crate) failures: HashMap<u16, Failure>,
-    /// Ports on which the first address was connected to.
-    first_tried: HashSet<u16>,
 }
 
 impl Reached {
-    /// Addresses to request a page from on a port: those that are open, after the first address where that was not tried
-    /// on this port yet. Or why there are none.
-    pub(crate) fn to_try(&self, port: u16) -> Result<Vec<IpAddr>, Failure> {
-        let mut addresses: Vec<IpAddr> = Vec::new();
-        if !self.first_tried.contains(&port) {
-            addresses.extend(self.addresses.first());
-        }
-        addresses.extend(self.open.get(&port).into_iter().flatten());
-        if addresses.is_empty() {
-            // Every address was tried, so one of them failed.
-            return Err(self.failures.get(&port).cloned().unwrap_or(Failure::Timeout));
-        }
-        Ok(addresses)
-    }
-
     fn failed(&mut self, port: u16, failure: Failure) {
         self.failures.entry(port).or_insert(failure);
     }
@@ -69,7 +56,7 @@ impl Prober {
                 });
             }
         }
-        let mut reached = Reached { addresses: addresses.to_vec(), ..Reached::default() };
+        let mut reached = Reached { addresses: addresses.to_vec(), ports: ports.to_vec(), ..Reached::default() };
         for (port, address, outcome) in join_all(attempts).await {
             match outcome {
                 Ok(()) => reached.open.entry(port).or_default().push(address),
@@ -79,10 +66,13 @@ impl Prober {
         reached
     }
 
-    /// Connects to the first address on a port, and keeps the connection for the walk.
+    /// Connects to the first address on a port, unless that was done before, and keeps the connection for the walk.
     pub(crate) async fn reach_first(&self, record: &Recorder, port: u16, reached: &mut Reached) {
+        if reached.complete.contains(&port) {
+            return;
+        }
+        reached.complete.push(port);
         let Some(address) = reached.addresses.first().copied() else { return };
-        reached.first_tried.insert(port);
         match self.open(record, SocketAddr::new(address, port)).await {
             Ok(held) => {
                 reached.open.entry(port).or_default().insert(0, address);

@@ -48,6 +48,11 @@ fn is_negative(outcome: LookupOutcome) -> bool {
     matches!(outcome, LookupOutcome::Nodata | LookupOutcome::Nxdomain)
 }
 
+/// Neither records nor a plain word that there are none.
+fn is_trouble(outcome: LookupOutcome) -> bool {
+    !matches!(outcome, LookupOutcome::Answer | LookupOutcome::Nodata | LookupOutcome::NodataNosoa)
+}
+
 /// The same clean negative answer from two servers.
 fn confirmed_negative(lookups: &[Lookup]) -> bool {
     [LookupOutcome::Nodata, LookupOutcome::Nxdomain].into_iter().any(|outcome| {
@@ -136,6 +141,10 @@ impl Prober {
             record.lookup(lookup.clone());
             if lookup.outcome == LookupOutcome::NotAsked {
                 continue;
+            }
+            if rtype == RecordType::Aaaa && is_trouble(lookup.outcome) {
+                // Trouble with AAAA alone, or with this server as such? Its answer for A tells them apart (RFC 4074).
+                record.lookup(self.net.exchanges.ask(&known.end, RecordType::A, ask).await);
             }
             lookups.push(lookup);
             // Two that agree are enough.

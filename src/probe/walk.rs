@@ -233,7 +233,16 @@ impl Walker<'_> {
     async fn addresses_of(&mut self, name: String, port: u16) -> Result<Vec<IpAddr>, WalkEnd> {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         if name == self.host {
-            return self.reached.to_try(port).map_err(WalkEnd::Failed);
+            if self.reached.ports.contains(&port) {
+                // The walk may come here before the entry's own turn: the first address may be open where others are not.
+                self.prober.reach_first(self.record, port, self.reached).await;
+            }
+            return match (self.reached.open.get(&port), self.reached.failures.get(&port)) {
+                (Some(open), _) => Ok(open.clone()),
+                (None, Some(failure)) => Err(WalkEnd::Failed(failure.clone())),
+                // A port that is no entry's.
+                (None, None) => Ok(self.reached.addresses.iter().take(TRIED_PER_HOP).copied().collect()),
+            };
         }
         if let Some(known) = self.known.get(&name) {
             return Ok(known.clone());
@@ -323,7 +332,8 @@ impl Walker<'_> {
         let net = &self.prober.net;
         let started = net.clock.now();
         let begun = Instant::now();
-        let host = url.host_str().unwrap_or_default().to_owned();
+        // An IPv6 literal stands in brackets in a URL, and without them everywhere else.
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         let outcome = net.tls.handshake(stream, &host, started, self.prober.deadlines.tls).await;
         let index = self.record.handshake(Handshake {
             address: target.ip(),

@@ -105,7 +105,7 @@ pub(crate) fn prober_on(
         deadlines: Deadlines {
             connect: patience.connect,
             connect_retry: patience.connect,
-            tls: Duration::from_secs(3),
+            tls: Duration::from_millis(1500),
             site: Duration::from_mins(1),
         },
         attempts: Attempts { spacing: Duration::from_millis(30), ..Attempts::default() },

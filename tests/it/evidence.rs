@@ -247,7 +247,7 @@ fn dialled(round: &mut Round, addresses: &[IpAddr]) -> Vec<IpAddr> {
 /// How a walk ends once its connection is open.
 #[derive(Clone, Debug)]
 enum End {
-    Shows(Exchange),
+    Shows(Box<Exchange>),
     Ends(WalkEnd),
 }
 
@@ -267,7 +267,7 @@ fn page_or_not(choices: &mut Choices<'_>, rarity: usize) -> End {
         WalkEnd::RedirectUnresolved(LookupOutcome::Servfail),
         WalkEnd::RedirectBadTarget,
     ];
-    if choices.rarely(rarity) { End::Ends(choices.of(&ends)) } else { End::Shows(exchange(choices)) }
+    if choices.rarely(rarity) { End::Ends(choices.of(&ends)) } else { End::Shows(Box::new(exchange(choices))) }
 }
 
 fn exchange(choices: &mut Choices<'_>) -> Exchange {
@@ -402,7 +402,7 @@ fn finish(
     match end.clone() {
         End::Ends(end) => end,
         End::Shows(exchange) => {
-            hop.exchange = Some(Exchange { started, ..exchange });
+            hop.exchange = Some(Exchange { started, ..*exchange });
             WalkEnd::Landed
         }
     }

@@ -1,0 +1,260 @@
+//! Findings beside the verdict, each with the evidence it rests on.
+//!
+//! Leaves to others: which verdict they make.
+
+use super::{Case, speaks_other_tls};
+use crate::judge::naming::{Absence, Presence};
+use crate::judge::parity::Sameness;
+use crate::judge::service::{Entry, Landing, Outcome};
+use crate::judge::{pair, service};
+use crate::model::address::{Family, Scope};
+use crate::model::evidence::{CertificateFault, Connect, Exchange, Pointer, StepKind, WalkEnd};
+use crate::model::failure::{Failure, Limit};
+use crate::model::finding::Code;
+use crate::model::site::Scheme;
+
+impl Case<'_> {
+    pub(super) fn note_naming(&mut self) {
+        let v6 = self.naming.evidence_v6.clone();
+        if self.naming.v6 == Presence::Mishandled {
+            self.findings.add(Code::DnsAaaaMishandled, &v6);
+        }
+        if self.naming.v6 == Presence::Absent(Absence::NodataNosoa) {
+            self.findings.add(Code::AaaaNodataNosoa, &v6);
+        }
+        if self.naming.single_source {
+            self.findings.add(Code::DnsSingleSource, &v6);
+        }
+        if self.naming.bogus {
+            self.findings.add(Code::DnssecBogus, &v6);
+        }
+        for round in &self.observation.rounds {
+            let Some(sibling) = &round.sibling else { continue };
+            let at = [Pointer { round: round.number, step: StepKind::Sibling, index: 0 }];
+            let args = [("host", sibling.host.clone())];
+            let nothing_listed =
+                !matches!(self.naming.v4, Presence::Present) && !matches!(self.naming.v6, Presence::Present);
+            if nothing_listed && (sibling.has_a == Some(true) || sibling.has_aaaa == Some(true)) {
+                self.findings.add_with(Code::SiblingHasSite, &args, &at);
+            } else if sibling.has_aaaa == Some(true) && sibling.host.starts_with("www.") {
+                self.findings.add_with(Code::WwwHasV6, &args, &at);
+            }
+        }
+    }
+
+    pub(super) fn note_addresses(&mut self) {
+        for round in &self.observation.rounds {
+            for (index, fact) in round.addresses.iter().enumerate() {
+                if fact.scope.is_public() {
+                    continue;
+                }
+                let code = match (Family::of(fact.address), fact.scope) {
+                    (_, Scope::OwnNetwork) => Code::AddrLocal,
+                    (Family::V4, _) => Code::AddrV4Special,
+                    (Family::V6, Scope::Mapped) => Code::AddrMapped,
+                    (Family::V6, Scope::Translated) => Code::AddrTranslated,
+                    (Family::V6, _) => Code::AddrSpecial,
+                };
+                let args = [("address", fact.address.to_string()), ("scope", fact.scope.tag().to_owned())];
+                let at = [Pointer { round: round.number, step: StepKind::Address, index }];
+                self.findings.add_with(code, &args, &at);
+            }
+            if round.limits.contains(&Limit::Addresses) {
+                let at = [Pointer { round: round.number, step: StepKind::Address, index: 0 }];
+                self.findings.add(Code::LimitAddr, &at);
+            }
+        }
+    }
+
+    /// What is noted of an entry that serves over both families.
+    pub(super) fn note_pair(&mut self, v4: &Outcome<'_>, v6: &Outcome<'_>) {
+        let at = [v4.pointer, v6.pointer];
+        self.note_certificates(v4, v6);
+        match (v4.landing, v6.landing) {
+            (Landing::Page(page4), Landing::Page(page6)) => {
+                if page6.body_failure.is_some() && page4.body_failure.is_none() {
+                    self.findings.add(Code::V6Truncated, &[v6.pointer]);
+                }
+                let scripted = |e: &Exchange| e.page.as_ref().is_some_and(|page| page.script_redirect);
+                if scripted(page4) && scripted(page6) {
+                    self.findings.add(Code::JsRedirectUnresolved, &at);
+                }
+                match pair::sameness(self.observation, v4, v6) {
+                    Some(Sameness::Different) => self.findings.add(Code::ContentDiff, &at),
+                    Some(Sameness::NotComparable) => self.findings.add(Code::ContentUnverified, &at),
+                    _ if scripted(page4) && scripted(page6) => self.findings.add(Code::ContentUnverified, &at),
+                    _ => {}
+                }
+            }
+            (landing4, landing6) => {
+                for landing in [landing4, landing6] {
+                    match landing {
+                        Landing::Challenge(_) => self.findings.add(Code::Challenge, &at),
+                        Landing::Auth(_) => self.findings.add(Code::AuthRequired, &at),
+                        _ => {}
+                    }
+                }
+                self.findings.add(Code::ContentUnverified, &at);
+            }
+        }
+    }
+
+    /// Why IPv4 does not give the service that IPv6 gives: there is none, it fails, or we could not see.
+    pub(super) fn note_without_v4(&mut self, v6: &Outcome<'_>) {
+        let v4: Vec<Outcome<'_>> = self.entries.iter().filter_map(|entry| entry.v4.clone()).collect();
+        let failed: Vec<Pointer> = v4.iter().filter(|v4| !v4.landing.is_local()).map(|v4| v4.pointer).collect();
+        if !failed.is_empty() {
+            self.findings.add(Code::V4Broken, &failed);
+        } else if matches!(self.naming.v4, Presence::Absent(_)) && !self.usable.1 {
+            self.findings.add(Code::V6Only, &self.naming.evidence_v4.clone());
+        } else if matches!(self.naming.v4, Presence::Unknown(_) | Presence::Mishandled) {
+            self.findings.add(Code::V4Broken, &self.naming.evidence_v4.clone());
+        } else {
+            self.findings.add(Code::ContentUnverified, &[v6.pointer]);
+        }
+    }
+
+    /// What is noted of an entry that serves over IPv6 alone.
+    pub(super) fn note_single(&mut self, v6: &Outcome<'_>) {
+        match v6.landing {
+            Landing::Challenge(_) => self.findings.add(Code::Challenge, &[v6.pointer]),
+            Landing::Auth(_) => self.findings.add(Code::AuthRequired, &[v6.pointer]),
+            _ => {}
+        }
+        if let Some((faults, at)) = service::certificate_faults(self.observation, v6)
+            && !faults.is_empty()
+        {
+            self.findings.add_with(Code::CertV6, &[("fault", words(faults.iter()))], &[at]);
+        }
+    }
+
+    pub(super) fn note_certificates(&mut self, v4: &Outcome<'_>, v6: &Outcome<'_>) {
+        let over = |outcome| service::certificate_faults(self.observation, outcome);
+        let (Some((faults4, at4)), Some((faults6, at6))) = (over(v4), over(v6)) else { return };
+        let only6 = words(faults6.difference(&faults4));
+        let only4 = words(faults4.difference(&faults6));
+        let both = words(faults4.intersection(&faults6));
+        if !only6.is_empty() {
+            self.findings.add_with(Code::CertV6, &[("fault", only6)], &[at6]);
+        }
+        if !only4.is_empty() {
+            self.findings.add_with(Code::CertV4, &[("fault", only4)], &[at4]);
+        }
+        if !both.is_empty() {
+            self.findings.add_with(Code::CertBoth, &[("fault", both)], &[at4, at6]);
+        }
+    }
+
+    /// Ports that answer over IPv4 and not over IPv6, while another does.
+    pub(super) fn note_ports(&mut self) {
+        let v4 = service::open_ports(self.observation, Family::V4);
+        let v6 = service::open_ports(self.observation, Family::V6);
+        if v6.is_empty() {
+            return;
+        }
+        for port in v4.difference(&v6) {
+            let closed = |connect: &Connect| {
+                let local = connect.failure.as_ref().is_some_and(Failure::is_local);
+                connect.family() == Family::V6 && connect.port == *port && !local
+            };
+            let at = self.connects(closed);
+            // A port that was not tried is not closed.
+            if !at.is_empty() {
+                self.findings.add_with(Code::PortDiff, &[("port", port.to_string())], &at);
+            }
+        }
+    }
+
+    pub(super) fn note_dead_addresses(&mut self) {
+        for port in service::open_ports(self.observation, Family::V6) {
+            for address in service::dead_addresses(self.observation, Family::V6, port) {
+                let at = self.connects(|connect| connect.address == address);
+                self.findings.add_with(Code::SomeAddressesDead, &[("address", address.to_string())], &at);
+            }
+        }
+    }
+
+    pub(super) fn connects(&self, fits: impl Fn(&Connect) -> bool) -> Vec<Pointer> {
+        let rounds = self.observation.rounds.iter();
+        let all = rounds.flat_map(|round| round.connects.iter().enumerate().map(move |each| (round.number, each)));
+        let fitting = all.filter(|(_, (_, connect))| fits(connect));
+        fitting.map(|(round, (index, _))| Pointer { round, step: StepKind::Connect, index }).collect()
+    }
+
+    /// An https entry that speaks, on both families, a TLS we do not.
+    pub(super) fn note_tls_unsupported(&mut self) {
+        for entry in &self.entries {
+            let (Some(v4), Some(v6)) = (&entry.v4, &entry.v6) else { continue };
+            let other = |outcome: &Outcome<'_>| outcome.landing.failure().is_some_and(speaks_other_tls);
+            if entry.scheme == Scheme::Https && other(v4) && other(v6) {
+                self.findings.add(Code::TlsUnsupported, &[v4.pointer, v6.pointer]);
+            }
+        }
+    }
+
+    pub(super) fn note_share(&mut self) {
+        if let Some((good, all)) = self.tries().filter(|(good, all)| good < all) {
+            let at: Vec<Pointer> = self.entries.iter().filter_map(|e| Some(e.v6.as_ref()?.pointer)).collect();
+            self.findings.add_with(Code::Intermittent, &[("good", good.to_string()), ("tries", all.to_string())], &at);
+        }
+    }
+
+    /// Names why IPv6 does not serve.
+    pub(super) fn note_v6_failure(&mut self, entry: &Entry<'_>, v6: &Outcome<'_>) -> &'static str {
+        let at = [v6.pointer];
+        let target = v6.hops.last().map(|hop| hop.url.clone()).unwrap_or_default();
+        let address = v6.hops.last().and_then(|hop| hop.address).map(|a| a.to_string()).unwrap_or_default();
+        let place = [("address", address), ("port", entry.port.to_string())];
+        match v6.landing {
+            Landing::Failed(WalkEnd::Failed(failure)) => {
+                let code = match failure {
+                    Failure::Timeout => Code::V6Timeout,
+                    Failure::Refused => Code::V6Refused,
+                    Failure::Reset => Code::V6Reset,
+                    Failure::Unreachable(_) => Code::V6Unreachable,
+                    Failure::TlsAlert(_)
+                    | Failure::TlsStall
+                    | Failure::TlsUnsupported
+                    | Failure::HttpOnTlsPort
+                    | Failure::TlsMalformed
+                    | Failure::TlsEof => Code::V6Tls,
+                    _ => Code::V6Http,
+                };
+                let mut args = place.to_vec();
+                args.push(("failure", failure.to_string()));
+                self.findings.add_with(code, &args, &at);
+                failure.word()
+            }
+            Landing::Failed(WalkEnd::RedirectNoAddress) => {
+                self.findings.add_with(Code::RedirectV4only, &[("target", target)], &at);
+                "redirect_v4only"
+            }
+            Landing::Failed(WalkEnd::RedirectInternal(scope)) => {
+                let args = [("target", target), ("scope", scope.tag().to_owned())];
+                self.findings.add_with(Code::RedirectInternal, &args, &at);
+                "redirect_internal"
+            }
+            Landing::Failed(WalkEnd::TooManyRedirects | WalkEnd::RedirectLoop) => {
+                self.findings.add_with(Code::RedirectEndless, &[("target", target)], &at);
+                "redirect_endless"
+            }
+            Landing::Failed(_) => {
+                self.findings.add_with(Code::RedirectBad, &[("target", target)], &at);
+                "redirect_bad"
+            }
+            Landing::Page(page) => {
+                let title = page.page.as_ref().and_then(|page| page.title.clone()).unwrap_or_default();
+                self.findings.add_with(Code::WrongVhost, &[("title", title)], &at);
+                "wrong_vhost"
+            }
+            Landing::Challenge(e) | Landing::Auth(e) | Landing::RateLimited(e) | Landing::Error(e) => {
+                self.findings.add_with(Code::V6Status, &[("status", e.status.to_string())], &at);
+                "status"
+            }
+        }
+    }
+}
+
+fn words<'b>(faults: impl Iterator<Item = &'b CertificateFault>) -> String {
+    faults.map(|fault| fault.word()).collect::<Vec<_>>().join(", ")
+}
