@@ -220,7 +220,7 @@ fn is_name(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(label)
 }
 
-/// A failure counts only with good proofs within 60 s on both sides (method.md, rule 5).
+/// A failure counts only with good proofs within 60 s on both sides (docs/method/verdict.md, rule 5).
 fn canaries_are_close_enough(config: &Config) -> Found {
     let good = (Duration::from_secs(1)..=Duration::from_secs(50)).contains(&config.gate.canary_interval);
     demand(

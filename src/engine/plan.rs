@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::model::site::Site;
 
 /// Sites in the order they are probed. Neighbours in a list often share a provider; a hash of the name and the seed
-/// spreads them over the run (safety.md A.7).
+/// spreads them over the run (README.md, "Politeness").
 pub fn order(mut sites: Vec<Site>, seed: &str) -> Vec<Site> {
     sites.sort_by_cached_key(|site| {
         let mut hasher = DefaultHasher::new();

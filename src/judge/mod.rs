@@ -9,5 +9,6 @@ mod pair;
 mod parity;
 mod rollup;
 mod service;
+pub mod summarise;
 
 pub use rollup::{Criteria, assess, assess_alone, needs_second_round};

@@ -420,7 +420,7 @@ impl<'a> Case<'a> {
 }
 
 /// TLS 1.0/1.1 only, RSA key exchange only, TLCP: the peer was reached, our library cannot speak with it
-/// (validity.md B5.4). 40: handshake_failure, 70: protocol_version, 71: insufficient_security.
+/// (docs/method/tls.md). 40: handshake_failure, 70: protocol_version, 71: insufficient_security.
 fn speaks_other_tls(failure: &Failure) -> bool {
     matches!(failure, Failure::TlsUnsupported | Failure::TlsAlert(40 | 70 | 71))
 }

@@ -174,7 +174,7 @@ pub(super) fn entries(observation: &Observation) -> Vec<Entry<'_>> {
 }
 
 /// A round in which IPv6 gave the same service counts, the last of them if there are several: success after failure is
-/// success (validity.md B4.3). Where there is none, the best outcome of each family does.
+/// success (docs/method/verdict.md). Where there is none, the best outcome of each family does.
 fn entry(observation: &Observation, scheme: Scheme, port: u16) -> Entry<'_> {
     let look = |round| {
         let url = Site::entry_url(measured_host(&observation.site, round), scheme, port);

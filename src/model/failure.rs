@@ -57,7 +57,7 @@ impl Failure {
         matches!(self, Self::NoRoute | Self::LocalResource)
     }
 
-    /// Weather: worth another attempt within the same round (method.md, attempts).
+    /// Weather: worth another attempt within the same round (docs/method/README.md, attempts).
     pub fn is_transient(&self) -> bool {
         matches!(
             self,

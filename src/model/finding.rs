@@ -184,3 +184,34 @@ impl Code {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of the tables of codes in the manual: code and severity.
+    fn documented() -> Vec<(String, String)> {
+        let rows = include_str!("../../docs/method/findings.md").lines().filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split(" | ");
+            let code = cells.next()?.strip_suffix('`')?.to_owned();
+            let severity = cells.next()?.to_owned();
+            assert!(
+                cells.next().is_some_and(|meaning| meaning.trim_end_matches(" |").len() > 3),
+                "{code} has no meaning"
+            );
+            Some((code, severity))
+        });
+        rows.collect()
+    }
+
+    #[test]
+    fn the_manual_has_every_code_in_table_order_with_its_severity() {
+        let word = |severity| match severity {
+            Severity::Fault => "fault",
+            Severity::Defect => "defect",
+            Severity::Note => "note",
+        };
+        let codes: Vec<_> = Code::ALL.iter().map(|code| (code.name(), word(code.severity()).to_owned())).collect();
+        assert_eq!(documented(), codes);
+    }
+}

@@ -27,7 +27,7 @@ const EAFNOSUPPORT: i32 = if cfg!(target_os = "linux") { 97 } else { 47 };
 /// Names an error of a socket operation.
 ///
 /// Network or host unreachable *before* any packet left is our own missing route; the same error while connecting is an
-/// ICMP message from a router, and evidence (validity.md B5.1).
+/// ICMP message from a router, and evidence (docs/method/connect.md).
 pub(crate) fn failure_of(error: &io::Error, when: When) -> Failure {
     use io::ErrorKind;
     match error.raw_os_error() {

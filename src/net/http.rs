@@ -15,7 +15,7 @@ use tokio::time::timeout_at;
 use super::errors::{When, failure_of};
 use crate::model::failure::{Failure, Limit};
 
-/// Bounds of one exchange (safety.md A.4).
+/// Bounds of one exchange (docs/method/exchange.md).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HttpLimits {
     /// Request to response head.

@@ -5,6 +5,7 @@ pub mod connect;
 pub mod dns;
 mod errors;
 pub mod http;
+pub mod local;
 pub mod pages;
 pub mod route;
 pub mod scope;

@@ -17,7 +17,7 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_sig
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, CipherSuite, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -80,7 +80,10 @@ impl TlsClient {
                 roots.add(certificate).map_err(|error| TlsSetupError::Anchor(error.to_string()))?;
             }
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut provider = rustls::crypto::ring::default_provider();
+        // AES-128 first, as browsers offer it; servers that follow the client then spare both sides SHA-384.
+        provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
+        let provider = Arc::new(provider);
         let algorithms = provider.signature_verification_algorithms;
         let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?
@@ -127,17 +130,29 @@ impl TlsClient {
     }
 
     fn facts(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>, now: Timestamp) -> Option<Arc<Certificate>> {
+        let facts = self.chain_facts(chain, now)?;
+        let parsed = ParsedCertificate::try_from(chain.first()?).ok();
+        if parsed.is_none_or(|parsed| verify_server_name(&parsed, name).is_ok()) {
+            return Some(facts);
+        }
+        let mut named = Certificate::clone(&facts);
+        named.faults.push(CertificateFault::Name);
+        named.faults.sort_unstable();
+        Some(Arc::new(named))
+    }
+
+    /// What can be said of a chain whatever name it is shown for.
+    fn chain_facts(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Option<Arc<Certificate>> {
         let mut key = Sha256::new();
         for certificate in chain {
             key.update((certificate.len() as u64).to_be_bytes());
             key.update(certificate);
         }
-        key.update(name.to_str().as_bytes());
         let key: [u8; 32] = key.finalize().into();
         if let Some(known) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Some(Arc::clone(known));
         }
-        let facts = Arc::new(self.examine(chain, name, now)?);
+        let facts = Arc::new(self.examine(chain, now)?);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= REMEMBERED {
             seen.clear();
@@ -146,7 +161,7 @@ impl TlsClient {
         Some(facts)
     }
 
-    fn examine(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>, now: Timestamp) -> Option<Certificate> {
+    fn examine(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Option<Certificate> {
         let (leaf, intermediates) = chain.split_first()?;
         let mut facts = read_leaf(leaf);
         facts.chain_length = chain.len();
@@ -154,9 +169,6 @@ impl TlsClient {
         match ParsedCertificate::try_from(leaf) {
             Err(_) => facts.faults.push(CertificateFault::Other),
             Ok(parsed) => {
-                if verify_server_name(&parsed, name).is_err() {
-                    facts.faults.push(CertificateFault::Name);
-                }
                 let verified = verify_server_cert_signed_by_trust_anchor(
                     &parsed,
                     &self.roots,

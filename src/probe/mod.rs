@@ -259,7 +259,7 @@ impl Prober {
         let _pass = self.net.turns.take(crate::net::turn::Subject::Connection(address)).await;
         let started = self.net.clock.now();
         if let Ok(fetched) = self.net.pages_v4.get(&parsed, address).await {
-            let read = self.read_exchange(fetched, started).await;
+            let read = self.read_exchange(record, fetched, started).await;
             record.walk(crate::model::evidence::Walk {
                 family: Family::V4,
                 scheme,

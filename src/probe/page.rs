@@ -17,18 +17,20 @@ const TAGS: usize = 50_000;
 const PATHS: usize = 2_000;
 /// Characters of a title that are kept.
 const TITLE: usize = 200;
-/// A page with no more visible characters than this "has almost no text" (validity.md B6.6).
+/// A page with no more visible characters than this "has almost no text" (docs/method/exchange.md).
 const ALMOST_NO_TEXT: u64 = 60;
 /// Seconds a meta refresh may wait and still count as a redirect.
 const REFRESH_WITHIN: u64 = 10;
 /// Script text that is searched for a literal redirect.
 const SCRIPT: usize = 16 * 1024;
 
+/// Elements that are looked at.
+const READ: &str = "title, body, textarea, a, area, script, img, iframe, frame, embed, source, link, meta";
 /// Bytes the parser may keep at once.
 const MARKUP_MEMORY: usize = 4 * 1024 * 1024;
 
 /// What is known of the response besides its body.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Status code.
     pub status: u16,
@@ -130,21 +132,29 @@ impl Collected {
         location_literal(&self.script_text).map(|target| (Via::Script, target))
     }
 
+    /// Splits text at white space and punctuation into phrases, and hashes each without its digits: dates, counters and
+    /// page numbers differ on every visit.
     fn text(&mut self, text: &str) {
-        for phrase in text.split(|c: char| c.is_whitespace() || c.is_ascii_punctuation() || is_cjk_punctuation(c)) {
-            let mut hash = Fnv::default();
-            let mut letters = 0;
-            for c in phrase.chars() {
-                // Dates, counters and page numbers differ on every visit.
+        let mut hash = Fnv::default();
+        let mut letters = 0;
+        for c in text.chars() {
+            let ends =
+                if c.is_ascii() { !c.is_ascii_alphanumeric() } else { is_cjk_punctuation(c) || c.is_whitespace() };
+            if ends {
+                if letters > 1 {
+                    self.phrases.push(hash.finish());
+                }
+                (hash, letters) = (Fnv::default(), 0);
+            } else {
+                self.text_chars += 1;
                 if !c.is_ascii_digit() {
                     hash.write(c);
                     letters += 1;
                 }
-                self.text_chars += 1;
             }
-            if letters > 1 {
-                self.phrases.push(hash.finish());
-            }
+        }
+        if letters > 1 {
+            self.phrases.push(hash.finish());
         }
     }
 }
@@ -199,7 +209,8 @@ fn collect(text: &str) -> Collected {
 }
 
 fn parse(text: &str, collected: &RefCell<Collected>) {
-    let on_element = element!("*", |element| {
+    // Only what is read is named here: other tags pass by without being taken apart.
+    let on_element = element!(READ, |element| {
         let mut collected = collected.borrow_mut();
         collected.tags += 1;
         if collected.tags > TAGS {

@@ -15,7 +15,7 @@ use url::{Host, Url};
 use super::Prober;
 use super::page::{self, Extract};
 use super::reach::{Held, Reached};
-use super::record::Recorder;
+use super::record::{PageKey, Recorder};
 use crate::model::address::Family;
 use crate::model::evidence::{Exchange, Handshake, Hop, LookupOutcome, Purpose, RecordType, Via, Walk, WalkEnd};
 use crate::model::failure::{Failure, Limit};
@@ -26,12 +26,12 @@ use crate::net::{body, hex};
 
 /// Addresses of one redirect target that are tried.
 const TRIED_PER_HOP: usize = 3;
-/// Ports a redirect may lead to, besides the listed one (safety.md A.2).
+/// Ports a redirect may lead to, besides the listed one (docs/method/exchange.md).
 const REDIRECT_PORTS: [u16; 4] = [80, 443, 8080, 8443];
 /// Times one walk waits because a server asked it to.
 const WAITS: u8 = 2;
 /// Bodies larger than this are read off the runtime's threads.
-const LARGE_BODY: usize = 256 * 1024;
+const LARGE_BODY: usize = 128 * 1024;
 
 /// A response as evidence, and where its page leads on by itself.
 pub(super) struct Read {
@@ -79,7 +79,7 @@ impl Prober {
     }
 
     /// Turns a response into evidence: body decoded, page read.
-    pub(super) async fn read_exchange(&self, fetched: Fetched, started: Timestamp) -> Read {
+    pub(super) async fn read_exchange(&self, record: &Recorder, fetched: Fetched, started: Timestamp) -> Read {
         let text = |name: HeaderName, most: usize| header(&fetched.headers, &name, most);
         let content_type = text(CONTENT_TYPE, 200);
         let coding = text(CONTENT_ENCODING, 50);
@@ -105,14 +105,35 @@ impl Prober {
         exchange.digest = hex(&Sha256::digest(&decoded));
         exchange.body_failure = exchange.body_failure.or(coding_failure);
         let facts = page::Facts { status: exchange.status, content_type, cookies: exchange.cookies.clone() };
-        let extract = if decoded.len() > LARGE_BODY {
-            tokio::task::spawn_blocking(move || page::read(&decoded, &facts)).await.unwrap_or_default()
+        // What stands on a page that only leads elsewhere is of no interest.
+        let extract = if leads_elsewhere(&exchange) {
+            Extract::default()
         } else {
-            page::read(&decoded, &facts)
+            read_page(record, decoded, PageKey { digest: exchange.digest.clone(), facts }).await
         };
         exchange.page.clone_from(&extract.page);
         Read { exchange, extract }
     }
+}
+
+/// Reads a page, or remembers that it was read before.
+async fn read_page(record: &Recorder, body: Vec<u8>, key: PageKey) -> Extract {
+    if let Some(known) = record.known_page(&key) {
+        return known;
+    }
+    let facts = key.facts.clone();
+    let extract = if body.len() > LARGE_BODY {
+        tokio::task::spawn_blocking(move || page::read(&body, &facts)).await.unwrap_or_default()
+    } else {
+        page::read(&body, &facts)
+    };
+    record.remember_page(key, extract.clone());
+    extract
+}
+
+/// A redirect that is followed.
+fn leads_elsewhere(exchange: &Exchange) -> bool {
+    matches!(exchange.status, 301 | 302 | 303 | 307 | 308) && exchange.location.is_some()
 }
 
 fn header(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String> {
@@ -298,7 +319,7 @@ impl Walker<'_> {
             jar.retain(|(known, _)| *known != name);
             jar.push((name, value));
         }
-        Ok(self.prober.read_exchange(fetched, started).await)
+        Ok(self.prober.read_exchange(self.record, fetched, started).await)
     }
 
     async fn handshake(
@@ -346,7 +367,7 @@ impl Walker<'_> {
             self.record.limit(Limit::RetryAfter);
             return Next::Here;
         }
-        if let (301 | 302 | 303 | 307 | 308, Some(location)) = (exchange.status, &exchange.location) {
+        if let Some(location) = exchange.location.as_ref().filter(|_| leads_elsewhere(exchange)) {
             return self.join(url, location).map_or(Next::End(WalkEnd::RedirectBadTarget), |target| {
                 Next::To(target, Via::Redirect(exchange.status))
             });

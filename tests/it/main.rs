@@ -1,8 +1,10 @@
 //! The integration tests, as one binary: it links once, and its modules share the bench.
 
+mod architecture;
 mod bench_net;
 mod evidence;
 mod golden;
+mod manual;
 mod properties;
 mod scenarios;
 mod ssrf;

@@ -1,4 +1,4 @@
-//! Properties of the rules that hold for every possible evidence (method.md §3).
+//! Properties of the rules that hold for every possible evidence (docs/method/verdict.md).
 
 use std::collections::BTreeMap;
 

@@ -108,7 +108,7 @@ impl Exchanges {
     }
 
     async fn run(&self, question: &Question, ask: Ask) -> (Reply, DnsTransport, bool) {
-        // The address rule holds for name servers too: attacker-supplied glue is a real path inside (safety.md A.2).
+        // The address rule holds for name servers too: supplied glue is a real path inside (docs/method/address.md).
         if ask.role == ServerRole::Authority && !self.connector.scope(ask.server.ip()).is_public() {
             return (outcome(LookupOutcome::NotAsked), DnsTransport::Udp, false);
         }

@@ -1,0 +1,251 @@
+//! The arguments of every command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// IPv6 upgrade readiness of a province's schools: evidence first, verdict second.
+///
+/// Exit codes: 0 done; 1 our failure; 2 wrong usage; 3 configuration or target list unusable; 4 this vantage cannot
+/// measure (nothing was judged); 5 run incomplete; 6 completion below --fail-under; 73 cannot create output; 74 I/O error;
+/// 75 another run holds the lock.
+#[derive(Debug, Parser)]
+#[command(name = "v6ready", version, propagate_version = true, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Arguments of every command.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Configuration file [default: v6ready.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE", env = "V6READY_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+    /// Language of reports and messages [default: zh]
+    #[arg(long, global = true, value_enum)]
+    pub(super) lang: Option<LangArg>,
+}
+
+/// A language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LangArg {
+    /// Chinese
+    Zh,
+    /// English
+    En,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Scan an invented province on a simulated internet on loopback: no Internet, no IPv6, no root needed
+    #[cfg(feature = "lab")]
+    Demo(DemoArgs),
+    /// Scan target lists: gate, probe, store, report
+    Scan(Box<ScanArgs>),
+    /// Probe one or a few names now and explain every step
+    Check(Box<CheckArgs>),
+    /// Can this machine measure? The gate's checks one by one, with advice
+    Doctor(DoctorArgs),
+    /// Look at target lists the way a scan reads them
+    Targets(TargetsArgs),
+    /// List the runs in the history
+    Runs(RunsArgs),
+    /// Show the stored evidence and the verdict of one name
+    Show(ShowArgs),
+    /// Judge a run's stored evidence again, offline
+    Judge(JudgeArgs),
+    /// Write a run's reports again, offline
+    Report(ReportArgs),
+    /// Show the configuration with the origin of each value, or print a commented file
+    Config(ConfigArgs),
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Folder for reports
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    pub(super) reports: PathBuf,
+    /// No progress
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+/// How and from where to measure.
+#[derive(Debug, Default, Args)]
+pub(super) struct MeasureArgs {
+    /// Resolver to ask, ADDR or ADDR:PORT; several times for several
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    pub(super) resolver: Vec<String>,
+    /// Name of this vantage, as on reports
+    #[arg(long, value_name = "NAME")]
+    pub(super) vantage: Option<String>,
+    /// Network of this vantage, such as 教育网 or 电信
+    #[arg(long, value_name = "NAME")]
+    pub(super) isp: Option<String>,
+    /// PEM file with further trust anchors
+    #[arg(long, value_name = "PEM")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// Do not use IPv6 transport: IPv6 reach stays not judged
+    #[arg(long)]
+    pub(super) without_ipv6: bool,
+}
+
+/// Arguments of `scan`.
+#[derive(Debug, Args)]
+pub(super) struct ScanArgs {
+    /// Folders or files: CSV or plain text
+    #[arg(required = true, value_name = "TARGETS")]
+    pub(super) targets: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) measure: MeasureArgs,
+    /// History database
+    #[arg(long, value_name = "FILE", default_value = "reports/history.db", env = "V6READY_STORE")]
+    pub(super) store: PathBuf,
+    /// Folder for reports
+    #[arg(long, value_name = "DIR", default_value = "reports", env = "V6READY_REPORTS")]
+    pub(super) reports: PathBuf,
+    /// Sites probed at once
+    #[arg(long, value_name = "N")]
+    pub(super) jobs: Option<usize>,
+    /// Pause between a site's first and second look, such as 10m
+    #[arg(long, value_name = "TIME")]
+    pub(super) second_round_after: Option<String>,
+    /// End with exit code 6 when completion is below this percentage
+    #[arg(long, value_name = "PCT")]
+    pub(super) fail_under: Option<f64>,
+    /// Encoding of the lists, such as gb18030 [default: found for each list]
+    #[arg(long, value_name = "NAME")]
+    pub(super) encoding: Option<String>,
+    /// No progress
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+    /// Events as JSON lines on standard output
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Names or URLs
+    #[arg(required = true, value_name = "NAME")]
+    pub(super) names: Vec<String>,
+    #[command(flatten)]
+    pub(super) measure: MeasureArgs,
+    /// Pause before the second look at what failed
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    pub(super) pause: u64,
+    /// Observation and assessment as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    pub(super) measure: MeasureArgs,
+    /// Checks as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Arguments of `targets`.
+#[derive(Debug, Args)]
+pub(super) struct TargetsArgs {
+    #[command(subcommand)]
+    pub(super) command: TargetsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TargetsCommand {
+    /// Say what a scan would read: accepted, changed, rejected, with line, column, reason and remedy
+    Check {
+        /// Folders or files
+        #[arg(required = true, value_name = "TARGETS")]
+        targets: Vec<PathBuf>,
+        /// Encoding of the lists, such as gb18030 [default: found for each list]
+        #[arg(long, value_name = "NAME")]
+        encoding: Option<String>,
+        /// Rows shown of each kind
+        #[arg(long, value_name = "N", default_value_t = 200)]
+        most: usize,
+    },
+}
+
+/// Where the history is.
+#[derive(Debug, Args)]
+pub(super) struct StoreArgs {
+    /// History database
+    #[arg(long, value_name = "FILE", default_value = "reports/history.db", env = "V6READY_STORE")]
+    pub(super) store: PathBuf,
+}
+
+/// Arguments of `runs`.
+#[derive(Debug, Args)]
+pub(super) struct RunsArgs {
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    /// Runs as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// Run: its identifier, the beginning of one, or `latest`
+    pub(super) run: String,
+    /// Name or URL as listed
+    pub(super) name: String,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    /// Observation and assessment as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Arguments of `judge`.
+#[derive(Debug, Args)]
+pub(super) struct JudgeArgs {
+    /// Run: its identifier, the beginning of one, or `latest`
+    #[arg(long, value_name = "RUN", default_value = "latest")]
+    pub(super) run: String,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    /// Every assessment as a JSON line
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// Run: its identifier, the beginning of one, or `latest`
+    #[arg(long, value_name = "RUN", default_value = "latest")]
+    pub(super) run: String,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    /// Folder for reports
+    #[arg(long, value_name = "DIR", default_value = "reports", env = "V6READY_REPORTS")]
+    pub(super) reports: PathBuf,
+}
+
+/// Arguments of `config`.
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(super) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Print every value with its origin
+    Show,
+    /// Print a configuration file with every key, its default and what it means
+    Init,
+}

@@ -1,0 +1,195 @@
+//! Putting the parts together: the configuration becomes a prober, a gate and scan rules.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::CliError;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::engine::gate::{Anchor, GateRules};
+use crate::engine::pace::{Pacer, Rules};
+use crate::engine::scan::ScanRules;
+use crate::judge::Criteria;
+use crate::model::address::Family;
+use crate::model::site::Site;
+use crate::net::connect::Connector;
+use crate::net::dns::authority::{Authorities, system_resolvers};
+use crate::net::dns::exchange::{DnsLimits, Exchanges};
+use crate::net::http::HttpLimits;
+use crate::net::local;
+use crate::net::pages::Pages;
+use crate::net::route::{Direct, Route};
+use crate::net::scope::AddressPolicy;
+use crate::net::tls::TlsClient;
+use crate::net::turn::Turns;
+use crate::probe::{Attempts, Bounds, Deadlines, Net, Prober, Transports};
+
+/// Descriptors kept free for files, the store and the terminal.
+const SPARE_DESCRIPTORS: usize = 64;
+/// Descriptors a site in flight may use.
+const DESCRIPTORS_PER_SITE: usize = 3;
+
+/// The way out and what belongs to it.
+pub(super) struct Surroundings {
+    pub(super) route: Arc<dyn Route>,
+    pub(super) policy: AddressPolicy,
+    pub(super) resolvers: Vec<SocketAddr>,
+    pub(super) anchors_pem: Vec<Vec<u8>>,
+    /// Prefixes are treated as public that are not.
+    pub(super) lab: bool,
+}
+
+impl Surroundings {
+    /// The real Internet, or a laboratory's network, as the configuration says.
+    pub(super) fn real(config: &Config) -> Result<Self, CliError> {
+        let lab = !config.lab.public_prefixes.is_empty();
+        if lab && local::has_default_route() != Some(false) {
+            return Err(CliError::NotALab);
+        }
+        let resolvers = if config.dns.resolvers.is_empty() {
+            system_resolvers().map_err(|error| CliError::Setup { what: "resolvers", why: error.to_string() })?
+        } else {
+            config.dns.resolvers.clone()
+        };
+        let mut anchors_pem = Vec::new();
+        if let Some(path) = &config.tls.ca_file {
+            anchors_pem.push(read(path)?);
+        }
+        let policy =
+            AddressPolicy { public_prefixes: config.lab.public_prefixes.clone(), local_deny: local::own_networks() };
+        Ok(Self { route: Arc::new(Direct), policy, resolvers, anchors_pem, lab })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, CliError> {
+    std::fs::read(path).map_err(|source| CliError::Read { path: path.to_owned(), source })
+}
+
+/// The prober for a configuration and its surroundings.
+pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Prober, CliError> {
+    let connector = Connector::new(Arc::clone(&surroundings.route), surroundings.policy.clone());
+    let turns: Arc<dyn Turns> = Arc::new(Pacer::new(pace(config)));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let tls = TlsClient::new(&surroundings.anchors_pem)?;
+    let http = http(config);
+    let user_agent = config.project.user_agent();
+    let limits = DnsLimits { timeout: config.dns.timeout, cname: config.limits.cname };
+    let setup = |what: &'static str| move |why: String| CliError::Setup { what, why };
+    let authorities =
+        Authorities::new(&surroundings.resolvers, config.dns.timeout, connector.clone(), Arc::clone(&turns))
+            .map_err(|error| setup("the resolver")(error.to_string()))?;
+    let pages_v4 = Pages::new(Family::V4, connector.clone(), &tls, &user_agent, http)
+        .map_err(|error| setup("the page client")(error.to_string()))?;
+    let net = Net {
+        exchanges: Exchanges::new(connector.clone(), Arc::clone(&turns), Arc::clone(&clock), limits),
+        authorities,
+        connector,
+        tls,
+        pages_v4,
+        turns,
+        clock,
+        resolvers: surroundings.resolvers.clone(),
+        http,
+        user_agent,
+    };
+    Ok(Prober { net, deadlines: deadlines(config), attempts: attempts(config), bounds: bounds(config) })
+}
+
+fn pace(config: &Config) -> Rules {
+    let pace = &config.pace;
+    Rules {
+        per_host_interval: pace.per_host_interval,
+        per_address: pace.per_address,
+        per_prefix: pace.per_prefix,
+        resolver_qps: pace.resolver_qps,
+        authority_qps: pace.authority_qps,
+    }
+}
+
+fn http(config: &Config) -> HttpLimits {
+    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    let limits = &config.limits;
+    HttpLimits {
+        first_byte: config.deadlines.first_byte,
+        total: config.deadlines.fetch,
+        head_bytes: limits.header_bytes,
+        head_lines: limits.header_lines,
+        body_wire: size(limits.body_wire),
+        body_decoded: size(limits.body_decoded),
+        ratio: size(limits.ratio),
+        slow_window: limits.slow_window,
+        slow_bytes: size(limits.slow_bytes),
+    }
+}
+
+fn deadlines(config: &Config) -> Deadlines {
+    let deadlines = &config.deadlines;
+    Deadlines {
+        connect: deadlines.connect,
+        connect_retry: deadlines.connect_retry,
+        tls: deadlines.tls,
+        site: deadlines.site,
+    }
+}
+
+fn attempts(config: &Config) -> Attempts {
+    Attempts { per_address: config.attempts.per_address, dns: config.dns.attempts, spacing: config.attempts.spacing }
+}
+
+fn bounds(config: &Config) -> Bounds {
+    let limits = &config.limits;
+    Bounds {
+        addresses: limits.addresses_tried,
+        redirects: limits.redirects,
+        url_bytes: limits.url_bytes,
+        // Longer waits are left to the second round; a site never holds its place for an hour.
+        retry_after: limits.retry_after.min(Bounds::default().retry_after),
+        ..Bounds::default()
+    }
+}
+
+/// The gate's rules.
+pub(super) fn gate(config: &Config) -> GateRules {
+    let gate = &config.gate;
+    let anchors = gate.anchors.iter().map(|anchor| Anchor {
+        site: Site::new(anchor.host.clone(), None, None, None),
+        network: anchor.network.clone(),
+    });
+    GateRules {
+        anchors: anchors.collect(),
+        minimum_pass: gate.minimum_pass,
+        minimum_networks: gate.minimum_networks,
+        large_body: gate.large_body,
+        v4only_names: gate.dns64_names.clone(),
+        nxdomain_suffixes: gate.nxdomain_suffixes.clone(),
+        controls: gate.controls.clone(),
+    }
+}
+
+/// How the scan is run. The number of sites at once is what the configuration says, as far as descriptors reach.
+pub(super) fn scan_rules(config: &Config, transports: Transports) -> ScanRules {
+    let affordable =
+        descriptor_limit().map_or(usize::MAX, |limit| limit.saturating_sub(SPARE_DESCRIPTORS) / DESCRIPTORS_PER_SITE);
+    ScanRules {
+        jobs: config.pace.jobs.min(affordable).max(1),
+        second_round_after: config.attempts.second_round_after,
+        canary_interval: config.gate.canary_interval,
+        grace: Duration::from_secs(10),
+        transports,
+        criteria: Criteria::default(),
+    }
+}
+
+/// The soft limit of open descriptors. None: not known on this system.
+pub(super) fn descriptor_limit() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find(|line| line.starts_with("Max open files"))?;
+    line.split_whitespace().nth(3)?.parse().ok()
+}
+
+/// Transports by the flag.
+pub(super) fn transports(without_ipv6: bool) -> Transports {
+    if without_ipv6 { Transports::WithoutIpv6 } else { Transports::Both }
+}

@@ -1,0 +1,72 @@
+//! `check`: one or a few names, now, with every step explained.
+
+use std::time::Duration;
+
+use super::args::{CheckArgs, Common};
+use super::assemble::{self, Surroundings};
+use super::error::CliError;
+use super::history::{explain, explain_json};
+use super::output::{line, note, say};
+use super::settings;
+use crate::engine::gate;
+use crate::exit::Exit;
+use crate::judge::{Criteria, assess, needs_second_round};
+use crate::model::evidence::{EVIDENCE_VERSION, Observation};
+use crate::model::run::{Proof, Vantage};
+use crate::model::site::Site;
+use crate::targets::{LoadOptions, load_bytes};
+
+pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliError> {
+    let resolved = settings::resolve(common, &settings::flags(common, Some(&args.measure), None))?;
+    let config = &resolved.config;
+    let lang = settings::lang(config);
+    let surroundings = Surroundings::real(config)?;
+    // The names go through the same reader as any list.
+    let list = args.names.join("\n");
+    let options = LoadOptions { allow_reserved: surroundings.lab, ..LoadOptions::default() };
+    let loaded = load_bytes(&[("arguments.txt", list.as_bytes())], &options)?;
+    for row in &loaded.roster.rows {
+        if let Some(problem) = &row.problem {
+            note(format!("{}: {} ({})", problem.text, problem.reason, problem.remedy));
+        }
+    }
+    for row in &loaded.roster.rejected {
+        note(format!("{}: {} ({})", row.problem.text, row.problem.reason, row.problem.remedy));
+    }
+    if loaded.roster.sites.is_empty() {
+        return Err(CliError::NothingToProbe);
+    }
+    let prober = assemble::prober(config, &surroundings)?;
+    let transports = assemble::transports(args.measure.without_ipv6);
+    let anchors: Vec<Site> = assemble::gate(config).anchors.into_iter().map(|anchor| anchor.site).collect();
+    let criteria = Criteria::default();
+    let mut proofs: Vec<Proof> = gate::canary(&prober, &anchors, 0, transports).await;
+    let mut observations = Vec::new();
+    for site in loaded.roster.sites.values() {
+        let round = prober.observe(site, 1, transports).await;
+        observations.push(Observation { version: EVIDENCE_VERSION, site: site.clone(), rounds: vec![round] });
+    }
+    proofs.extend(gate::canary(&prober, &anchors, 1, transports).await);
+    let again: Vec<usize> =
+        (0..observations.len()).filter(|i| needs_second_round(&observations[*i], &criteria)).collect();
+    if !again.is_empty() {
+        note(format!("{} {} s", say(lang, "复测失败项，等待", "looking again at what failed, in"), args.pause));
+        tokio::time::sleep(Duration::from_secs(args.pause)).await;
+        for index in again {
+            let round = prober.observe(&observations[index].site.clone(), 2, transports).await;
+            observations[index].rounds.push(round);
+        }
+        proofs.extend(gate::canary(&prober, &anchors, 2, transports).await);
+    }
+    let vantage = Vantage {
+        name: config.vantage.name.clone(),
+        isp: config.vantage.isp.clone(),
+        resolvers: prober.net.resolvers.clone(),
+        proofs,
+    };
+    for observation in &observations {
+        let assessment = assess(observation, &vantage, &criteria);
+        line(if args.json { explain_json(observation, &assessment) } else { explain(observation, &assessment, lang) });
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,117 @@
+//! `demo`: an invented province on a simulated internet on loopback, through the very code of a scan.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::args::{Common, DemoArgs};
+use super::assemble::{self, Surroundings};
+use super::error::CliError;
+use super::finish::{judge_run, print_result, remember, report_run};
+use super::output::{note, say};
+use super::progress::Mode;
+use super::scan::{RunPlan, measure};
+use super::settings;
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::lab::demo::demo_world;
+use crate::lab::world::{ANCHORS, CONTROL_V4ONLY};
+use crate::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS};
+use crate::model::run::{RunEnd, RunId};
+use crate::model::site::Site;
+use crate::net::scope::AddressPolicy;
+use crate::probe::Transports;
+use crate::store::{OpenMode, Store};
+use crate::targets::{LoadOptions, embedded, load_bytes};
+
+/// The run's name and its folder's.
+const RUN: &str = "demo";
+
+pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliError> {
+    let resolved = settings::resolve(common, &settings::flags(common, None, None))?;
+    let lang = settings::lang(&resolved.config);
+    note(say(
+        lang,
+        "演示：虚构的省份、虚构的学校、本机回环上的模拟网络；不访问互联网",
+        "demo: an invented province with invented schools on a simulated internet on loopback; the Internet is not used",
+    ));
+    let loaded = load_bytes(embedded::SAMPLE, &LoadOptions::lab())?;
+    let sites: Vec<Site> = loaded.roster.sites.values().cloned().collect();
+    let lab = Lab::start(demo_world(&sites)).await?;
+    let config = quick(&resolved.config);
+    let surroundings = Surroundings {
+        route: lab.route(),
+        policy: AddressPolicy { public_prefixes: lab_prefixes(), local_deny: Vec::new() },
+        resolvers: RESOLVERS.iter().map(|address| (*address, 53).into()).collect(),
+        anchors_pem: vec![lab.ca_pem().into_bytes()],
+        lab: false,
+    };
+    let prober = Arc::new(assemble::prober(&config, &surroundings)?);
+    let path = args.reports.join("demo.db");
+    remove_database(&path);
+    let store = Store::open(&path, OpenMode::ReadWrite).await?;
+    let _lock = store.lock(prober.net.clock.now())?;
+    let plan = RunPlan {
+        id: RunId(RUN.to_owned()),
+        vantage: say(lang, "模拟测量点", "simulated vantage").to_owned(),
+        isp: None,
+        config_toml: resolved.to_toml()?,
+        config_sha256: resolved.sha256()?,
+        lab: false,
+        simulated: true,
+        mode: if args.quiet { Mode::Quiet } else { Mode::Human },
+        lang,
+    };
+    let rules = assemble::scan_rules(&config, Transports::Both);
+    let end = measure(&store, prober, &assemble::gate(&config), rules, &plan, &loaded).await?;
+    let judged = judge_run(&store, &plan.id, lang).await?;
+    remember(&store, &judged).await?;
+    let folder = report_run(&store, &judged, &args.reports, lang).await?;
+    store.close().await;
+    print_result(&judged, &folder, lang);
+    if end == RunEnd::Complete { Ok(Exit::Done) } else { Err(CliError::Incomplete) }
+}
+
+fn lab_prefixes() -> Vec<ipnet::IpNet> {
+    // Constants of the lab; a test of its own parses them.
+    PUBLIC_PREFIXES.iter().filter_map(|prefix| prefix.parse().ok()).collect()
+}
+
+/// The configuration for a network without distance: the method's steps unchanged, its pauses short.
+fn quick(config: &Config) -> Config {
+    let mut quick = config.clone();
+    quick.dns.timeout = Duration::from_millis(800);
+    quick.deadlines.connect = Duration::from_secs(1);
+    quick.deadlines.connect_retry = Duration::from_secs(1);
+    quick.deadlines.tls = Duration::from_secs(3);
+    quick.deadlines.first_byte = Duration::from_secs(3);
+    quick.deadlines.fetch = Duration::from_secs(6);
+    quick.attempts.spacing = Duration::from_millis(200);
+    quick.attempts.second_round_after = Duration::from_secs(2);
+    quick.pace.jobs = 64;
+    quick.pace.per_host_interval = Duration::ZERO;
+    quick.pace.per_address = 0;
+    quick.pace.per_prefix = 0;
+    quick.pace.resolver_qps = 0;
+    quick.pace.authority_qps = 0;
+    quick.gate.anchors = ANCHORS
+        .iter()
+        .enumerate()
+        .map(|(i, host)| crate::config::Anchor { host: (*host).to_owned(), network: format!("lab-{}", i % 3) })
+        .collect();
+    quick.gate.dns64_names = vec!["ipv4only.arpa".to_owned(), CONTROL_V4ONLY.to_owned()];
+    quick.gate.nxdomain_suffixes = vec!["example".to_owned()];
+    quick.gate.controls = vec![(std::net::Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1), 80).into()];
+    quick.gate.canary_interval = Duration::from_secs(2);
+    quick
+}
+
+/// A demo begins with an empty history.
+fn remove_database(path: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        // Not there is what is wanted; anything else shows when the store is opened.
+        let _ = std::fs::remove_file(name);
+    }
+}

@@ -1,0 +1,97 @@
+//! `doctor`: can this machine measure? The gate's checks and this machine's own, each with advice.
+
+use super::args::{Common, DoctorArgs};
+use super::assemble::{self, Surroundings};
+use super::error::CliError;
+use super::output::{line, say};
+use super::scan::gate_line;
+use super::settings;
+use crate::config::Config;
+use crate::engine::gate;
+use crate::exit::Exit;
+use crate::model::run::{CheckOutcome, GateCheck};
+use crate::net::local;
+
+pub(super) async fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, CliError> {
+    let resolved = settings::resolve(common, &settings::flags(common, Some(&args.measure), None))?;
+    let config = &resolved.config;
+    let lang = settings::lang(config);
+    let surroundings = Surroundings::real(config)?;
+    let prober = assemble::prober(config, &surroundings)?;
+    let transports = assemble::transports(args.measure.without_ipv6);
+    let mut checks = own_checks(config);
+    for unknown in &resolved.unknown_environment {
+        checks.push(own(
+            "environment",
+            CheckOutcome::Warn,
+            format!("{unknown} is no key of the configuration"),
+            "check its spelling with `v6ready config show`",
+        ));
+    }
+    let opening = gate::check(&prober, &assemble::gate(config), transports).await;
+    let open = opening.gate.is_open();
+    checks.extend(opening.gate.checks);
+    if args.json {
+        line(serde_json::json!({"open": open, "checks": checks}));
+    } else {
+        for check in &checks {
+            line(gate_line(check));
+        }
+        line(if open {
+            say(lang, "本机可以测量。", "This machine can measure.")
+        } else {
+            say(
+                lang,
+                "本机目前不能测量：见上面标为 FAILED 的各项。",
+                "This machine cannot measure now: see what FAILED above.",
+            )
+        });
+    }
+    if open { Ok(Exit::Done) } else { Err(CliError::GateShut) }
+}
+
+fn own(name: &str, outcome: CheckOutcome, detail: String, advice: &str) -> GateCheck {
+    GateCheck { name: name.to_owned(), outcome, detail, advice: advice.to_owned() }
+}
+
+fn own_checks(config: &Config) -> Vec<GateCheck> {
+    let mut checks = Vec::new();
+    let wanted = config.pace.jobs * 3 + 64;
+    checks.push(match assemble::descriptor_limit() {
+        None => own("descriptors", CheckOutcome::Skipped, "limit not known on this system".to_owned(), ""),
+        Some(limit) if limit < 128 => own(
+            "descriptors",
+            CheckOutcome::Warn,
+            format!("limit {limit}"),
+            "raise it: ulimit -n 4096, or LimitNOFILE= in the service",
+        ),
+        Some(limit) if limit < wanted => own(
+            "descriptors",
+            CheckOutcome::Warn,
+            format!("limit {limit}: fewer than {} sites at once", config.pace.jobs),
+            "raise it for full speed: ulimit -n 4096, or LimitNOFILE= in the service",
+        ),
+        Some(limit) => own("descriptors", CheckOutcome::Pass, format!("limit {limit}"), ""),
+    });
+    checks.push(if config.project.contact.is_empty() {
+        own(
+            "contact",
+            CheckOutcome::Warn,
+            format!("User-Agent: {}", config.project.user_agent()),
+            "name a mailbox or telephone in project.contact, so that site owners can reach you",
+        )
+    } else {
+        own("contact", CheckOutcome::Pass, format!("User-Agent: {}", config.project.user_agent()), "")
+    });
+    checks.push(match local::has_default_route() {
+        Some(false) => own(
+            "route",
+            CheckOutcome::Warn,
+            "no default route".to_owned(),
+            "this machine is not connected to the Internet, or is a laboratory",
+        ),
+        Some(true) => own("route", CheckOutcome::Pass, "there is a default route".to_owned(), ""),
+        None => own("route", CheckOutcome::Skipped, "not known on this system".to_owned(), ""),
+    });
+    checks
+}

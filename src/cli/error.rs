@@ -1,0 +1,108 @@
+//! Why a command failed, and which exit code that is.
+
+use std::path::PathBuf;
+
+use crate::config::ConfigError;
+use crate::exit::Exit;
+use crate::report::publish::PublishError;
+use crate::store::StoreError;
+use crate::targets::TargetsError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// Configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Target lists.
+    #[error(transparent)]
+    Targets(#[from] TargetsError),
+    /// No row of the lists names a site.
+    #[error("no row of the target lists names a site to probe; `v6ready targets check` explains every row")]
+    NothingToProbe,
+    /// History.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Reports.
+    #[error("reports were not written, the evidence is stored (`v6ready report` writes them again)")]
+    Publish(#[from] PublishError),
+    /// A file the user named.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// TLS.
+    #[error("cannot set up TLS")]
+    Tls(#[from] crate::net::tls::TlsSetupError),
+    /// A component that could not be set up.
+    #[error("cannot set up {what}: {why}")]
+    Setup {
+        /// What.
+        what: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// Laboratory prefixes outside a laboratory.
+    #[error(
+        "lab.public_prefixes is set, but this machine has a default route: laboratory prefixes are accepted only in a \
+         network namespace without one"
+    )]
+    NotALab,
+    /// A name nobody probed.
+    #[error("run {run} has no evidence for {name}")]
+    NoEvidence {
+        /// The run.
+        run: String,
+        /// The name.
+        name: String,
+    },
+    /// The gate is shut. Everything about it was printed before.
+    #[error("this vantage cannot measure now: nothing was judged")]
+    GateShut,
+    /// The run is not complete. Everything about it was printed before.
+    #[error("the run is incomplete; what was finished is stored")]
+    Incomplete,
+    /// Completion is too low.
+    #[error("completion {actual:.2} % is below --fail-under {wanted} %")]
+    BelowThreshold {
+        /// Completion in percent.
+        actual: f64,
+        /// The threshold in percent.
+        wanted: f64,
+    },
+    /// The lab.
+    #[cfg(feature = "lab")]
+    #[error("cannot start the simulated internet")]
+    Lab(#[from] crate::lab::LabError),
+    /// The runtime.
+    #[error("cannot start the runtime")]
+    Runtime(#[source] std::io::Error),
+}
+
+impl From<&CliError> for Exit {
+    fn from(error: &CliError) -> Self {
+        match error {
+            CliError::Config(error) => error.into(),
+            CliError::Store(error) => error.into(),
+            CliError::Targets(_) | CliError::NothingToProbe | CliError::Read { .. } | CliError::NotALab => {
+                Self::Unusable
+            }
+            CliError::Tls(_) => Self::Unusable,
+            CliError::Publish(error) => match error.io_kind() {
+                Some(std::io::ErrorKind::StorageFull) => Self::InputOutput,
+                _ => Self::CannotCreate,
+            },
+            CliError::NoEvidence { .. } => Self::Usage,
+            CliError::GateShut => Self::GateShut,
+            CliError::Incomplete => Self::Incomplete,
+            CliError::BelowThreshold { .. } => Self::BelowThreshold,
+            #[cfg(feature = "lab")]
+            CliError::Lab(_) => Self::Failure,
+            CliError::Setup { .. } | CliError::Runtime(_) => Self::Failure,
+        }
+    }
+}

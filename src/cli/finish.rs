@@ -1,0 +1,133 @@
+//! From a stored run to verdicts, numbers and published reports. The same path for `scan`, `demo`, `judge` and `report`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::error::CliError;
+use super::output::{line, say};
+use crate::judge::summarise::Standing;
+use crate::judge::summarise::summarise;
+use crate::judge::{Criteria, assess};
+use crate::model::METHOD_VERSION;
+use crate::model::run::{Run, RunId};
+use crate::model::school::{Roster, RosterState};
+use crate::model::site::SiteKey;
+use crate::model::summary::{Policy, Summary};
+use crate::model::verdict::{Assessment, Readiness};
+use crate::report::publish::publish;
+use crate::report::text::Text;
+use crate::report::trail;
+use crate::report::{Lang, ReportInput, SiteHistory, render_all};
+use crate::store::Store;
+
+/// A run with its verdicts.
+pub(super) struct Judged {
+    pub(super) run: Run,
+    pub(super) roster: Roster,
+    pub(super) policy: Policy,
+    pub(super) assessments: BTreeMap<SiteKey, Assessment>,
+    pub(super) trails: BTreeMap<SiteKey, Vec<String>>,
+    pub(super) summary: Summary,
+}
+
+/// Judges a run's stored evidence and refreshes the cached verdicts, where the store may be written.
+pub(super) async fn judge_run(store: &Store, id: &RunId, lang: Lang) -> Result<Judged, CliError> {
+    let stored = store.load_run(id).await?;
+    let criteria = Criteria::default();
+    let mut assessments = BTreeMap::new();
+    let mut trails = BTreeMap::new();
+    store
+        .for_each_observation::<CliError, _>(id, |observation| {
+            let assessment = assess(&observation, &stored.run.vantage, &criteria);
+            trails.insert(assessment.site.clone(), trail(&observation, lang));
+            assessments.insert(assessment.site.clone(), assessment);
+            Ok(())
+        })
+        .await?;
+    let summary = summarise(&stored.roster, &stored.policy, &assessments);
+    Ok(Judged { run: stored.run, roster: stored.roster, policy: stored.policy, assessments, trails, summary })
+}
+
+/// Keeps the verdicts for history.
+pub(super) async fn remember(store: &Store, judged: &Judged) -> Result<(), CliError> {
+    let verdicts = judged.assessments.values().map(|a| (a.site.clone(), a.readiness, a.reason.clone()));
+    store.put_verdicts(&judged.run.id, METHOD_VERSION, verdicts).await?;
+    Ok(())
+}
+
+/// Renders and publishes a run's reports. Returns their folder.
+pub(super) async fn report_run(
+    store: &Store,
+    judged: &Judged,
+    reports: &Path,
+    lang: Lang,
+) -> Result<PathBuf, CliError> {
+    let known = store.history(&judged.run.id).await?;
+    let history: BTreeMap<SiteKey, SiteHistory> = known
+        .into_iter()
+        .map(|(site, known)| (site, SiteHistory { first_seen: known.first_seen, previous: known.previous }))
+        .collect();
+    let files = render_all(&ReportInput {
+        run: &judged.run,
+        roster: &judged.roster,
+        policy: &judged.policy,
+        assessments: &judged.assessments,
+        summary: &judged.summary,
+        trails: &judged.trails,
+        history: &history,
+        lang,
+    });
+    Ok(publish(reports, &judged.run.id, &files)?)
+}
+
+/// The result on one screen.
+pub(super) fn print_result(judged: &Judged, folder: &Path, lang: Lang) {
+    let total = &judged.summary.total;
+    let percent = |ratio: Option<f64>| ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{:.2} %", ratio * 100.0));
+    line("");
+    let kind = match (judged.run.simulated || judged.roster.simulated, judged.run.lab) {
+        (true, _) => say(lang, "（模拟数据：学校与网络均为虚构）", " (simulated: schools and network are invented)"),
+        (false, true) => " (LAB)",
+        (false, false) => "",
+    };
+    line(format!("{}{kind}", say(lang, "IPv6 升级改造完成情况", "IPv6 upgrade readiness")));
+    let (low, high) = total.range().map_or((None, None), |(low, high)| (Some(low), Some(high)));
+    line(format!(
+        "  {} {} / {} = {}   {} {}   {} [{}, {}]",
+        say(lang, "就绪/已判定", "ready/judged"),
+        total.ready(),
+        total.judged(),
+        percent(total.rate()),
+        say(lang, "覆盖率", "coverage"),
+        percent(total.coverage()),
+        say(lang, "可能范围", "range"),
+        percent(low),
+        percent(high),
+    ));
+    for readiness in Readiness::ALL {
+        let count = total.of(readiness);
+        line(format!("  {:<14} {count:>7}  {}", readiness.name(), Text::of(lang).verdict(readiness)));
+    }
+    for state in
+        [RosterState::NoSite, RosterState::Invalid, RosterState::OptedOut, RosterState::Closed, RosterState::Listed]
+    {
+        if let Some(count) = total.roster.get(&state) {
+            line(format!("  {:<14} {count:>7}", Text::of(lang).standing(Standing::Roster(state))));
+        }
+    }
+    for progress in &judged.summary.tasks {
+        let task = &progress.task;
+        line(format!(
+            "  {} {}: {} / {} = {} ({} {:.0} %)",
+            say(lang, "任务", "task"),
+            task.id,
+            progress.completion.ready(),
+            progress.completion.judged(),
+            percent(progress.completion.rate()),
+            say(lang, "目标", "target"),
+            task.target * 100.0,
+        ));
+    }
+    line("");
+    line(format!("{} {}", say(lang, "汇总页：", "Summary page:"), folder.join("index.html").display()));
+}

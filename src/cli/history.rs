@@ -1,0 +1,129 @@
+//! Looking back: `runs`, `show`, `judge`, `report`. All offline, all from stored evidence.
+
+use std::collections::BTreeMap;
+
+use super::args::{Common, JudgeArgs, ReportArgs, RunsArgs, ShowArgs};
+use super::error::CliError;
+use super::finish::{judge_run, remember, report_run};
+use super::output::{line, say};
+use super::settings;
+use crate::exit::Exit;
+use crate::judge::{Criteria, assess};
+use crate::model::evidence::Observation;
+use crate::model::site::SiteKey;
+use crate::model::verdict::Assessment;
+use crate::report::Lang;
+use crate::report::text::Text;
+use crate::report::trail;
+use crate::store::{OpenMode, Store};
+
+fn lang(common: &Common) -> Result<Lang, CliError> {
+    Ok(settings::lang(&settings::resolve(common, &settings::flags(common, None, None))?.config))
+}
+
+pub(super) async fn runs(common: &Common, args: &RunsArgs) -> Result<Exit, CliError> {
+    let lang = lang(common)?;
+    let store = Store::open(&args.store.store, OpenMode::ReadOnly).await?;
+    for run in store.runs().await? {
+        if args.json {
+            line(serde_json::json!({
+                "id": run.id, "vantage": run.vantage, "isp": run.isp, "started": run.started, "ended": run.ended,
+                "end": run.end, "method_version": run.method_version, "sites": run.sites,
+            }));
+        } else {
+            let end =
+                serde_json::to_value(run.end).ok().and_then(|end| Some(end.as_str()?.to_owned())).unwrap_or_default();
+            line(format!("{}  {:<14} {:>7} {}  {}", run.id, end, run.sites, say(lang, "个网站", "sites"), run.vantage));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) async fn show(common: &Common, args: &ShowArgs) -> Result<Exit, CliError> {
+    let lang = lang(common)?;
+    let store = Store::open(&args.store.store, OpenMode::ReadOnly).await?;
+    let id = store.resolve_run(&args.run).await?;
+    let run = store.load_run(&id).await?;
+    let keys = run.roster.sites.keys().filter(|key| key.as_str() == args.name || host_of(key) == args.name);
+    let mut found = false;
+    for key in keys {
+        if let Some(observation) = store.observation(&id, key).await? {
+            found = true;
+            let assessment = assess(&observation, &run.run.vantage, &Criteria::default());
+            line(if args.json {
+                explain_json(&observation, &assessment)
+            } else {
+                explain(&observation, &assessment, lang)
+            });
+        }
+    }
+    if found { Ok(Exit::Done) } else { Err(CliError::NoEvidence { run: id.0, name: args.name.clone() }) }
+}
+
+fn host_of(key: &SiteKey) -> &str {
+    let rest = key.as_str().split_once("://").map_or(key.as_str(), |(_, rest)| rest);
+    rest.split_once(':').map_or(rest, |(host, _)| host)
+}
+
+pub(super) async fn judge(common: &Common, args: &JudgeArgs) -> Result<Exit, CliError> {
+    let lang = lang(common)?;
+    let store = Store::open(&args.store.store, OpenMode::ReadWrite).await?;
+    let id = store.resolve_run(&args.run).await?;
+    let judged = judge_run(&store, &id, lang).await?;
+    remember(&store, &judged).await?;
+    for assessment in judged.assessments.values() {
+        if args.json {
+            // Plain data: cannot fail to serialise.
+            line(serde_json::to_string(assessment).unwrap_or_default());
+        } else {
+            line(format!("{:<14} {:<20} {}", assessment.readiness.name(), assessment.reason, assessment.site));
+        }
+    }
+    store.close().await;
+    Ok(Exit::Done)
+}
+
+pub(super) async fn report(common: &Common, args: &ReportArgs) -> Result<Exit, CliError> {
+    let lang = lang(common)?;
+    let store = Store::open(&args.store.store, OpenMode::ReadOnly).await?;
+    let id = store.resolve_run(&args.run).await?;
+    let judged = judge_run(&store, &id, lang).await?;
+    let folder = report_run(&store, &judged, &args.reports, lang).await?;
+    line(folder.join("index.html").display());
+    Ok(Exit::Done)
+}
+
+/// The whole explanation of one site.
+pub(super) fn explain(observation: &Observation, assessment: &Assessment, lang: Lang) -> String {
+    let words = Text::of(lang);
+    let context = BTreeMap::from([("host", observation.site.host.clone())]);
+    let mut lines = vec![String::new()];
+    let reason = if assessment.reason.is_empty() { String::new() } else { format!(" ({})", assessment.reason) };
+    lines.push(format!(
+        "{}  {}  {}{reason}",
+        assessment.site,
+        assessment.readiness.name(),
+        words.verdict(assessment.readiness)
+    ));
+    lines.push(format!("  {} {}", say(lang, "协议栈", "stack"), assessment.stack.name()));
+    for finding in &assessment.findings {
+        let wording = words.advise(finding, &context);
+        lines.push(format!("  {}  {}", finding.code.name(), wording.title));
+        lines.push(format!("    {}", wording.explanation));
+        if !wording.remedy.is_empty() {
+            lines.push(format!("    {} {}", say(lang, "整改：", "Remedy:"), wording.remedy.replace('\n', "\n      ")));
+        }
+    }
+    lines.push(say(lang, "证据：", "Evidence:").to_owned());
+    lines.extend(trail(observation, lang).into_iter().map(|step| format!("  {step}")));
+    lines.push(format!("{} {}", say(lang, "复现：", "Repeat:"), assessment.repeat_command()));
+    lines.join("\n")
+}
+
+/// The same as one JSON object.
+pub(super) fn explain_json(observation: &Observation, assessment: &Assessment) -> String {
+    serde_json::json!({
+        "observation": observation, "assessment": assessment, "repeat": assessment.repeat_command(),
+    })
+    .to_string()
+}

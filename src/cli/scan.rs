@@ -1,0 +1,278 @@
+//! `scan`: lists in, gate, evidence, verdicts, history, reports out.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use super::args::{Common, ScanArgs};
+use super::assemble::{self, Surroundings};
+use super::error::CliError;
+use super::finish::{judge_run, print_result, remember, report_run};
+use super::output::{line, note, say};
+use super::progress::{self, Mode};
+use super::settings;
+use crate::engine::plan::order;
+use crate::engine::scan::{Scan, ScanRules, Stop};
+use crate::engine::{gate, gate::GateRules, gate::Opening};
+use crate::exit::Exit;
+use crate::model::METHOD_VERSION;
+use crate::model::run::{CheckOutcome, Run, RunEnd, RunId, Vantage};
+use crate::model::site::Site;
+use crate::model::time::Timestamp;
+use crate::probe::{Prober, Transports};
+use crate::report::Lang;
+use crate::store::{OpenMode, Store, Writer};
+use crate::targets::{LoadOptions, Loaded, load};
+
+/// Rows on their way to the writer.
+const CHANNEL: usize = 256;
+
+/// What a run is, besides its sites.
+pub(super) struct RunPlan {
+    pub(super) id: RunId,
+    pub(super) vantage: String,
+    pub(super) isp: Option<String>,
+    pub(super) config_toml: String,
+    pub(super) config_sha256: String,
+    pub(super) lab: bool,
+    pub(super) simulated: bool,
+    pub(super) mode: Mode,
+    pub(super) lang: Lang,
+}
+
+pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliError> {
+    let resolved = settings::resolve(common, &settings::flags(common, Some(&args.measure), Some(args)))?;
+    let config = &resolved.config;
+    let lang = settings::lang(config);
+    let surroundings = Surroundings::real(config)?;
+    let options = LoadOptions {
+        encoding: args.encoding.clone(),
+        allow_reserved: surroundings.lab,
+        direct_counties: !config.targets.direct_counties.is_empty(),
+        ..LoadOptions::default()
+    };
+    let loaded = load(&args.targets, &options)?;
+    if loaded.roster.sites.is_empty() {
+        return Err(CliError::NothingToProbe);
+    }
+    announce(&loaded, lang);
+    // Outputs are opened before the long run, so that a bad path fails at once.
+    let store = Store::open(&args.store, OpenMode::ReadWrite).await?;
+    let prober = Arc::new(assemble::prober(config, &surroundings)?);
+    let started = prober.net.clock.now();
+    let _lock = store.lock(started)?;
+    let transports = assemble::transports(args.measure.without_ipv6);
+    let rules = assemble::scan_rules(config, transports);
+    if rules.jobs < config.pace.jobs {
+        note(format!(
+            "{} {}",
+            say(
+                lang,
+                "文件描述符上限较低，同时探测的网站数降为",
+                "few file descriptors (ulimit -n): sites at once lowered to"
+            ),
+            rules.jobs
+        ));
+    }
+    let plan = RunPlan {
+        id: RunId(format_id(started)),
+        vantage: config.vantage.name.clone(),
+        isp: config.vantage.isp.clone(),
+        config_toml: resolved.to_toml()?,
+        config_sha256: resolved.sha256()?,
+        lab: surroundings.lab,
+        simulated: false,
+        mode: if args.json {
+            Mode::Json
+        } else if args.quiet {
+            Mode::Quiet
+        } else {
+            Mode::Human
+        },
+        lang,
+    };
+    let end = measure(&store, prober, &assemble::gate(config), rules, &plan, &loaded).await?;
+    let judged = judge_run(&store, &plan.id, lang).await?;
+    remember(&store, &judged).await?;
+    let folder = report_run(&store, &judged, &args.reports, lang).await?;
+    store.close().await;
+    if plan.mode != Mode::Json {
+        print_result(&judged, &folder, lang);
+    }
+    let wanted = config.report.fail_under;
+    match (end, judged.summary.total.rate()) {
+        (RunEnd::Complete, Some(rate)) if rate * 100.0 < wanted => {
+            Err(CliError::BelowThreshold { actual: rate * 100.0, wanted })
+        }
+        (RunEnd::Complete, _) => Ok(Exit::Done),
+        _ => Err(CliError::Incomplete),
+    }
+}
+
+/// The gate, the rounds, and the store; returns how the run ended. A shut gate leaves no run behind.
+pub(super) async fn measure(
+    store: &Store,
+    prober: Arc<Prober>,
+    gate_rules: &GateRules,
+    rules: ScanRules,
+    plan: &RunPlan,
+    loaded: &Loaded,
+) -> Result<RunEnd, CliError> {
+    let started = prober.net.clock.now();
+    if plan.mode == Mode::Human {
+        note(say(plan.lang, "测量点自检……", "checking this vantage ..."));
+    }
+    let opening = gate::check(&prober, gate_rules, rules.transports).await;
+    print_gate(&opening, plan);
+    if !opening.gate.is_open() {
+        return Err(CliError::GateShut);
+    }
+    let mut run = Run {
+        id: plan.id.clone(),
+        vantage: Vantage {
+            name: plan.vantage.clone(),
+            isp: plan.isp.clone(),
+            resolvers: prober.net.resolvers.clone(),
+            proofs: opening.proofs.clone(),
+        },
+        started,
+        ended: None,
+        end: RunEnd::Open,
+        config_sha256: plan.config_sha256.clone(),
+        method_version: METHOD_VERSION.to_owned(),
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        gate: opening.gate.clone(),
+        without_ipv6: rules.transports == Transports::WithoutIpv6,
+        lab: plan.lab,
+        simulated: plan.simulated,
+    };
+    store.begin_run(&run, &loaded.roster, &loaded.policy, &plan.config_toml).await?;
+    let (sink, receiver) = mpsc::channel(CHANNEL);
+    let writer = Writer::spawn(store.clone(), plan.id.clone(), receiver);
+    let sites: Vec<Site> = order(loaded.roster.sites.values().cloned().collect(), &plan.id.0);
+    let clock = Arc::clone(&prober.net.clock);
+    let scan = Scan {
+        prober,
+        rules,
+        canaries: opening.canaries,
+        listener: progress::listener(plan.mode, plan.lang),
+        sink,
+        stop: stop_on_signals(plan.lang),
+    };
+    let report = scan.run(sites).await;
+    let written = writer.await.map_err(|error| CliError::Setup { what: "the writer", why: error.to_string() })?;
+    run.vantage.proofs.extend(report.proofs);
+    run.ended = Some(clock.now());
+    run.end = report.end;
+    store.update_run(&run).await?;
+    written?;
+    Ok(report.end)
+}
+
+fn announce(loaded: &Loaded, lang: Lang) {
+    let roster = &loaded.roster;
+    note(match lang {
+        Lang::Zh => format!(
+            "名单：{} 行，学校 {} 所，网站 {} 个，无法读取 {} 行（详见 v6ready targets check）",
+            roster.rows_in(),
+            roster.schools.len(),
+            roster.sites.len(),
+            roster.rejected.len()
+        ),
+        Lang::En => format!(
+            "lists: {} rows, {} schools, {} sites, {} rows rejected (see v6ready targets check)",
+            roster.rows_in(),
+            roster.schools.len(),
+            roster.sites.len(),
+            roster.rejected.len()
+        ),
+    });
+}
+
+fn print_gate(opening: &Opening, plan: &RunPlan) {
+    let open = opening.gate.is_open();
+    for check in &opening.gate.checks {
+        let shown = match check.outcome {
+            CheckOutcome::Pass | CheckOutcome::Skipped => plan.mode == Mode::Human && !open,
+            CheckOutcome::Warn => plan.mode == Mode::Human || !open,
+            CheckOutcome::Fail => true,
+        };
+        if shown {
+            note(gate_line(check));
+        }
+    }
+    if !open {
+        note(say(
+            plan.lang,
+            "测量点不具备测量条件，未作任何判定。--without-ipv6 可只测 DNS 与 IPv4；v6ready doctor 给出建议",
+            "the gate is shut: nothing was judged. --without-ipv6 measures DNS and IPv4 only; v6ready doctor gives advice",
+        ));
+    }
+    if plan.mode == Mode::Json {
+        line(serde_json::json!({"event": "gate", "open": open, "checks": opening.gate.checks}));
+    }
+}
+
+/// One check of the gate as a line, with its advice.
+pub(super) fn gate_line(check: &crate::model::run::GateCheck) -> String {
+    let word = match check.outcome {
+        CheckOutcome::Pass => "ok",
+        CheckOutcome::Warn => "warning",
+        CheckOutcome::Fail => "FAILED",
+        CheckOutcome::Skipped => "skipped",
+    };
+    let mut text = format!("  {:<14} {word:<8} {}", check.name, check.detail);
+    if !check.advice.is_empty() {
+        text.push('\n');
+        text.push_str(&" ".repeat(25));
+        text.push_str("→ ");
+        text.push_str(&check.advice);
+    }
+    text
+}
+
+/// First signal: no new sites. Second: leave now.
+fn stop_on_signals(lang: Lang) -> watch::Receiver<Stop> {
+    let (tell, stop) = watch::channel(Stop::No);
+    tokio::spawn(async move {
+        for level in [Stop::Drain, Stop::Now] {
+            signal().await;
+            if tell.send(level).is_err() {
+                return;
+            }
+            if level == Stop::Drain {
+                note(say(
+                    lang,
+                    "收到停止信号：不再开始新的网站，已完成的结果会保存；再按一次立即退出",
+                    "stopping: no new sites are started and what is finished is stored; once more to leave at once",
+                ));
+            }
+        }
+        // Keeps the channel open, so that the scan never sees it closed.
+        std::future::pending::<()>().await;
+    });
+    stop
+}
+
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// `20261123T191000Z`.
+fn format_id(started: Timestamp) -> String {
+    let time = jiff::Timestamp::from_millisecond(started.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    time.strftime("%Y%m%dT%H%M%SZ").to_string()
+}

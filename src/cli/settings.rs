@@ -1,0 +1,68 @@
+//! The configuration of one invocation: file, environment and flags together.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::args::{Common, LangArg, MeasureArgs, ScanArgs};
+use super::error::CliError;
+use crate::config::{Config, FlagValues, Language, Resolved};
+use crate::report::Lang;
+
+/// Used when it is there and no other file was named.
+const DEFAULT_FILE: &str = "v6ready.toml";
+
+/// Flags as values of the configuration's keys.
+pub(super) fn flags(common: &Common, measure: Option<&MeasureArgs>, scan: Option<&ScanArgs>) -> FlagValues {
+    let mut flags = FlagValues::default();
+    if let Some(lang) = common.lang {
+        flags.set("report.lang", "--lang", if lang == LangArg::Zh { "zh" } else { "en" });
+    }
+    if let Some(measure) = measure {
+        if !measure.resolver.is_empty() {
+            flags.set_list("dns.resolvers", "--resolver", measure.resolver.clone());
+        }
+        if let Some(name) = &measure.vantage {
+            flags.set("vantage.name", "--vantage", name);
+        }
+        if let Some(isp) = &measure.isp {
+            flags.set("vantage.isp", "--isp", isp);
+        }
+        if let Some(file) = &measure.ca_file {
+            flags.set("tls.ca_file", "--ca-file", file.to_string_lossy());
+        }
+    }
+    if let Some(scan) = scan {
+        if let Some(jobs) = scan.jobs {
+            flags.set("pace.jobs", "--jobs", jobs.to_string());
+        }
+        if let Some(after) = &scan.second_round_after {
+            flags.set("attempts.second_round_after", "--second-round-after", after);
+        }
+        if let Some(percent) = scan.fail_under {
+            flags.set("report.fail_under", "--fail-under", percent.to_string());
+        }
+    }
+    flags
+}
+
+/// Resolves the configuration.
+pub(super) fn resolve(common: &Common, flags: &FlagValues) -> Result<Resolved, CliError> {
+    let default = Path::new(DEFAULT_FILE);
+    let file = common.config.as_deref().or_else(|| default.is_file().then_some(default));
+    let environment: BTreeMap<String, String> =
+        std::env::vars().filter(|(name, _)| name.starts_with("V6READY_") && !is_own_flag(name)).collect();
+    Ok(Config::resolve(file, &environment, flags)?)
+}
+
+/// Variables that are flags of the command line, not keys of the configuration.
+fn is_own_flag(name: &str) -> bool {
+    matches!(name, "V6READY_CONFIG" | "V6READY_STORE" | "V6READY_REPORTS")
+}
+
+/// The configured language, as reports know it.
+pub(super) fn lang(config: &Config) -> Lang {
+    match config.report.lang {
+        Language::Zh => Lang::Zh,
+        Language::En => Lang::En,
+    }
+}

@@ -1,0 +1,30 @@
+//! `targets check`: the lists as a scan reads them.
+
+use super::args::{Common, TargetsArgs, TargetsCommand};
+use super::error::CliError;
+use super::output::line;
+use super::settings;
+use crate::exit::Exit;
+use crate::report::Lang;
+use crate::targets::check::{Language, check_report};
+use crate::targets::{LoadOptions, load};
+
+pub(super) fn run(common: &Common, args: &TargetsArgs) -> Result<Exit, CliError> {
+    let resolved = settings::resolve(common, &settings::flags(common, None, None))?;
+    let language = match settings::lang(&resolved.config) {
+        Lang::Zh => Language::Zh,
+        Lang::En => Language::En,
+    };
+    let TargetsCommand::Check { targets, encoding, most } = &args.command;
+    let options = LoadOptions {
+        encoding: encoding.clone(),
+        direct_counties: !resolved.config.targets.direct_counties.is_empty(),
+        ..LoadOptions::default()
+    };
+    let loaded = load(targets, &options)?;
+    // Invented lists live in reserved names: read them as a laboratory would.
+    let loaded =
+        if loaded.roster.simulated { load(targets, &LoadOptions { allow_reserved: true, ..options })? } else { loaded };
+    line(check_report(&loaded).text(language, *most));
+    Ok(Exit::Done)
+}

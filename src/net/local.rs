@@ -1,0 +1,96 @@
+//! What this host knows of its own network: prefixes never to be dialled, and whether there is a way out.
+//!
+//! Read from `/proc` on Linux. Elsewhere nothing is known: own networks must then be named in the configuration, and
+//! laboratory prefixes are refused.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+/// IPv4 routes shorter than this are ways to somewhere, not own networks.
+const OWN_V4: u8 = 16;
+
+/// Prefixes of this host's interfaces, and its gateways.
+pub fn own_networks() -> Vec<IpNet> {
+    let mut own = interfaces_v6(&read("/proc/net/if_inet6"));
+    own.extend(routes_v4(&read("/proc/net/route")));
+    own
+}
+
+/// Whether there is a default route in either family. None: not known on this system.
+pub fn has_default_route() -> Option<bool> {
+    let v4 = fs::read_to_string("/proc/net/route").ok()?;
+    let v6 = read("/proc/net/ipv6_route");
+    Some(default_v4(&v4) || default_v6(&v6))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+/// Lines are: address, interface index, prefix length, scope, flags, name; numbers in hexadecimal.
+fn interfaces_v6(table: &str) -> Vec<IpNet> {
+    let net = |line: &str| {
+        let mut fields = line.split_whitespace();
+        let address = u128::from_str_radix(fields.next()?, 16).ok()?;
+        let length = u8::from_str_radix(fields.nth(1)?, 16).ok()?;
+        Ipv6Net::new(Ipv6Addr::from(address), length).ok().map(|net| IpNet::V6(net.trunc()))
+    };
+    table.lines().filter_map(net).collect()
+}
+
+/// Lines are: interface, destination, gateway, flags, three counters, mask; addresses in the host's byte order.
+fn routes_v4(table: &str) -> Vec<IpNet> {
+    let mut own = Vec::new();
+    for line in table.lines().skip(1) {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let address = |i: usize| {
+            let bits = u32::from_str_radix(fields.get(i)?, 16).ok()?;
+            Some(Ipv4Addr::from(bits.to_ne_bytes()))
+        };
+        let (Some(destination), Some(gateway), Some(mask)) = (address(1), address(2), address(7)) else { continue };
+        if !gateway.is_unspecified() {
+            own.push(IpNet::from(IpAddr::V4(gateway)));
+        } else if let Ok(net) = Ipv4Net::with_netmask(destination, mask)
+            && net.prefix_len() >= OWN_V4
+        {
+            own.push(IpNet::V4(net));
+        }
+    }
+    own
+}
+
+fn default_v4(table: &str) -> bool {
+    table.lines().skip(1).any(|line| line.split_whitespace().nth(1) == Some("00000000"))
+}
+
+/// Lines are: destination, its prefix length, source, its prefix length, next hop, metric, ..., interface. A default
+/// route on `lo` is the kernel's "unreachable".
+fn default_v6(table: &str) -> bool {
+    table.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        fields.len() == 10 && fields[0].bytes().all(|b| b == b'0') && fields[1] == "00" && fields[9] != "lo"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_read() {
+        let v6 = "20010db8000000010000000000000001 02 40 00 80     wan0\n";
+        assert_eq!(interfaces_v6(v6), ["2001:db8:0:1::/64".parse().unwrap()]);
+        let v4 = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n\
+                  wan0\t001212C6\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n\
+                  wan0\t000012C6\t00000000\t0001\t0\t0\t0\t0000FEFF\t0\t0\t0\n\
+                  wan0\t00000000\t011212C6\t0003\t0\t0\t0\t00000000\t0\t0\t0\n";
+        let own: Vec<IpNet> = ["198.18.18.0/24", "198.18.18.1/32"].iter().map(|net| net.parse().unwrap()).collect();
+        assert_eq!(routes_v4(v4), own);
+        assert!(default_v4(v4));
+        let none = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 \
+                    00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo\n";
+        assert!(!default_v6(none));
+    }
+}

@@ -1,0 +1,306 @@
+//! From the inner types to the published shapes of [`super::model`]. No wording, no rounding, no decisions: sums come from
+//! the summary, verdicts from the assessments.
+
+use std::collections::BTreeMap;
+
+use crate::judge::summarise::{Standing, counted_rows, row_standing};
+use crate::model::evidence::Pointer;
+use crate::model::run::RunEnd;
+use crate::model::school::{Category, RegionCode, Role, Roster, RosterState, RowProblem, School, SourceLine};
+use crate::model::site::SiteKey;
+use crate::model::summary::{Completion, RegionSummary, TaskProgress};
+use crate::model::verdict::Assessment;
+
+use super::ReportInput;
+use super::format::rfc3339;
+use super::model::{
+    Change, Changes, FindingInfo, Group, Mark, PolicyInfo, ProblemInfo, RegionInfo, RejectedInfo, Report, RunInfo,
+    SCHEMA_VERSION, SchoolRow, TaskInfo,
+};
+
+impl From<&RowProblem> for ProblemInfo {
+    fn from(inner: &RowProblem) -> Self {
+        Self {
+            column: inner.column.clone(),
+            reason: inner.reason.clone(),
+            remedy: inner.remedy.clone(),
+            text: inner.text.clone(),
+        }
+    }
+}
+
+impl Report {
+    /// Converts the inner types.
+    pub fn new(input: &ReportInput) -> Self {
+        let schools = school_rows(input);
+        Self {
+            schema_version: SCHEMA_VERSION,
+            run: run_info(input),
+            policy: PolicyInfo {
+                title: input.policy.title.clone(),
+                number: input.policy.number.clone(),
+                area: input.policy.area.clone(),
+                minimum_coverage: input.policy.minimum_coverage,
+            },
+            marks: marks(input),
+            total: (&input.summary.total).into(),
+            tasks: input.summary.tasks.iter().map(task_info).collect(),
+            regions: region_infos(input, &schools),
+            categories: category_groups(&input.summary.categories),
+            units: input
+                .summary
+                .units
+                .iter()
+                .map(|(name, completion)| Group { key: name.clone(), name: None, counts: completion.into() })
+                .collect(),
+            changes: changes(&schools),
+            schools,
+            rejected: input
+                .roster
+                .rejected
+                .iter()
+                .map(|row| RejectedInfo { source: source(&row.source), problem: (&row.problem).into() })
+                .collect(),
+        }
+    }
+}
+
+fn run_info(input: &ReportInput) -> RunInfo {
+    let run = input.run;
+    RunInfo {
+        id: run.id.0.clone(),
+        started: rfc3339(run.started),
+        ended: run.ended.map(rfc3339),
+        end: run.end,
+        vantage: run.vantage.name.clone(),
+        isp: run.vantage.isp.clone(),
+        resolvers: run.vantage.resolvers.iter().map(ToString::to_string).collect(),
+        method_version: run.method_version.clone(),
+        program_version: run.program_version.clone(),
+        without_ipv6: run.without_ipv6,
+        lab: run.lab,
+        simulated: run.simulated || input.roster.simulated,
+    }
+}
+
+fn marks(input: &ReportInput) -> Vec<Mark> {
+    let low = input.summary.total.coverage().is_some_and(|coverage| coverage < input.policy.minimum_coverage);
+    let not_reached = input.summary.total.roster.get(&RosterState::Listed).is_some_and(|count| *count > 0);
+    [
+        (Mark::Simulated, input.run.simulated || input.roster.simulated),
+        (Mark::Lab, input.run.lab),
+        (Mark::Incomplete, low || not_reached || input.run.end != RunEnd::Complete),
+        (Mark::WithoutIpv6, input.run.without_ipv6),
+    ]
+    .into_iter()
+    .filter_map(|(mark, holds)| holds.then_some(mark))
+    .collect()
+}
+
+fn task_info(progress: &TaskProgress) -> TaskInfo {
+    let task = &progress.task;
+    TaskInfo {
+        id: task.id.clone(),
+        title: task.title.clone(),
+        title_en: task.title_en.clone(),
+        wording: task.wording.clone(),
+        target: task.target,
+        target_official: task.target_official,
+        categories: task.categories.clone(),
+        responsible: task.responsible.clone(),
+        deadline: task.deadline.clone(),
+        met: progress.completion.rate().map(|rate| rate >= task.target),
+        counts: (&progress.completion).into(),
+    }
+}
+
+fn category_groups(categories: &BTreeMap<Category, Completion>) -> Vec<Group> {
+    let group = |category: &Category| {
+        categories.get(category).map(|completion| Group {
+            key: category.name().to_owned(),
+            name: None,
+            counts: completion.into(),
+        })
+    };
+    Category::ALL.iter().filter_map(group).collect()
+}
+
+fn region_infos(input: &ReportInput, schools: &[SchoolRow]) -> Vec<RegionInfo> {
+    let mut direct: BTreeMap<&RegionCode, Completion> = BTreeMap::new();
+    for row in schools.iter().filter(|row| row.counted) {
+        row.standing.count_into(direct.entry(&row.region).or_default());
+    }
+    let nothing = Completion::default();
+    let info = |summary: &RegionSummary| {
+        let region = input.roster.regions.iter().find(|region| region.code == summary.code);
+        RegionInfo {
+            code: summary.code.clone(),
+            name: region_name(input.roster, &summary.code),
+            name_en: region.and_then(|region| region.name_en.clone()),
+            level: region.map(|region| region.level),
+            parent: region.and_then(|region| region.parent.clone()),
+            page: super::names::region_page(&summary.code),
+            counts: (&summary.completion).into(),
+            direct: direct.get(&summary.code).unwrap_or(&nothing).into(),
+            categories: category_groups(&summary.categories),
+            counties: summary
+                .counties
+                .iter()
+                .map(|(code, completion)| Group {
+                    key: code.0.clone(),
+                    name: (!code.0.is_empty()).then(|| region_name(input.roster, code)),
+                    counts: completion.into(),
+                })
+                .collect(),
+            rankable: summary.rankable,
+            rank: summary.rank,
+        }
+    };
+    input.summary.regions.iter().map(info).collect()
+}
+
+fn region_name(roster: &Roster, code: &RegionCode) -> String {
+    let region = roster.regions.iter().find(|region| region.code == *code);
+    region.map_or_else(|| code.0.clone(), |region| region.name.clone())
+}
+
+fn changes(schools: &[SchoolRow]) -> Changes {
+    let count = |change| schools.iter().filter(|row| row.counted && row.changed == Some(change)).count() as u64;
+    Changes {
+        first_run: schools.iter().all(|row| row.previous.is_none()),
+        gained: count(Change::Gained),
+        lost: count(Change::Lost),
+        unconfirmed: count(Change::Unconfirmed),
+    }
+}
+
+/// One entry per accepted row, in list order. A school without a portal row gets an entry of its own at the end, so that
+/// every school counts by exactly one entry.
+fn school_rows(input: &ReportInput) -> Vec<SchoolRow> {
+    let roster = input.roster;
+    let counted = counted_rows(roster);
+    let mut entries: Vec<SchoolRow> = roster
+        .rows
+        .iter()
+        .enumerate()
+        .filter_map(|(index, row)| {
+            let school = roster.schools.get(row.school)?;
+            let mut entry = bare_row(roster, row.school, school, row_standing(roster, index, input.assessments));
+            entry.counted = counted[row.school] == Some(index);
+            entry.role = row.role;
+            entry.source = source(&row.source);
+            entry.problem = row.problem.as_ref().map(ProblemInfo::from);
+            if let Some(key) = &row.site {
+                add_site(&mut entry, input, key);
+            }
+            Some(entry)
+        })
+        .collect();
+    for (index, school) in roster.schools.iter().enumerate().filter(|(index, _)| counted[*index].is_none()) {
+        entries.push(bare_row(roster, index, school, Standing::Roster(RosterState::NoSite)));
+    }
+    entries
+}
+
+/// An entry that says nothing but which school it is and where it stands.
+fn bare_row(roster: &Roster, index: usize, school: &School, standing: Standing) -> SchoolRow {
+    SchoolRow {
+        name: school.name.clone(),
+        domain: None,
+        domain_unicode: None,
+        school_code: school.code.clone(),
+        region: school.region.clone(),
+        region_name: region_name(roster, &school.region),
+        county: school.county.clone(),
+        county_name: school.county.as_ref().map(|code| region_name(roster, code)),
+        category: school.category,
+        subtype: school.subtype.clone(),
+        responsible_unit: school.responsible_unit.clone(),
+        role: Role::Portal,
+        counted: true,
+        readiness: standing.name(),
+        counts_as: standing.counts_as(),
+        reason: String::new(),
+        stack: None,
+        reach6: None,
+        rule: None,
+        findings: Vec::new(),
+        evidence: Vec::new(),
+        aaaa: Vec::new(),
+        a: Vec::new(),
+        v6_status: String::new(),
+        v4_status: String::new(),
+        latency_v6_ms: None,
+        latency_v4_ms: None,
+        v6_tries: None,
+        title: None,
+        first_seen: None,
+        previous: None,
+        changed: None,
+        problem: None,
+        source: String::new(),
+        repeat: None,
+        standing,
+        school: index,
+        site: None,
+        raw_findings: Vec::new(),
+    }
+}
+
+/// Adds what is known about the site: its names always, history and verdict where there are any and the list lets them
+/// stand.
+fn add_site(entry: &mut SchoolRow, input: &ReportInput, key: &SiteKey) {
+    entry.domain = Some(key.clone());
+    entry.site = input.roster.sites.get(key).cloned();
+    entry.domain_unicode = entry.site.as_ref().and_then(|site| site.unicode.clone());
+    let history = input.history.get(key);
+    entry.first_seen = history.map(|history| rfc3339(history.first_seen));
+    entry.previous = history.and_then(|history| history.previous);
+    let Standing::Verdict(_) = entry.standing else { return };
+    let Some(assessment) = input.assessments.get(key) else { return };
+    entry.changed = Some(Change::between(entry.previous, assessment.readiness));
+    entry.repeat = Some(assessment.repeat_command());
+    add_verdict(entry, assessment);
+}
+
+fn add_verdict(entry: &mut SchoolRow, assessment: &Assessment) {
+    let facts = &assessment.facts;
+    entry.reason.clone_from(&assessment.reason);
+    entry.stack = Some(assessment.stack);
+    entry.reach6 = assessment.reach6;
+    entry.rule = Some(assessment.rule);
+    entry.evidence = pointers(&assessment.evidence);
+    entry.aaaa = facts.aaaa.iter().map(ToString::to_string).collect();
+    entry.a = facts.a.iter().map(ToString::to_string).collect();
+    entry.v6_status.clone_from(&facts.v6_status);
+    entry.v4_status.clone_from(&facts.v4_status);
+    entry.latency_v6_ms = facts.latency_v6_ms;
+    entry.latency_v4_ms = facts.latency_v4_ms;
+    entry.v6_tries = facts.v6_tries;
+    entry.title.clone_from(&facts.title);
+    entry.raw_findings.clone_from(&assessment.findings);
+    entry.findings = assessment
+        .findings
+        .iter()
+        .map(|finding| FindingInfo {
+            code: finding.code.name(),
+            severity: finding.code.severity(),
+            args: finding.args.clone(),
+            evidence: pointers(&finding.evidence),
+        })
+        .collect();
+}
+
+fn pointers(evidence: &[Pointer]) -> Vec<String> {
+    evidence.iter().map(ToString::to_string).collect()
+}
+
+/// The file's name without its folders, which are nobody's business, and the line.
+fn source(line: &SourceLine) -> String {
+    format!("{}:{}", base_name(&line.file), line.line)
+}
+
+/// The last part of a path, whichever system it came from.
+pub(super) fn base_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}

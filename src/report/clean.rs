@@ -1,0 +1,56 @@
+//! Makes untrusted text visible: what would act on a terminal, or show text in another order than it is stored in, is
+//! written out as an escape. HTML escaping is the templates' business, the formula guard is [`super::csv`]'s.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Writes out control characters (C0, DEL, C1), bidirectional controls, zero-width and other invisible characters as
+/// `\t`, `\n`, `\r` or `\u{202e}`. Everything else stays.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character {
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            hidden if is_hidden(hidden) => {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(hidden));
+            }
+            visible => out.push(visible),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether a character is not seen itself but changes what is seen (Unicode TR 36 and TR 55, and the C0/C1 sets).
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_is_untouched() {
+        for text in ["", "示例中学", "a b", "Grüße", "𠮷野", "=1+1", "<b>"] {
+            assert!(matches!(clean(text), Cow::Borrowed(same) if same == text));
+        }
+    }
+
+    #[test]
+    fn what_acts_is_written_out() {
+        assert_eq!(clean("a\u{1b}[31mb"), "a\\u{1b}[31mb");
+        assert_eq!(clean("\u{9b}0m"), "\\u{9b}0m");
+        assert_eq!(clean("gpj.\u{202e}exe"), "gpj.\\u{202e}exe");
+        assert_eq!(clean("a\u{200b}b\u{feff}\tc\r\n"), "a\\u{200b}b\\u{feff}\\tc\\r\\n");
+    }
+}

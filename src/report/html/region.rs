@@ -1,0 +1,279 @@
+//! The page of one region: its numbers, then every school with verdict, findings, remedies and evidence.
+
+use askama::Template;
+
+use crate::judge::summarise::Standing;
+use crate::model::finding::Severity;
+use crate::model::school::{RegionLevel, Role, RosterState};
+use crate::model::summary::Completion;
+use crate::model::verdict::Readiness;
+
+use super::super::ReportInput;
+use super::super::clean::clean;
+use super::super::model::{Counts, Group, RegionInfo, Report, SchoolRow};
+use super::super::text::Text;
+use super::head::{Fact, Head};
+use super::tables::{self, Entry, Line, Table};
+use super::{class, context, link};
+
+/// `regions/<code>.html`.
+#[derive(Template)]
+#[template(path = "region.html")]
+pub(super) struct RegionPage<'a> {
+    t: &'a Text,
+    head: Head,
+    /// Path from the page to the top of the folder.
+    top: &'static str,
+    below: Option<Table>,
+    counties: Option<Table>,
+    categories: Option<Table>,
+    filters: Vec<Filter>,
+    schools: Vec<SchoolView>,
+}
+
+struct Filter {
+    class: &'static str,
+    /// Stable name of the standing.
+    key: &'static str,
+    name: String,
+    count: usize,
+}
+
+struct SchoolView {
+    /// Position in the lists, for the anchor and the sorting.
+    number: usize,
+    class: &'static str,
+    key: &'static str,
+    /// Faults first.
+    urgency: usize,
+    standing: String,
+    sentence: String,
+    reason: String,
+    name: String,
+    service: bool,
+    /// What the search looks in.
+    haystack: String,
+    /// The site as it was listed.
+    domain: String,
+    /// The same with U-labels, where it differs.
+    unicode: Option<String>,
+    url: Option<String>,
+    tags: Vec<String>,
+    facts: Vec<Fact>,
+    problem: Option<[String; 3]>,
+    findings: Vec<FindingView>,
+    pointers: String,
+    trail: Vec<String>,
+    repeat: Option<String>,
+}
+
+struct FindingView {
+    class: &'static str,
+    severity: String,
+    code: String,
+    title: String,
+    explanation: String,
+    steps: Vec<String>,
+    example: String,
+    pointers: String,
+}
+
+impl<'a> RegionPage<'a> {
+    pub(super) fn new(
+        report: &Report,
+        input: &ReportInput,
+        text: &'a Text,
+        region: &RegionInfo,
+        rows: &[&SchoolRow],
+    ) -> Self {
+        let entry = match region.level {
+            Some(RegionLevel::Province) => Entry::Direct(region),
+            _ => Entry::Whole(region),
+        };
+        let name = tables::entry_name(text, entry);
+        let title = text.fill("region.title", &[("region", &name)]);
+        let subregions: Vec<Entry> = report
+            .regions
+            .iter()
+            .filter(|other| matches!(entry, Entry::Whole(_)) && other.parent.as_ref() == Some(&region.code))
+            .map(Entry::Whole)
+            .collect();
+        Self {
+            t: text,
+            head: Head::new(report, input, text, title, &name, entry.counts()),
+            top: "../",
+            below: (!subregions.is_empty()).then(|| tables::regions(report, text, &subregions, "../")),
+            counties: counties(text, rows, entry.counts()),
+            categories: categories(text, rows, entry.counts()),
+            filters: filters(text, rows),
+            schools: rows.iter().enumerate().map(|(number, row)| school(input, text, number + 1, row)).collect(),
+        }
+    }
+}
+
+/// Groups the rows that count by a key, and adds the sum. None: there is one group only, which says nothing new.
+fn grouped(
+    text: &Text,
+    rows: &[&SchoolRow],
+    counts: &Counts,
+    id: &'static str,
+    label: &str,
+    key: impl Fn(&SchoolRow) -> (String, Option<String>),
+) -> Option<Table> {
+    let mut sums: std::collections::BTreeMap<(String, Option<String>), Completion> = std::collections::BTreeMap::new();
+    for row in rows.iter().filter(|row| row.counted) {
+        row.standing.count_into(sums.entry(key(row)).or_default());
+    }
+    if sums.len() < 2 {
+        return None;
+    }
+    let groups: Vec<Group> = sums
+        .iter()
+        .map(|((key, name), completion)| Group { key: key.clone(), name: name.clone(), counts: completion.into() })
+        .collect();
+    let table = tables::groups(id, text.w(label).to_owned(), &groups, |group| {
+        group.name.clone().unwrap_or_else(|| group.key.clone())
+    });
+    Some(Table { total: Some(Line::new(text.w("col.total").to_owned(), counts)), ..table })
+}
+
+fn counties(text: &Text, rows: &[&SchoolRow], counts: &Counts) -> Option<Table> {
+    grouped(text, rows, counts, "counties", "col.county", |row| match (&row.county, &row.county_name) {
+        (Some(code), name) => (code.0.clone(), name.clone()),
+        // Behind every code.
+        (None, _) => ("~".to_owned(), Some(text.w("unknown.county").to_owned())),
+    })
+}
+
+fn categories(text: &Text, rows: &[&SchoolRow], counts: &Counts) -> Option<Table> {
+    grouped(text, rows, counts, "categories", "col.category", |row| {
+        // The enum's order is the report's order.
+        (format!("{}", row.category as u8), Some(text.category(row.category).to_owned()))
+    })
+}
+
+/// Standings in the order in which somebody has to act on them.
+const URGENCY: [Standing; 12] = [
+    Standing::Verdict(Readiness::Broken),
+    Standing::Verdict(Readiness::Absent),
+    Standing::Verdict(Readiness::ReadyDefect),
+    Standing::Verdict(Readiness::Down),
+    Standing::Verdict(Readiness::NoName),
+    Standing::Verdict(Readiness::Inconclusive),
+    Standing::Roster(RosterState::Listed),
+    Standing::Roster(RosterState::Invalid),
+    Standing::Roster(RosterState::NoSite),
+    Standing::Verdict(Readiness::Ready),
+    Standing::Roster(RosterState::OptedOut),
+    Standing::Roster(RosterState::Closed),
+];
+
+fn filters(text: &Text, rows: &[&SchoolRow]) -> Vec<Filter> {
+    let filter = |standing: &Standing| Filter {
+        class: class(*standing),
+        key: standing.name(),
+        name: text.standing(*standing).to_owned(),
+        count: rows.iter().filter(|row| row.standing == *standing).count(),
+    };
+    URGENCY.iter().map(filter).filter(|filter| filter.count > 0).collect()
+}
+
+fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> SchoolView {
+    let key = row.domain.as_ref();
+    let shown = |part: &str| clean(part).into_owned();
+    let mut tags = vec![text.category(row.category).to_owned()];
+    tags.extend([&row.subtype, &row.county_name].into_iter().flatten().map(|part| shown(part)));
+    let trail = key.filter(|_| row.rule.is_some()).and_then(|key| input.trails.get(key));
+    let haystack = [
+        Some(row.name.as_str()),
+        key.map(crate::model::site::SiteKey::as_str),
+        row.domain_unicode.as_deref(),
+        row.responsible_unit.as_deref(),
+        row.county_name.as_deref(),
+        row.school_code.as_deref(),
+    ];
+    SchoolView {
+        number,
+        class: class(row.standing),
+        key: row.readiness,
+        urgency: URGENCY.iter().position(|standing| *standing == row.standing).unwrap_or(URGENCY.len()),
+        standing: text.standing(row.standing).to_owned(),
+        sentence: text.standing_sentence(row.standing).to_owned(),
+        reason: text.reason(&row.reason),
+        name: shown(&row.name),
+        service: row.role == Role::Service,
+        haystack: shown(&haystack.into_iter().flatten().collect::<Vec<_>>().join(" ").to_lowercase()),
+        domain: key.map(|key| shown(key.as_str())).unwrap_or_default(),
+        unicode: row.domain_unicode.as_deref().map(shown),
+        url: row.site.as_ref().and_then(link),
+        tags,
+        facts: facts(text, row),
+        problem: row
+            .problem
+            .as_ref()
+            .map(|problem| [&problem.reason, &problem.text, &problem.remedy].map(|part| shown(part))),
+        findings: findings(text, row),
+        pointers: row.evidence.join(" "),
+        trail: trail.into_iter().flatten().map(|line| shown(line)).collect(),
+        repeat: row.repeat.as_deref().map(shown),
+    }
+}
+
+fn facts(text: &Text, row: &SchoolRow) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let mut add = |label: &str, value: String| {
+        if !value.is_empty() {
+            facts.push(Fact { label: text.w(label).to_owned(), value: clean(&value).into_owned() });
+        }
+    };
+    add("s.stack", row.stack.map(|stack| text.stack(stack).to_owned()).unwrap_or_default());
+    if row.rule.is_some() {
+        let list = |addresses: &[String]| match addresses {
+            [] => text.w("s.none").to_owned(),
+            _ => addresses.join(text.w("sep")),
+        };
+        add("s.aaaa", list(&row.aaaa));
+        add("s.a", list(&row.a));
+        let status = |word: &str| match word {
+            "" => "–".to_owned(),
+            "none" => text.w("s.none").to_owned(),
+            _ => match text.reason(word) {
+                same if same == word => same,
+                words => format!("{words} {word}"),
+            },
+        };
+        add("s.status", format!("IPv6 {} · IPv4 {}", status(&row.v6_status), status(&row.v4_status)));
+    }
+    if row.latency_v6_ms.is_some() || row.latency_v4_ms.is_some() {
+        let ms = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.0} ms"));
+        add("s.latency", format!("IPv6 {} · IPv4 {}", ms(row.latency_v6_ms), ms(row.latency_v4_ms)));
+    }
+    add("s.tries", row.v6_tries.map(|(good, all)| format!("{good} / {all}")).unwrap_or_default());
+    add("s.pagetitle", row.title.clone().unwrap_or_default());
+    add("s.unit", row.responsible_unit.clone().unwrap_or_default());
+    add("s.code", row.school_code.clone().unwrap_or_default());
+    add("s.change", row.changed.map(|change| text.change(change).to_owned()).unwrap_or_default());
+    facts
+}
+
+fn findings(text: &Text, row: &SchoolRow) -> Vec<FindingView> {
+    let context = context(row);
+    let view = |(published, raw): (&super::super::model::FindingInfo, &crate::model::finding::Finding)| {
+        let advice = text.advise(raw, &context);
+        FindingView {
+            class: match published.severity {
+                Severity::Fault => "fault",
+                Severity::Defect => "flaw",
+                Severity::Note => "note",
+            },
+            severity: text.severity(published.severity).to_owned(),
+            code: published.code.clone(),
+            title: advice.title,
+            explanation: advice.explanation,
+            steps: advice.remedy.lines().map(str::to_owned).collect(),
+            example: advice.example,
+            pointers: published.evidence.join(" "),
+        }
+    };
+    row.findings.iter().zip(&row.raw_findings).map(view).collect()
+}

@@ -1,0 +1,323 @@
+//! Tables of counts, the schematic map, and which rows belong to which region's page.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::school::{RegionCode, RegionLevel, Roster};
+
+use super::super::clean::clean;
+use super::super::format::percent;
+use super::super::model::{Change, Counts, Group, RegionInfo, Report, SchoolRow};
+use super::super::text::{Lang, Text};
+use super::head::{percent_sign, range};
+
+/// A table of counts.
+pub(super) struct Table {
+    /// Identifier in the page.
+    pub(super) id: &'static str,
+    /// Heading of the first column.
+    pub(super) label: String,
+    /// There is a column of places.
+    pub(super) ranked: bool,
+    /// There is a column of changes.
+    pub(super) changes: bool,
+    pub(super) rows: Vec<Line>,
+    /// The sum. None: there is one row only.
+    pub(super) total: Option<Line>,
+}
+
+/// One line of a table.
+pub(super) struct Line {
+    pub(super) name: String,
+    /// Relative to the page. None: no link.
+    pub(super) link: Option<String>,
+    pub(super) rank: Option<u32>,
+    /// Coverage is too low to be ranked.
+    pub(super) hatched: bool,
+    pub(super) rate: Option<String>,
+    pub(super) range: String,
+    pub(super) coverage: String,
+    pub(super) ready: u64,
+    pub(super) judged: u64,
+    pub(super) inconclusive: u64,
+    pub(super) out: u64,
+    pub(super) listed: u64,
+    pub(super) change: String,
+}
+
+impl Line {
+    pub(super) fn new(name: String, counts: &Counts) -> Self {
+        Self {
+            name,
+            link: None,
+            rank: None,
+            hatched: false,
+            rate: percent(counts.ready, counts.judged),
+            range: range(counts).unwrap_or_else(|| "–".to_owned()),
+            coverage: percent(counts.judged, counts.base()).unwrap_or_else(|| "–".to_owned()),
+            ready: counts.ready,
+            judged: counts.judged,
+            inconclusive: counts.inconclusive,
+            out: counts.out_of_base,
+            listed: counts.listed,
+            change: String::new(),
+        }
+    }
+}
+
+/// A region as a line of the index: all of it, or only what reports to it directly.
+#[derive(Clone, Copy)]
+pub(super) enum Entry<'a> {
+    Whole(&'a RegionInfo),
+    Direct(&'a RegionInfo),
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn info(self) -> &'a RegionInfo {
+        match self {
+            Self::Whole(info) | Self::Direct(info) => info,
+        }
+    }
+
+    pub(super) fn counts(self) -> &'a Counts {
+        match self {
+            Self::Whole(info) => &info.counts,
+            Self::Direct(info) => &info.direct,
+        }
+    }
+}
+
+/// The lines of the index. They do not overlap and leave nobody out, so that they add up to the total: what lies right
+/// below a province, then the province's own schools, and whatever has no province above it.
+pub(super) fn entries(report: &Report) -> Vec<Entry<'_>> {
+    let known: BTreeSet<&RegionCode> = report.regions.iter().map(|region| &region.code).collect();
+    let mut entries = Vec::new();
+    for root in report.regions.iter().filter(|region| !region.parent.as_ref().is_some_and(|code| known.contains(code)))
+    {
+        if root.level == Some(RegionLevel::Province) {
+            let below = report.regions.iter().filter(|region| region.parent.as_ref() == Some(&root.code));
+            entries.extend(below.map(Entry::Whole));
+            if root.direct.listed > 0 {
+                entries.push(Entry::Direct(root));
+            }
+        } else {
+            entries.push(Entry::Whole(root));
+        }
+    }
+    entries
+}
+
+/// For each region, the entries of [`Report::schools`] on its page: everything at every level below; for a province
+/// only what reports to it directly, since all the rest has pages of its own.
+pub(super) fn scopes(report: &Report) -> BTreeMap<RegionCode, Vec<&SchoolRow>> {
+    let infos: BTreeMap<&RegionCode, &RegionInfo> = report.regions.iter().map(|info| (&info.code, info)).collect();
+    let mut scopes: BTreeMap<RegionCode, Vec<&SchoolRow>> = BTreeMap::new();
+    for row in &report.schools {
+        let mut seen = BTreeSet::new();
+        let mut next = infos.get(&row.region);
+        while let Some(info) = next.filter(|info| seen.insert(&info.code)) {
+            if info.level != Some(RegionLevel::Province) || info.code == row.region {
+                scopes.entry(info.code.clone()).or_default().push(row);
+            }
+            next = info.parent.as_ref().and_then(|parent| infos.get(parent));
+        }
+    }
+    scopes
+}
+
+/// What a region is called in this language. A province's own schools are called so.
+pub(super) fn entry_name(text: &Text, entry: Entry) -> String {
+    let info = entry.info();
+    let name = region_name(text, info);
+    match entry {
+        Entry::Whole(_) => name,
+        Entry::Direct(_) => text.fill("direct", &[("region", &name)]),
+    }
+}
+
+/// A region's name in this language.
+pub(super) fn region_name(text: &Text, info: &RegionInfo) -> String {
+    let english = info.name_en.as_deref().filter(|_| text.lang() == Lang::En);
+    clean(english.unwrap_or(&info.name)).into_owned()
+}
+
+/// The table of regions, best place first, and the sum of its lines.
+pub(super) fn regions(report: &Report, text: &Text, entries: &[Entry], prefix: &str) -> Table {
+    let scopes = scopes(report);
+    let mut rows: Vec<Line> = entries
+        .iter()
+        .map(|entry| {
+            let info = entry.info();
+            let rows = scopes.get(&info.code).map_or(&[][..], Vec::as_slice);
+            Line {
+                link: Some(format!("{prefix}{}", info.page)),
+                rank: match entry {
+                    Entry::Whole(_) => info.rank,
+                    Entry::Direct(_) => None,
+                },
+                hatched: matches!(entry, Entry::Whole(_)) && !info.rankable,
+                change: changes(rows),
+                ..Line::new(entry_name(text, *entry), entry.counts())
+            }
+        })
+        .collect();
+    // Stable: regions of one place stay in list order.
+    rows.sort_by_key(|line| line.rank.unwrap_or(u32::MAX));
+    Table {
+        id: "regions",
+        label: text.w("col.region").to_owned(),
+        ranked: true,
+        changes: !report.changes.first_run,
+        total: None,
+        rows,
+    }
+}
+
+/// `+2 −1`: schools gained, schools lost or set back. Empty: neither.
+fn changes(rows: &[&SchoolRow]) -> String {
+    let count = |wanted: &[Change]| {
+        rows.iter().filter(|row| row.counted && row.changed.is_some_and(|change| wanted.contains(&change))).count()
+    };
+    let (up, down) = (count(&[Change::Gained]), count(&[Change::Lost, Change::Unconfirmed]));
+    match (up, down) {
+        (0, 0) => "0".to_owned(),
+        (up, 0) => format!("+{up}"),
+        (0, down) => format!("−{down}"),
+        (up, down) => format!("+{up} −{down}"),
+    }
+}
+
+/// A table of groups, in their order.
+pub(super) fn groups(id: &'static str, label: String, groups: &[Group], name: impl Fn(&Group) -> String) -> Table {
+    let rows = groups.iter().map(|group| Line::new(clean(&name(group)).into_owned(), &group.counts)).collect();
+    Table { id, label, ranked: false, changes: false, rows, total: None }
+}
+
+/// A tile of the schematic map.
+pub(super) struct Tile {
+    pub(super) x: u32,
+    pub(super) y: u32,
+    pub(super) name: String,
+    pub(super) rate: String,
+    pub(super) counts: String,
+    /// All numbers in words, for who points at it or hears it.
+    pub(super) hint: String,
+    pub(super) link: String,
+    /// Fifth of the scale, 0 to 4; `none` without a rate.
+    pub(super) shade: &'static str,
+    pub(super) hatched: bool,
+}
+
+/// The map: tiles, and the width and height of the drawing.
+pub(super) struct Map {
+    pub(super) tiles: Vec<Tile>,
+    pub(super) width: u32,
+    pub(super) height: u32,
+}
+
+/// Width, height and gap of a tile in the drawing.
+const TILE: (u32, u32, u32) = (108, 72, 8);
+
+/// The schematic map of the index entries, placed as the lists say, or in rows of six. None: fewer than two regions.
+pub(super) fn map(roster: &Roster, text: &Text, entries: &[Entry]) -> Option<Map> {
+    let whole: Vec<Entry> = entries.iter().copied().filter(|entry| matches!(entry, Entry::Whole(_))).collect();
+    if whole.len() < 2 {
+        return None;
+    }
+    let placed: BTreeMap<&RegionCode, (u32, u32)> =
+        roster.tiles.iter().map(|tile| (&tile.code, (tile.column, tile.row))).collect();
+    // Tiles that the lists do not place follow in rows below the others.
+    let mut spare = (0_u32.., placed.values().map(|(_, row)| *row).max().unwrap_or(0) + 1);
+    let mut place = |code: &RegionCode| {
+        placed.get(code).copied().unwrap_or_else(|| {
+            let index = spare.0.next().unwrap_or_default();
+            (index % 6 + 1, spare.1 + index / 6)
+        })
+    };
+    let cells: Vec<(Entry, (u32, u32))> = whole.iter().map(|entry| (*entry, place(&entry.info().code))).collect();
+    let left = cells.iter().map(|(_, (column, _))| *column).min().unwrap_or(1);
+    let top = cells.iter().map(|(_, (_, row))| *row).min().unwrap_or(1);
+    let at = |cell: u32, first: u32, size: u32| cell.saturating_sub(first).min(200) * (size + TILE.2);
+    let tiles: Vec<Tile> = cells
+        .iter()
+        .map(|(entry, (column, row))| {
+            let counts = entry.counts();
+            Tile {
+                x: at(*column, left, TILE.0),
+                y: at(*row, top, TILE.1),
+                name: short(&entry_name(text, *entry)),
+                rate: percent_sign(percent(counts.ready, counts.judged)),
+                counts: format!("{} / {}", counts.ready, counts.judged),
+                hint: hint(text, *entry),
+                link: entry.info().page.clone(),
+                shade: shade(counts.rate),
+                hatched: !entry.info().rankable,
+            }
+        })
+        .collect();
+    let width = tiles.iter().map(|tile| tile.x + TILE.0).max()?;
+    let height = tiles.iter().map(|tile| tile.y + TILE.1).max()?;
+    Some(Map { tiles, width, height })
+}
+
+/// `甲州市 60.00 % · 就绪 3 / 已判定 5 · 未判定 0 · 不计入 1`.
+fn hint(text: &Text, entry: Entry) -> String {
+    let counts = entry.counts();
+    format!(
+        "{} {} · {} {} / {} {} · {} {} · {} {}",
+        entry_name(text, entry),
+        percent_sign(percent(counts.ready, counts.judged)),
+        text.w("col.ready"),
+        counts.ready,
+        text.w("col.judged"),
+        counts.judged,
+        text.w("col.inconclusive"),
+        counts.inconclusive,
+        text.w("col.out"),
+        counts.out_of_base,
+    )
+}
+
+/// A name that fits a tile.
+fn short(name: &str) -> String {
+    let wide = |c: char| if c.is_ascii() { 1 } else { 2 };
+    if name.chars().map(wide).sum::<u32>() <= 13 {
+        return name.to_owned();
+    }
+    let mut room = 12;
+    let fits = |c: &char| {
+        let size = wide(*c);
+        let fits = room >= size;
+        room = if fits { room - size } else { 0 };
+        fits
+    };
+    name.chars().take_while(fits).chain(['…']).collect()
+}
+
+fn shade(rate: Option<f64>) -> &'static str {
+    match rate {
+        None => "none",
+        Some(rate) if rate < 0.2 => "0",
+        Some(rate) if rate < 0.4 => "1",
+        Some(rate) if rate < 0.6 => "2",
+        Some(rate) if rate < 0.8 => "3",
+        Some(_) => "4",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_are_cut() {
+        assert_eq!(short("济源示范区"), "济源示范区");
+        assert_eq!(short("一二三四五六七八"), "一二三四五六…");
+        assert_eq!(short("Pingdingshan"), "Pingdingshan");
+    }
+
+    #[test]
+    fn shades_follow_the_rate() {
+        let shades: Vec<&str> = [None, Some(0.0), Some(0.2), Some(0.59), Some(0.6), Some(1.0)].map(shade).to_vec();
+        assert_eq!(shades, ["none", "0", "1", "2", "3", "4"]);
+    }
+}

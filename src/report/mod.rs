@@ -1,0 +1,69 @@
+//! Reports: what was decided, for people and for machines.
+//!
+//! The way is straight: inner types → [`model::Report`] (published shapes, versioned) → bytes ([`html`], [`csv`],
+//! [`json`]) → a folder ([`mod@publish`]). Rendering is pure: bytes out, time only from the run, the same bytes on repeat.
+//! Nothing is decided here; verdicts and sums come from [`crate::judge`]. Wording lives in [`text`], by code and language.
+
+mod build;
+pub mod clean;
+pub mod csv;
+pub mod format;
+pub mod html;
+pub mod json;
+pub mod model;
+pub mod names;
+pub mod publish;
+pub mod text;
+pub mod trail;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use crate::model::run::Run;
+use crate::model::school::Roster;
+use crate::model::site::SiteKey;
+use crate::model::summary::{Policy, Summary};
+use crate::model::verdict::Assessment;
+
+pub use model::{Report, SiteHistory};
+pub use publish::{PublishError, publish};
+pub use text::Lang;
+pub use trail::trail;
+
+/// A file of a report: its path inside the run's folder, with `/`, and its bytes.
+pub type File = (String, Vec<u8>);
+
+/// Everything that a report is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct ReportInput<'a> {
+    /// The run.
+    pub run: &'a Run,
+    /// The lists.
+    pub roster: &'a Roster,
+    /// The policy that progress is measured by.
+    pub policy: &'a Policy,
+    /// The verdicts.
+    pub assessments: &'a BTreeMap<SiteKey, Assessment>,
+    /// The sums.
+    pub summary: &'a Summary,
+    /// The evidence as short lines ([`trail()`]). A site may be missing.
+    pub trails: &'a BTreeMap<SiteKey, Vec<String>>,
+    /// What earlier runs knew. Empty: this is the first run.
+    pub history: &'a BTreeMap<SiteKey, SiteHistory>,
+    /// The language of pages and wording. Column names, codes and keys are the same in all.
+    pub lang: Lang,
+}
+
+/// Renders every file of this module, the manifest last.
+pub fn render_all(input: &ReportInput) -> Vec<File> {
+    let report = Report::new(input);
+    let mut files = html::render(&report, input);
+    files.extend(csv::render(&report, input.lang));
+    files.push(json::summary(&report));
+    files.push(json::manifest(&report, input, &files));
+    files
+}

@@ -1,0 +1,432 @@
+//! The published shapes, versioned: what `summary.json` holds and what every other format is rendered from, so that all
+//! of them show the same numbers. Language-independent: codes and names, no wording.
+//!
+//! Text is published as it was found; making it inert for a page, a sheet or a terminal is the business of each format.
+//! `None` (`null`) always means "not known", never "none".
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::judge::summarise::Standing;
+use crate::model::finding::{Finding, Severity};
+use crate::model::run::RunEnd;
+use crate::model::school::{Category, RegionCode, RegionLevel, Role, RosterState};
+use crate::model::site::{Site, SiteKey};
+use crate::model::summary::Completion;
+use crate::model::time::Timestamp;
+use crate::model::verdict::{CountsAs, Readiness, Stack};
+
+/// Version of the published shapes. Raised when a reader of `summary.json` would have to change.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What earlier runs knew of a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SiteHistory {
+    /// When the site was first measured.
+    pub first_seen: Timestamp,
+    /// The verdict of the run before this one. None: this run is the first to judge it.
+    pub previous: Option<Readiness>,
+}
+
+/// A report before it has a format.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The run.
+    pub run: RunInfo,
+    /// The policy.
+    pub policy: PolicyInfo,
+    /// What a reader must be told before any number.
+    pub marks: Vec<Mark>,
+    /// The whole province.
+    pub total: Counts,
+    /// Progress to each task of the policy.
+    pub tasks: Vec<TaskInfo>,
+    /// Regions with schools, in list order.
+    pub regions: Vec<RegionInfo>,
+    /// By category, in report order.
+    pub categories: Vec<Group>,
+    /// By 责任单位, by name; the empty name holds schools without one.
+    pub units: Vec<Group>,
+    /// What changed since the run before, for schools by the site they count by.
+    pub changes: Changes,
+    /// One entry per accepted row of the lists, in list order.
+    pub schools: Vec<SchoolRow>,
+    /// Rows that could not be taken into the roster.
+    pub rejected: Vec<RejectedInfo>,
+}
+
+/// What a reader must be told before any number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// The schools are invented, or the network was simulated.
+    Simulated,
+    /// Prefixes were treated as public that are not.
+    Lab,
+    /// Coverage is too low, or the run did not come to its end.
+    Incomplete,
+    /// IPv6 transport was not used.
+    WithoutIpv6,
+}
+
+/// The run as published.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunInfo {
+    /// Its identifier.
+    pub id: String,
+    /// When it began, RFC 3339.
+    pub started: String,
+    /// When it ended, RFC 3339.
+    pub ended: Option<String>,
+    /// How it ended.
+    pub end: RunEnd,
+    /// Name of the vantage.
+    pub vantage: String,
+    /// ISP label of the vantage.
+    pub isp: Option<String>,
+    /// Resolvers asked.
+    pub resolvers: Vec<String>,
+    /// Version of the measuring and judging rules.
+    pub method_version: String,
+    /// Version of the program that measured.
+    pub program_version: String,
+    /// IPv6 transport was not used.
+    pub without_ipv6: bool,
+    /// Laboratory.
+    pub lab: bool,
+    /// Simulated network or invented schools.
+    pub simulated: bool,
+}
+
+/// The policy as published.
+#[derive(Clone, Debug, Serialize)]
+pub struct PolicyInfo {
+    /// Title of the document.
+    pub title: String,
+    /// Its number.
+    pub number: String,
+    /// The area it covers.
+    pub area: String,
+    /// Coverage below which nothing is ranked.
+    pub minimum_coverage: f64,
+}
+
+/// The counts of a set of schools, and what follows from them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Counts {
+    /// Schools on the lists.
+    pub listed: u64,
+    /// Schools that pass: the numerator.
+    pub ready: u64,
+    /// Schools that pass or fail: the base.
+    pub judged: u64,
+    /// Schools that could not be judged, or were not reached.
+    pub inconclusive: u64,
+    /// Schools left out of the base: no site, down, no such name, invalid, opted out, closed.
+    pub out_of_base: u64,
+    /// ready / judged.
+    pub rate: Option<f64>,
+    /// judged / (judged + inconclusive).
+    pub coverage: Option<f64>,
+    /// The rate if everything not judged failed, and if it passed.
+    pub range: Option<[f64; 2]>,
+    /// Schools by verdict: every verdict is there.
+    pub verdicts: BTreeMap<&'static str, u64>,
+    /// Schools without a verdict, by roster state: every state is there. `LISTED` was not reached.
+    pub roster: BTreeMap<&'static str, u64>,
+}
+
+impl Counts {
+    /// The schools that the range and the coverage are computed over.
+    pub fn base(&self) -> u64 {
+        self.judged + self.inconclusive
+    }
+
+    /// Schools of this standing.
+    pub fn of(&self, standing: Standing) -> u64 {
+        let counts = match standing {
+            Standing::Verdict(_) => &self.verdicts,
+            Standing::Roster(_) => &self.roster,
+        };
+        counts.get(standing.name()).copied().unwrap_or(0)
+    }
+}
+
+/// Every roster state, in report order.
+pub const ROSTER_STATES: [RosterState; 5] =
+    [RosterState::Listed, RosterState::NoSite, RosterState::Invalid, RosterState::OptedOut, RosterState::Closed];
+
+impl From<&Completion> for Counts {
+    fn from(inner: &Completion) -> Self {
+        let state = |state: RosterState| inner.roster.get(&state).copied().unwrap_or(0);
+        Self {
+            listed: inner.listed,
+            ready: inner.ready(),
+            judged: inner.judged(),
+            inconclusive: inner.inconclusive(),
+            out_of_base: inner.out_of_base(),
+            rate: inner.rate(),
+            coverage: inner.coverage(),
+            range: inner.range().map(|(low, high)| [low, high]),
+            verdicts: Readiness::ALL.iter().map(|verdict| (verdict.name(), inner.of(*verdict))).collect(),
+            roster: ROSTER_STATES.iter().map(|of| (Standing::Roster(*of).name(), state(*of))).collect(),
+        }
+    }
+}
+
+/// Progress to one task.
+#[derive(Clone, Debug, Serialize)]
+pub struct TaskInfo {
+    /// Its number in the document.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Its title in English.
+    pub title_en: Option<String>,
+    /// The document's own word for how far.
+    pub wording: String,
+    /// Share of judged schools to be ready.
+    pub target: f64,
+    /// The document itself gives that number.
+    pub target_official: bool,
+    /// Which schools it is about.
+    pub categories: Vec<Category>,
+    /// 责任单位.
+    pub responsible: Vec<String>,
+    /// Deadline as the document gives it.
+    pub deadline: Option<String>,
+    /// The target is met. None: nothing was judged.
+    pub met: Option<bool>,
+    /// Its schools.
+    pub counts: Counts,
+}
+
+/// One region.
+#[derive(Clone, Debug, Serialize)]
+pub struct RegionInfo {
+    /// Its code.
+    pub code: RegionCode,
+    /// Its name, or its code where the lists do not name it.
+    pub name: String,
+    /// Its name in English or pinyin.
+    pub name_en: Option<String>,
+    /// Its level. None: the lists do not know the code.
+    pub level: Option<RegionLevel>,
+    /// The region whose numbers include this one's.
+    pub parent: Option<RegionCode>,
+    /// Its page inside the folder.
+    pub page: String,
+    /// Everything in it, at every level below.
+    pub counts: Counts,
+    /// Only the schools that report to it directly.
+    pub direct: Counts,
+    /// Everything in it, by category.
+    pub categories: Vec<Group>,
+    /// Everything in it, by county; the empty key holds schools whose county is not known.
+    pub counties: Vec<Group>,
+    /// Coverage is high enough to be ranked.
+    pub rankable: bool,
+    /// Place among its like, from 1.
+    pub rank: Option<u32>,
+}
+
+/// A named set of schools.
+#[derive(Clone, Debug, Serialize)]
+pub struct Group {
+    /// Category name, county code or unit name. Empty: not known.
+    pub key: String,
+    /// Name for people, where the lists have one.
+    pub name: Option<String>,
+    /// Its schools.
+    pub counts: Counts,
+}
+
+/// How a site changed since the run before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Did not pass, passes now.
+    Gained,
+    /// Passed, does not serve at all any more, over either family.
+    Lost,
+    /// Passed, fails now: 待确认 until the next run agrees.
+    Unconfirmed,
+    /// Another verdict, but none of the above.
+    Other,
+    /// The same verdict.
+    Same,
+    /// Judged for the first time.
+    New,
+}
+
+impl Change {
+    /// The stable word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Gained => "gained",
+            Self::Lost => "lost",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Other => "other",
+            Self::Same => "same",
+            Self::New => "new",
+        }
+    }
+
+    /// Compares two verdicts. What could not be judged, then or now, is neither a gain nor a loss.
+    pub fn between(previous: Option<Readiness>, now: Readiness) -> Self {
+        let Some(previous) = previous else { return Self::New };
+        match (previous.counts_as(), now.counts_as()) {
+            _ if previous == now => Self::Same,
+            (CountsAs::Fail | CountsAs::OutOfBase, CountsAs::Pass) => Self::Gained,
+            (CountsAs::Pass, CountsAs::Fail) => Self::Unconfirmed,
+            (CountsAs::Pass, CountsAs::OutOfBase) => Self::Lost,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Counts of changes, over schools by the site they count by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Changes {
+    /// No site of this run was judged before.
+    pub first_run: bool,
+    /// See [`Change::Gained`].
+    pub gained: u64,
+    /// See [`Change::Lost`].
+    pub lost: u64,
+    /// See [`Change::Unconfirmed`].
+    pub unconfirmed: u64,
+}
+
+/// One accepted row of the lists: a school and one site of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct SchoolRow {
+    /// Name of the school.
+    pub name: String,
+    /// The site as listed (A-labels). None: the row has none.
+    pub domain: Option<SiteKey>,
+    /// The host name with U-labels, where it differs.
+    pub domain_unicode: Option<String>,
+    /// 学校标识码.
+    pub school_code: Option<String>,
+    /// Code of the region that reports it.
+    pub region: RegionCode,
+    /// Name of that region.
+    pub region_name: String,
+    /// Code of the county.
+    pub county: Option<RegionCode>,
+    /// Name of the county.
+    pub county_name: Option<String>,
+    /// Category.
+    pub category: Category,
+    /// A finer kind in the list's own words.
+    pub subtype: Option<String>,
+    /// 责任单位.
+    pub responsible_unit: Option<String>,
+    /// Role of the site for the school.
+    pub role: Role,
+    /// The school counts by this row. Over these, the sums hold.
+    pub counted: bool,
+    /// Verdict, or roster state where there is none. `LISTED` was not reached.
+    pub readiness: &'static str,
+    /// How it counts, if the school counts by this row.
+    pub counts_as: CountsAs,
+    /// Why, as a stable word. Empty: needs none.
+    pub reason: String,
+    /// Which families serve. None: no verdict.
+    pub stack: Option<Stack>,
+    /// IPv6 reaches a server that speaks HTTP or TLS for the name. None: not measured.
+    pub reach6: Option<bool>,
+    /// Number of the rule that decided. None: no verdict.
+    pub rule: Option<u8>,
+    /// What was found.
+    pub findings: Vec<FindingInfo>,
+    /// The evidence the verdict rests on, as `r1/connect/3`.
+    pub evidence: Vec<String>,
+    /// IPv6 addresses.
+    pub aaaa: Vec<String>,
+    /// IPv4 addresses.
+    pub a: Vec<String>,
+    /// Landing status over IPv6, or the failure's word, or `none`, or empty (not measured).
+    pub v6_status: String,
+    /// The same over IPv4.
+    pub v4_status: String,
+    /// Request to first byte over IPv6 in milliseconds.
+    pub latency_v6_ms: Option<f64>,
+    /// The same over IPv4.
+    pub latency_v4_ms: Option<f64>,
+    /// Successful and all tries over IPv6.
+    pub v6_tries: Option<(u32, u32)>,
+    /// Title of the landing page.
+    pub title: Option<String>,
+    /// When the site was first measured, RFC 3339.
+    pub first_seen: Option<String>,
+    /// The verdict of the run before.
+    pub previous: Option<Readiness>,
+    /// What changed. None: no verdict.
+    pub changed: Option<Change>,
+    /// What is wrong with the row itself.
+    pub problem: Option<ProblemInfo>,
+    /// The list and line it came from.
+    pub source: String,
+    /// The command that repeats the probe.
+    pub repeat: Option<String>,
+    /// Where it stands.
+    #[serde(skip)]
+    pub standing: Standing,
+    /// Index of the school.
+    #[serde(skip)]
+    pub school: usize,
+    /// The site itself.
+    #[serde(skip)]
+    pub site: Option<Site>,
+    /// The findings with their inner types, for the wording.
+    #[serde(skip)]
+    pub raw_findings: Vec<Finding>,
+}
+
+/// A finding as published.
+#[derive(Clone, Debug, Serialize)]
+pub struct FindingInfo {
+    /// Its code.
+    pub code: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// Details.
+    pub args: BTreeMap<String, String>,
+    /// Where the evidence is.
+    pub evidence: Vec<String>,
+}
+
+/// What is wrong with a row.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProblemInfo {
+    /// The column.
+    pub column: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// What to do.
+    pub remedy: String,
+    /// The text in question.
+    pub text: String,
+}
+
+/// A row that could not be taken into the roster.
+#[derive(Clone, Debug, Serialize)]
+pub struct RejectedInfo {
+    /// The list and line.
+    pub source: String,
+    /// What is wrong.
+    #[serde(flatten)]
+    pub problem: ProblemInfo,
+}
+
+impl Report {
+    /// Whether the report carries a mark.
+    pub fn has_mark(&self, mark: Mark) -> bool {
+        self.marks.contains(&mark)
+    }
+}

@@ -1,0 +1,280 @@
+//! Puts a finished report into place: all of it or none of it.
+//!
+//! The files are written and synced in a hidden folder beside the target, which is then renamed into place; `latest` is
+//! switched last. File names come from [`super::names`] only. This is the one part of `report` that touches the disk.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::model::run::RunId;
+
+use super::names::{is_file_name, is_stem};
+
+/// Why a report could not be published. The previous report, if any, is still in place.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The run's identifier cannot be the name of a folder.
+    #[error("run identifier {0:?} cannot name a folder")]
+    Run(String),
+    /// A file has a name that no report has, or the same name as another.
+    #[error("{0:?} is not a file of a report")]
+    Name(String),
+    /// The system refused. The kind tells a missing or read-only folder from a full disk.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl PublishError {
+    /// The kind of the system's error. None: the system was not asked.
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            Self::Io { source, .. } => Some(source.kind()),
+            _ => None,
+        }
+    }
+}
+
+/// Writes `files` as `<dir>/<run>`, replacing what was there, and lets `<dir>/latest` point to it. Gives the folder.
+///
+/// A run named by its time never takes `latest` from a later one: rendering an old run anew does not make it the latest.
+pub fn publish(dir: &Path, run: &RunId, files: &[(String, Vec<u8>)]) -> Result<PathBuf, PublishError> {
+    if !is_stem(&run.0) || run.0 == "latest" {
+        return Err(PublishError::Run(run.0.clone()));
+    }
+    let mut names = std::collections::BTreeSet::new();
+    if let Some((name, _)) = files.iter().find(|(name, _)| !is_file_name(name) || !names.insert(name)) {
+        return Err(PublishError::Name(name.clone()));
+    }
+    create_all(dir)?;
+    let beside = |what: &str| dir.join(format!(".{run}.{what}-{}", std::process::id()));
+    let fresh = beside("new");
+    let target = dir.join(&run.0);
+    let result = write(&fresh, files).and_then(|()| replace(&fresh, &target, &beside("old")));
+    if result.is_err() {
+        // The error that matters is the one that brought us here.
+        let _ = remove(&fresh);
+    }
+    result?;
+    sync_folder(dir);
+    switch_latest(dir, run)?;
+    Ok(target)
+}
+
+/// Writes all files into a folder that must not exist yet.
+fn write(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), PublishError> {
+    // Left behind by a process that was killed and had the same number.
+    remove(folder)?;
+    create_all(folder)?;
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        if let Some(parent) = path.parent() {
+            create_all(parent)?;
+        }
+        let written = fs::OpenOptions::new().write(true).create_new(true).open(&path).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
+        written.map_err(io_error("write", &path))?;
+    }
+    sync_folder(&folder.join("regions"));
+    sync_folder(folder);
+    Ok(())
+}
+
+/// Moves the new folder into place. What was there is moved aside first, and comes back if the move fails.
+fn replace(fresh: &Path, target: &Path, aside: &Path) -> Result<(), PublishError> {
+    remove(aside)?;
+    let moved = match fs::rename(target, aside) {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) => return Err(io_error("move aside", target)(error)),
+    };
+    if let Err(error) = fs::rename(fresh, target) {
+        if moved {
+            // If even this fails the old report is still there under its other name.
+            let _ = fs::rename(aside, target);
+        }
+        return Err(io_error("move into place", target)(error));
+    }
+    // The new report stands; a leftover of the old one is no reason to say that publishing failed.
+    let _ = remove(aside);
+    Ok(())
+}
+
+/// Points `latest` at the run: a relative symbolic link, or `latest.txt` where there are none.
+fn switch_latest(dir: &Path, run: &RunId) -> Result<(), PublishError> {
+    let note = dir.join("latest.txt");
+    let link = dir.join("latest");
+    let current = fs::read_link(&link)
+        .ok()
+        .and_then(|target| target.to_str().map(str::to_owned))
+        .or_else(|| fs::read_to_string(&note).ok().map(|text| text.trim().to_owned()));
+    if current
+        .is_some_and(|current| is_time(&current) && is_time(&run.0) && current > run.0 && dir.join(&current).is_dir())
+    {
+        return Ok(());
+    }
+    let fresh = dir.join(format!(".latest.new-{}", std::process::id()));
+    remove(&fresh)?;
+    if symlink(&run.0, &fresh).and_then(|()| fs::rename(&fresh, &link)).is_ok() {
+        remove(&note)?;
+    } else {
+        // A file system without links, or something else under that name which is not ours to remove.
+        remove(&fresh)?;
+        fs::write(&fresh, format!("{run}\n")).map_err(io_error("write", &fresh))?;
+        fs::rename(&fresh, &note).map_err(io_error("write", &note))?;
+    }
+    sync_folder(dir);
+    Ok(())
+}
+
+/// Whether a run is named by its time: `20261123T191000Z`.
+fn is_time(run: &str) -> bool {
+    run.len() == 16
+        && run.bytes().enumerate().all(|(position, byte)| match position {
+            8 => byte == b'T',
+            15 => byte == b'Z',
+            _ => byte.is_ascii_digit(),
+        })
+}
+
+#[cfg(unix)]
+fn symlink(target: &str, link: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, link)
+}
+
+#[cfg(not(unix))]
+fn symlink(_target: &str, _link: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Removes a folder with everything in it, a file, or a link (never what it points to). Nothing there is fine.
+fn remove(path: &Path) -> Result<(), PublishError> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    };
+    removed.map_err(io_error("remove", path))
+}
+
+fn create_all(path: &Path) -> Result<(), PublishError> {
+    fs::create_dir_all(path).map_err(io_error("create", path))
+}
+
+/// Makes renames in a folder last. Not every system lets a folder be opened; then there is nothing more to be done.
+fn sync_folder(path: &Path) {
+    if let Ok(folder) = fs::File::open(path) {
+        let _ = folder.sync_all();
+    }
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PublishError {
+    let path = path.to_owned();
+    move |source| PublishError::Io { action, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, text: &str) -> (String, Vec<u8>) {
+        (name.to_owned(), text.as_bytes().to_vec())
+    }
+
+    fn run(name: &str) -> RunId {
+        RunId(name.to_owned())
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_report_is_replaced_as_a_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = [file("index.html", "one"), file("regions/1.html", "r"), file("schools.csv", "")];
+        let at = publish(dir.path(), &run("demo"), &first).unwrap();
+        assert_eq!(at, dir.path().join("demo"));
+        assert_eq!(names(&at), ["index.html", "regions", "schools.csv"]);
+        publish(dir.path(), &run("demo"), &[file("index.html", "two")]).unwrap();
+        assert_eq!(names(&at), ["index.html"]);
+        assert_eq!(fs::read_to_string(at.join("index.html")).unwrap(), "two");
+        assert_eq!(names(dir.path()), ["demo", "latest"]);
+        assert_eq!(fs::read_to_string(dir.path().join("latest/index.html")).unwrap(), "two");
+    }
+
+    #[test]
+    fn nothing_is_touched_when_something_is_wrong() {
+        let dir = tempfile::tempdir().unwrap();
+        publish(dir.path(), &run("demo"), &[file("index.html", "one")]).unwrap();
+        for name in ["../x", "/etc/passwd", "regions/../../x.html", "index.htm"] {
+            let error = publish(dir.path(), &run("demo"), &[file("index.html", "two"), file(name, "")]).unwrap_err();
+            assert!(matches!(error, PublishError::Name(_)), "{name}");
+        }
+        let twins = [file("regions/ab.html", ""), file("regions/ab.html", "")];
+        assert!(matches!(publish(dir.path(), &run("demo"), &twins), Err(PublishError::Name(_))));
+        for name in ["..", "", "a/b", "latest", "CON"] {
+            assert!(matches!(publish(dir.path(), &run(name), &[]), Err(PublishError::Run(_))), "{name}");
+        }
+        assert_eq!(fs::read_to_string(dir.path().join("demo/index.html")).unwrap(), "one");
+        assert_eq!(names(dir.path()), ["demo", "latest"]);
+    }
+
+    #[test]
+    fn an_old_run_does_not_become_the_latest() {
+        let dir = tempfile::tempdir().unwrap();
+        let latest = || fs::read_link(dir.path().join("latest")).unwrap().to_str().unwrap().to_owned();
+        for (name, expected) in [
+            ("20261101T000000Z", "20261101T000000Z"),
+            ("20261201T000000Z", "20261201T000000Z"),
+            ("20261101T000000Z", "20261201T000000Z"),
+        ] {
+            publish(dir.path(), &run(name), &[file("index.html", "")]).unwrap();
+            assert_eq!(latest(), expected);
+        }
+    }
+
+    #[test]
+    fn a_planted_link_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("index.html"), "precious").unwrap();
+        symlink(outside.path().to_str().unwrap(), &dir.path().join("demo")).unwrap();
+        publish(dir.path(), &run("demo"), &[file("index.html", "ours")]).unwrap();
+        assert_eq!(fs::read_to_string(outside.path().join("index.html")).unwrap(), "precious");
+        assert_eq!(fs::read_to_string(dir.path().join("demo/index.html")).unwrap(), "ours");
+    }
+
+    #[test]
+    fn the_systems_reason_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let blocked = dir.path().join("file");
+        fs::write(&blocked, "").unwrap();
+        let error = publish(&blocked.join("reports"), &run("demo"), &[]).unwrap_err();
+        assert_eq!(error.io_kind(), Some(io::ErrorKind::NotADirectory));
+    }
+
+    #[test]
+    fn without_links_a_note_says_it() {
+        let dir = tempfile::tempdir().unwrap();
+        // A real folder under that name: not ours to remove.
+        fs::create_dir(dir.path().join("latest")).unwrap();
+        publish(dir.path(), &run("demo"), &[file("index.html", "")]).unwrap();
+        assert_eq!(fs::read_to_string(dir.path().join("latest.txt")).unwrap(), "demo\n");
+        assert_eq!(names(dir.path()), ["demo", "latest", "latest.txt"]);
+    }
+}

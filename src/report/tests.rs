@@ -1,0 +1,447 @@
+//! All formats together: the same numbers everywhere, the same bytes twice, and nothing that acts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::fixture::{Fixture, finding, fixture};
+use super::format::{base64, hex, percent};
+use super::{File, Lang, Report, csv, render_all};
+use crate::judge::summarise::Standing;
+use crate::model::finding::Code;
+use crate::model::run::RunEnd;
+use crate::model::school::RegionCode;
+use crate::model::site::{Site, SiteKey};
+use crate::model::verdict::Readiness;
+
+fn file<'a>(files: &'a [File], name: &str) -> &'a str {
+    let found = files.iter().find(|(of, _)| of == name);
+    std::str::from_utf8(&found.unwrap_or_else(|| panic!("no {name}")).1).unwrap()
+}
+
+fn json(files: &[File], name: &str) -> Value {
+    serde_json::from_str(file(files, name)).unwrap()
+}
+
+/// Rows of a CSV file as maps from column to text without the guard.
+fn table(files: &[File], name: &str) -> Vec<BTreeMap<String, String>> {
+    let text = file(files, name).strip_prefix('\u{feff}').expect("a byte order mark");
+    assert!(text.contains("\r\n"), "CRLF");
+    let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+    let columns: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    reader
+        .records()
+        .map(|row| columns.iter().cloned().zip(row.unwrap().iter().map(|cell| csv::unguard(cell).to_owned())).collect())
+        .collect()
+}
+
+fn is(name: &str, format: &str) -> bool {
+    name.rsplit('.').next() == Some(format)
+}
+
+fn count(haystack: &str, needle: &str) -> usize {
+    haystack.matches(needle).count()
+}
+
+#[test]
+fn the_files_are_those_that_the_contract_names() {
+    let files = render_all(&fixture().input(Lang::Zh));
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "index.html",
+            "regions/990000.html",
+            "regions/990100.html",
+            "regions/990200.html",
+            "regions/990300.html",
+            "regions/990281.html",
+            "schools.csv",
+            "regions.csv",
+            "findings.csv",
+            "summary.json",
+            "manifest.json"
+        ]
+    );
+    assert!(file(&files, "schools.csv").starts_with(
+        "\u{feff}domain,name,school_code,region_code,region,county_code,category,responsible_unit,readiness,reason,stack,\
+         findings,aaaa,a,v6_status,v4_status,latency_v6_ms,latency_v4_ms,first_seen,changed\r\n"
+    ));
+}
+
+#[test]
+fn the_same_bytes_twice() {
+    for lang in [Lang::Zh, Lang::En] {
+        let (first, second) = (fixture(), fixture());
+        assert!(render_all(&first.input(lang)) == render_all(&second.input(lang)));
+    }
+}
+
+#[test]
+fn all_formats_show_the_same_numbers() {
+    let fixture = fixture();
+    let files = render_all(&fixture.input(Lang::Zh));
+    let summary = json(&files, "summary.json");
+    let total = &fixture.summary.total;
+    // 21 schools: 7 pass, 6 fail, 1 not judged and 1 not reached, 6 out of the base.
+    assert_eq!(
+        (total.listed, total.ready(), total.judged(), total.inconclusive(), total.out_of_base()),
+        (21, 7, 13, 2, 6)
+    );
+    for (key, expected) in [("listed", 21), ("ready", 7), ("judged", 13), ("inconclusive", 2), ("out_of_base", 6)] {
+        assert_eq!(summary["total"][key], expected, "{key}");
+    }
+    let schools = table(&files, "schools.csv");
+    let rows = summary["schools"].as_array().unwrap();
+    assert_eq!((schools.len(), rows.len()), (fixture.roster.rows.len(), fixture.roster.rows.len()));
+    let mut by_standing: BTreeMap<&str, u64> = BTreeMap::new();
+    for (line, row) in schools.iter().zip(rows) {
+        assert_eq!(line["name"], row["name"].as_str().unwrap());
+        assert_eq!(line["domain"], row["domain"].as_str().unwrap_or_default());
+        assert_eq!(line["readiness"], row["readiness"].as_str().unwrap());
+        if row["counted"] == true {
+            *by_standing.entry(row["readiness"].as_str().unwrap()).or_default() += 1;
+        }
+    }
+    for verdict in Readiness::ALL {
+        assert_eq!(by_standing.get(verdict.name()).copied().unwrap_or(0), total.of(verdict), "{verdict:?}");
+        assert_eq!(summary["total"]["verdicts"][verdict.name()], total.of(verdict));
+    }
+    let index = file(&files, "index.html");
+    for text in ["53.85", "46.67 – 60.00", "86.67"] {
+        assert!(index.contains(text), "{text}");
+    }
+    assert!(index.contains(
+        "示例省列入监测的 21 所学校中，能够作出判定的有 13 所，其中 7 所的门户网站已支持 IPv6 访问，完成率 53.85%。"
+    ));
+    for (line, region) in table(&files, "regions.csv").iter().zip(summary["regions"].as_array().unwrap()) {
+        let counts = &region["counts"];
+        for key in ["listed", "ready", "judged", "inconclusive", "out_of_base"] {
+            assert_eq!(line[key], counts[key].to_string(), "{key}");
+        }
+        let rate = percent(counts["ready"].as_u64().unwrap(), counts["judged"].as_u64().unwrap());
+        assert_eq!(line["rate_pct"], rate.clone().unwrap_or_default());
+        let page = file(&files, region["page"].as_str().unwrap());
+        if region["level"] != "province" {
+            assert!(page.contains(&format!("列入监测的 {} 所学校中", counts["listed"])), "{}", region["name"]);
+            assert!(rate.is_none_or(|rate| page.contains(&rate) && index.contains(&rate)));
+        }
+    }
+}
+
+#[test]
+fn the_regions_file_to_the_letter() {
+    let files = render_all(&fixture().input(Lang::Zh));
+    let expected = "\u{feff}region_code,region,level,parent_code,listed,ready,judged,inconclusive,out_of_base,rate_pct,\
+        range_low_pct,range_high_pct,coverage_pct,rank,listed_direct,READY,READY_DEFECT,BROKEN,ABSENT,DOWN,NO_NAME,\
+        INCONCLUSIVE,LISTED,NO_SITE,INVALID,OPTED_OUT,CLOSED\r\n\
+        990000,示例省,province,,21,7,13,2,6,53.85,46.67,60.00,86.67,,4,6,1,3,3,1,1,1,1,1,1,1,1\r\n\
+        990100,甲州市,city,990000,6,3,5,0,1,60.00,60.00,60.00,100.00,1,6,2,1,1,1,0,0,0,0,1,0,0,0\r\n\
+        990200,乙阳市,city,990000,8,2,4,0,4,50.00,50.00,50.00,100.00,2,5,2,0,1,1,1,1,0,0,0,0,1,1\r\n\
+        990300,丁川市,city,990000,3,0,1,1,1,0.00,0.00,50.00,50.00,,3,0,0,0,1,0,0,1,0,0,1,0,0\r\n\
+        990281,丙丘县,county,990200,3,1,2,0,1,50.00,50.00,50.00,100.00,1,3,1,0,1,0,0,0,0,0,0,0,1,0\r\n";
+    assert_eq!(file(&files, "regions.csv"), expected);
+}
+
+#[test]
+fn what_regions_hold_directly_adds_up_to_the_total() {
+    let fixture = fixture();
+    let report = Report::new(&fixture.input(Lang::Zh));
+    assert_eq!(report.regions.iter().map(|region| region.direct.listed).sum::<u64>(), report.total.listed);
+    assert_eq!(report.regions.iter().map(|region| region.direct.ready).sum::<u64>(), report.total.ready);
+    assert_eq!(report.schools.iter().filter(|row| row.counted).count() as u64, report.total.listed);
+}
+
+#[test]
+fn every_row_of_the_lists_is_on_a_page_of_its_region() {
+    let fixture = fixture();
+    let files = render_all(&fixture.input(Lang::Zh));
+    let report = Report::new(&fixture.input(Lang::Zh));
+    for row in &report.schools {
+        let page = file(&files, &format!("regions/{}.html", row.region));
+        assert!(page.contains(&format!("data-name=\"{}\"", row.name)), "{}", row.name);
+        if row.standing != Standing::Verdict(Readiness::Ready) {
+            assert!(page.contains(&format!("data-standing=\"{}\"", row.readiness)));
+        }
+        if let Some(command) = &row.repeat {
+            assert!(page.contains(command.as_str()));
+        }
+    }
+    // A county's schools are on the page of its city as well.
+    assert_eq!(count(file(&files, "regions/990200.html"), "<article class=\"school"), 8);
+    assert_eq!(count(file(&files, "regions/990281.html"), "<article class=\"school"), 3);
+}
+
+#[test]
+fn remedies_evidence_and_both_spellings_are_on_the_page() {
+    let files = render_all(&fixture().input(Lang::Zh));
+    let page = file(&files, "regions/990100.html");
+    for text in [
+        "IPv6 连接无响应",
+        "向 [2001:db8::10]:443 发起的连接没有任何回应（6 次均超时）",
+        "nft insert rule inet filter input tcp dport { 80, 443 } accept",
+        "连接 [2001:db8::10]:443 ×3 → timeout（5.0 s）",
+        "v6ready check www.broken.school.example",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    let province = file(&files, "regions/990000.html");
+    assert!(province.contains(">中国.example</a> <span class=\"alabel\">xn--fiqs8s.example</span>"));
+    assert!(province.contains("href=\"http://xn--fiqs8s.example/\" rel=\"noopener noreferrer nofollow\""));
+}
+
+#[test]
+fn marks_are_shown_on_every_page() {
+    let files = render_all(&fixture().input(Lang::Zh));
+    for (name, bytes) in files.iter().filter(|(name, _)| is(name, "html")) {
+        let page = std::str::from_utf8(bytes).unwrap();
+        assert!(page.contains("<strong>模拟数据</strong>") && page.contains("<strong>未完成</strong>"), "{name}");
+    }
+    let mut whole = fixture();
+    whole.roster.simulated = false;
+    whole.run.simulated = false;
+    whole.policy.minimum_coverage = 0.5;
+    whole.roster.rows.retain(|row| row.source.line != 22);
+    whole.roster.schools.truncate(20);
+    whole.recount();
+    let index = render_all(&whole.input(Lang::Zh));
+    assert!(!file(&index, "index.html").contains("class=\"banner\""));
+    whole.run.end = RunEnd::Interrupted;
+    assert!(file(&render_all(&whole.input(Lang::Zh)), "index.html").contains("<strong>未完成</strong>"));
+}
+
+#[test]
+fn changes_are_counted_only_against_an_earlier_run() {
+    let fixture = fixture();
+    let files = render_all(&fixture.input(Lang::Zh));
+    let summary = json(&files, "summary.json");
+    assert_eq!(summary["changes"], serde_json::json!({"first_run": false, "gained": 1, "lost": 1, "unconfirmed": 1}));
+    let changed: BTreeSet<String> =
+        table(&files, "schools.csv").into_iter().map(|mut row| row.remove("changed").unwrap()).collect();
+    let words = ["", "gained", "lost", "new", "other", "same", "unconfirmed"];
+    assert_eq!(changed, words.map(str::to_owned).into());
+    let first = Fixture { history: BTreeMap::new(), ..fixture };
+    let files = render_all(&first.input(Lang::Zh));
+    assert!(file(&files, "index.html").contains("这是第一次监测"));
+    assert_eq!(json(&files, "summary.json")["changes"]["first_run"], true);
+}
+
+#[test]
+fn the_policy_of_a_page_allows_its_own_style_and_script() {
+    let files = render_all(&fixture().input(Lang::Zh));
+    for (name, bytes) in files.iter().filter(|(name, _)| is(name, "html")) {
+        let page = std::str::from_utf8(bytes).unwrap();
+        for tag in ["style", "script"] {
+            let inside = page.split(&format!("<{tag}>")).nth(1).unwrap().split(&format!("</{tag}>")).next().unwrap();
+            let hash = format!("{tag}-src &#39;sha256-{}&#39;", base64(&Sha256::digest(inside)));
+            let plain = hash.replace("&#39;", "'");
+            assert!(page.contains(&hash) || page.contains(&plain), "{name}: {hash}");
+        }
+        for forbidden in [" style=\"", " onclick", " src=", "@import", "http-equiv=\"refresh\""] {
+            assert!(!page.contains(forbidden), "{name}: {forbidden}");
+        }
+        assert_eq!((count(page, "<style"), count(page, "<script")), (1, 1), "{name}");
+    }
+}
+
+#[test]
+fn nothing_that_came_from_outside_acts() {
+    let payload = "=cmd|'/c calc'!A1 \"><script>alert(1)</script><img src=x onerror=alert(2)> \u{1b}]52;c;x\u{7} \u{202e}gpj\u{200b}";
+    let mut hostile = fixture();
+    for school in &mut hostile.roster.schools {
+        school.name = payload.into();
+        school.responsible_unit = Some(payload.into());
+        school.subtype = Some(payload.into());
+        school.code = Some(payload.into());
+    }
+    for region in &mut hostile.roster.regions {
+        region.name = payload.into();
+        region.name_en = Some(payload.into());
+    }
+    hostile.run.vantage.name = payload.into();
+    hostile.run.gate.checks[0].detail = payload.into();
+    hostile.policy.area = payload.into();
+    hostile.policy.tasks[0].title = payload.into();
+    hostile.roster.rejected[0].problem.text = payload.into();
+    for assessment in hostile.assessments.values_mut() {
+        assessment.facts.title = Some(payload.into());
+        assessment.reason = payload.into();
+        assessment.facts.v6_status = payload.into();
+        assessment.findings = Code::ALL
+            .iter()
+            .map(|code| {
+                finding(
+                    *code,
+                    &["address", "port", "status", "target", "failure", "mark", "names"].map(|name| (name, payload)),
+                )
+            })
+            .collect();
+    }
+    for lines in hostile.trails.values_mut() {
+        lines.push("</pre><script>alert(3)</script>".into());
+    }
+    // A host that nobody validated must not become a link or part of a command.
+    let key = SiteKey("www.yz1.school.example".into());
+    let site = Site { host: "javascript:alert(1)//\"x".into(), ..hostile.roster.sites[&key].clone() };
+    hostile.roster.sites.insert(key, site);
+    hostile.recount();
+    for lang in [Lang::Zh, Lang::En] {
+        for (name, bytes) in render_all(&hostile.input(lang)) {
+            let text = String::from_utf8(bytes).unwrap();
+            if is(&name, "html") {
+                for forbidden in
+                    ["<script>alert", "<img", "href=\"javascript", "\u{1b}", "\u{202e}", "\u{200b}", "</pre><script"]
+                {
+                    assert!(!text.contains(forbidden), "{name}: {forbidden:?}");
+                }
+                assert!(text.contains("\\u{202e}gpj\\u{200b}"), "{name}");
+                assert_eq!(count(&text, "<script"), 1, "{name}");
+            }
+            if is(&name, "csv") {
+                for forbidden in ["\u{1b}", "\u{202e}", "\u{200b}"] {
+                    assert!(!text.contains(forbidden), "{name}: {forbidden:?}");
+                }
+                let mut reader = ::csv::Reader::from_reader(text.strip_prefix('\u{feff}').unwrap().as_bytes());
+                for cell in reader.records().flat_map(|row| row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>())
+                {
+                    assert!(
+                        !cell.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']),
+                        "{name}: {cell}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn regions_with_hostile_codes_have_harmless_files() {
+    let mut hostile = fixture();
+    let evil = RegionCode("../../etc/cron.d/x".into());
+    for school in hostile.roster.schools.iter_mut().filter(|school| school.region.0 == "990300") {
+        school.region = evil.clone();
+    }
+    hostile.recount();
+    let files = render_all(&hostile.input(Lang::Zh));
+    assert!(files.iter().all(|(name, _)| super::names::is_file_name(name)));
+    let report = Report::new(&hostile.input(Lang::Zh));
+    let page = &report.regions.iter().find(|region| region.code == evil).unwrap().page;
+    assert!(file(&files, "index.html").contains(&format!("href=\"{page}\"")));
+}
+
+#[test]
+fn the_manifest_has_the_checksum_of_every_other_file() {
+    let fixture = fixture();
+    let files = render_all(&fixture.input(Lang::Zh));
+    let manifest = json(&files, "manifest.json");
+    let listed = manifest["files"].as_array().unwrap();
+    assert_eq!(listed.len() + 1, files.len());
+    for entry in listed {
+        let bytes = file(&files, entry["name"].as_str().unwrap()).as_bytes();
+        assert_eq!(entry["sha256"], hex(&Sha256::digest(bytes)));
+        assert_eq!(entry["bytes"], bytes.len());
+    }
+    assert_eq!(manifest["lists"][0]["name"], "示例.csv", "no folders of the machine");
+    assert_eq!(manifest["breaker"][0]["family"], "ipv6");
+    assert_eq!(manifest["gate"]["open"], true);
+    assert_eq!(
+        (&manifest["versions"]["method"], &manifest["config_sha256"]),
+        (&"2026.1".into(), &fixture.run.config_sha256.clone().into())
+    );
+}
+
+/// As much of JSON Schema as `docs/summary.schema.json` uses.
+fn check(schema: &Value, root: &Value, value: &Value, at: &str) {
+    if let Some(target) = schema["$ref"].as_str() {
+        return check(root.pointer(target.strip_prefix('#').unwrap()).unwrap(), root, value, at);
+    }
+    if let Some(either) = schema["anyOf"].as_array() {
+        assert!(value.is_null() || either.iter().any(|one| one["type"] != "null"), "{at}");
+        if !value.is_null() {
+            check(&either[0], root, value, at);
+        }
+        return;
+    }
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_u64() || number.is_i64() => "integer",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let types: Vec<&str> = match &schema["type"] {
+        Value::String(one) => vec![one],
+        Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
+        _ => vec![kind],
+    };
+    assert!(types.contains(&kind) || (kind == "integer" && types.contains(&"number")), "{at}: {kind} is not {types:?}");
+    if let Some(allowed) = schema["enum"].as_array() {
+        assert!(allowed.contains(value), "{at}: {value}");
+    }
+    if let Some(number) = value.as_f64() {
+        assert!(schema["minimum"].as_f64().is_none_or(|minimum| number >= minimum), "{at}");
+        assert!(schema["maximum"].as_f64().is_none_or(|maximum| number <= maximum), "{at}");
+    }
+    if let Some(object) = value.as_object() {
+        for key in schema["required"].as_array().into_iter().flatten() {
+            assert!(object.contains_key(key.as_str().unwrap()), "{at}: {key} is missing");
+        }
+        for (key, inner) in object {
+            match schema["properties"].get(key) {
+                Some(of) => check(of, root, inner, &format!("{at}/{key}")),
+                None if schema["additionalProperties"].is_object() => {
+                    check(&schema["additionalProperties"], root, inner, &format!("{at}/{key}"));
+                }
+                None => assert_ne!(schema["additionalProperties"], false, "{at}: {key} is not in the schema"),
+            }
+        }
+    }
+    for (index, inner) in value.as_array().into_iter().flatten().enumerate().filter(|_| schema["items"].is_object()) {
+        check(&schema["items"], root, inner, &format!("{at}/{index}"));
+    }
+}
+
+#[test]
+fn the_summary_is_what_its_schema_says() {
+    let schema: Value = serde_json::from_str(include_str!("../../docs/summary.schema.json")).unwrap();
+    let mut with_title = fixture();
+    with_title.history.clear();
+    for fixture in [fixture(), with_title] {
+        check(&schema, &schema, &json(&render_all(&fixture.input(Lang::Zh)), "summary.json"), "");
+    }
+}
+
+#[test]
+fn an_empty_roster_still_makes_a_report() {
+    let mut empty = fixture();
+    empty.roster = crate::model::school::Roster::default();
+    empty.assessments.clear();
+    empty.recount();
+    let files = render_all(&empty.input(Lang::En));
+    assert!(file(&files, "index.html").contains("none could be judged"));
+}
+
+#[test]
+fn english_pages_are_english() {
+    let mut fixture = fixture();
+    fixture.trails.clear();
+    let files = render_all(&fixture.input(Lang::En));
+    let index = file(&files, "index.html");
+    assert!(index.contains("<html lang=\"en\">") && index.contains("Dual-stack ready") && index.contains("53.85%"));
+    assert!(!index.contains("完成率") && !index.contains("（"));
+}
+
+/// Writes the fixture's report to the folder named by `V6READY_LOOK`, to be looked at.
+#[test]
+#[ignore = "writes files to be looked at"]
+fn write_for_the_eye() {
+    let dir = std::env::var_os("V6READY_LOOK").expect("V6READY_LOOK names a folder");
+    for (lang, name) in [(Lang::Zh, "zh"), (Lang::En, "en")] {
+        let fixture = fixture();
+        super::publish(&std::path::Path::new(&dir).join(name), &fixture.run.id, &render_all(&fixture.input(lang)))
+            .unwrap();
+    }
+}
