@@ -67,6 +67,8 @@ pub enum Situation {
     ServerError,
     /// Refuses on both families.
     Down,
+    /// Asks to be left alone for an hour, on both families.
+    RateLimited,
     /// The name does not exist.
     NoName,
     /// Its name servers fail.
@@ -74,8 +76,8 @@ pub enum Situation {
 }
 
 /// Situations and their shares of a thousand sites.
-const SHARES: [(Situation, u64); 24] = [
-    (Situation::Healthy, 380),
+const SHARES: [(Situation, u64); 25] = [
+    (Situation::Healthy, 370),
     (Situation::HttpOnly, 60),
     (Situation::Noisy, 30),
     (Situation::Cdn, 40),
@@ -97,6 +99,7 @@ const SHARES: [(Situation, u64); 24] = [
     (Situation::BadGateway, 20),
     (Situation::ServerError, 15),
     (Situation::Down, 15),
+    (Situation::RateLimited, 10),
     (Situation::NoName, 20),
     (Situation::Servfail, 10),
 ];
@@ -161,6 +164,11 @@ fn faces(situation: Situation, host: &str) -> (Face, Face) {
         Situation::ExpiredBoth => same(Face { cert: Cert::Expired, ..Face::default() }),
         Situation::Challenge => same(page(PageName::Challenge(412))),
         Situation::ServerError => same(status(500)),
+        Situation::RateLimited => {
+            let mut face = status(429);
+            face.page.headers.insert("Retry-After".to_owned(), "3600".to_owned());
+            same(face)
+        }
         Situation::RedirectV4Only => {
             let redirect = Some(format!("https://{}/", v4only_name(host)));
             same(Face { page: Spot { redirect, ..Spot::default() }, ..Face::default() })
