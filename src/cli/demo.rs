@@ -43,6 +43,7 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
         route: lab.route(),
         policy: AddressPolicy { public_prefixes: lab_prefixes(), local_deny: Vec::new() },
         resolvers: RESOLVERS.iter().map(|address| (*address, 53).into()).collect(),
+        bundled_roots: true,
         anchors_pem: vec![lab.ca_pem().into_bytes()],
         lab: false,
     };

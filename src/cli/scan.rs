@@ -48,7 +48,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     let options = LoadOptions {
         encoding: args.encoding.clone(),
         allow_reserved: surroundings.lab,
-        direct_counties: !config.targets.direct_counties.is_empty(),
+        direct_counties: config.targets.direct_counties,
         ..LoadOptions::default()
     };
     let loaded = load(&args.targets, &options)?;

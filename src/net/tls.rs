@@ -70,11 +70,14 @@ pub struct Secured {
 }
 
 impl TlsClient {
-    /// A client that trusts the Mozilla roots shipped with the program (the same verdict on every machine) and these
-    /// anchors in PEM.
-    pub fn new(extra_anchors_pem: &[Vec<u8>]) -> Result<Self, TlsSetupError> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        for pem in extra_anchors_pem {
+    /// A client that trusts these anchors in PEM and, where `bundled_roots` is set, the Mozilla roots shipped with the
+    /// program (the same verdict on every machine).
+    pub fn new(bundled_roots: bool, extra: &[Vec<u8>]) -> Result<Self, TlsSetupError> {
+        let mut roots = RootCertStore::empty();
+        if bundled_roots {
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        for pem in extra {
             for certificate in CertificateDer::pem_slice_iter(pem) {
                 let certificate = certificate.map_err(|error| TlsSetupError::Anchor(error.to_string()))?;
                 roots.add(certificate).map_err(|error| TlsSetupError::Anchor(error.to_string()))?;
