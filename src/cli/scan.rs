@@ -94,7 +94,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     let end = measure(&store, prober, &assemble::gate(config), rules, &plan, &loaded).await?;
     let judged = judge_run(&store, &plan.id, lang).await?;
     remember(&store, &judged).await?;
-    let folder = report_run(&store, &judged, &args.reports, lang).await?;
+    let folder = report_run(&store, &judged, &args.reports, config).await?;
     store.close().await;
     if plan.mode != Mode::Json {
         print_result(&judged, &folder, lang);

@@ -353,3 +353,17 @@ impl ServerCertVerifier for AnyCertificate {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(all(test, feature = "lab"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_those_anchors_are_trusted_that_are_asked_for() {
+        let roots = |bundled, extra: &[Vec<u8>]| TlsClient::new(bundled, extra).unwrap().roots.len();
+        let own = rcgen::generate_simple_self_signed(vec!["ca.example".to_owned()]).unwrap().cert.pem().into_bytes();
+        assert_eq!(roots(false, &[]), 0);
+        assert_eq!(roots(false, std::slice::from_ref(&own)), 1);
+        assert_eq!(roots(true, &[own]), webpki_roots::TLS_SERVER_ROOTS.len() + 1);
+    }
+}
