@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::error::CliError;
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, Roots};
 use crate::engine::gate::{Anchor, GateRules};
 use crate::engine::pace::{Pacer, Rules};
 use crate::engine::scan::ScanRules;
@@ -36,6 +36,9 @@ pub(super) struct Surroundings {
     pub(super) route: Arc<dyn Route>,
     pub(super) policy: AddressPolicy,
     pub(super) resolvers: Vec<SocketAddr>,
+    /// Mozilla's trust anchors are trusted.
+    pub(super) bundled_roots: bool,
+    /// Further ones.
     pub(super) anchors_pem: Vec<Vec<u8>>,
     /// Prefixes are treated as public that are not.
     pub(super) lab: bool,
@@ -59,7 +62,8 @@ impl Surroundings {
         }
         let policy =
             AddressPolicy { public_prefixes: config.lab.public_prefixes.clone(), local_deny: local::own_networks() };
-        Ok(Self { route: Arc::new(Direct), policy, resolvers, anchors_pem, lab })
+        let bundled_roots = config.tls.roots == Roots::Bundled;
+        Ok(Self { route: Arc::new(Direct), policy, resolvers, bundled_roots, anchors_pem, lab })
     }
 }
 
@@ -72,7 +76,7 @@ pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Pro
     let connector = Connector::new(Arc::clone(&surroundings.route), surroundings.policy.clone());
     let turns: Arc<dyn Turns> = Arc::new(Pacer::new(pace(config)));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let tls = TlsClient::new(&surroundings.anchors_pem)?;
+    let tls = TlsClient::new(surroundings.bundled_roots, &surroundings.anchors_pem)?;
     let http = http(config);
     let user_agent = config.project.user_agent();
     let limits = DnsLimits { timeout: config.dns.timeout, cname: config.limits.cname };
@@ -144,8 +148,7 @@ fn bounds(config: &Config) -> Bounds {
         addresses: limits.addresses_tried,
         redirects: limits.redirects,
         url_bytes: limits.url_bytes,
-        // Longer waits are left to the second round; a site never holds its place for an hour.
-        retry_after: limits.retry_after.min(Bounds::default().retry_after),
+        retry_after: limits.retry_after,
         ..Bounds::default()
     }
 }

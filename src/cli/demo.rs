@@ -43,6 +43,7 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
         route: lab.route(),
         policy: AddressPolicy { public_prefixes: lab_prefixes(), local_deny: Vec::new() },
         resolvers: RESOLVERS.iter().map(|address| (*address, 53).into()).collect(),
+        bundled_roots: true,
         anchors_pem: vec![lab.ca_pem().into_bytes()],
         lab: false,
     };
@@ -66,7 +67,7 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
     let end = measure(&store, prober, &assemble::gate(&config), rules, &plan, &loaded).await?;
     let judged = judge_run(&store, &plan.id, lang).await?;
     remember(&store, &judged).await?;
-    let folder = report_run(&store, &judged, &args.reports, lang).await?;
+    let folder = report_run(&store, &judged, &args.reports, &config).await?;
     store.close().await;
     print_result(&judged, &folder, lang);
     if end == RunEnd::Complete { Ok(Exit::Done) } else { Err(CliError::Incomplete) }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::CliError;
 use super::output::{line, say};
+use super::settings;
+use crate::config::Config;
 use crate::judge::summarise::Standing;
 use crate::judge::summarise::summarise;
 use crate::judge::{Criteria, assess};
@@ -60,7 +62,7 @@ pub(super) async fn report_run(
     store: &Store,
     judged: &Judged,
     reports: &Path,
-    lang: Lang,
+    config: &Config,
 ) -> Result<PathBuf, CliError> {
     let known = store.history(&judged.run.id).await?;
     let history: BTreeMap<SiteKey, SiteHistory> = known
@@ -75,7 +77,8 @@ pub(super) async fn report_run(
         summary: &judged.summary,
         trails: &judged.trails,
         history: &history,
-        lang,
+        lang: settings::lang(config),
+        zone: &settings::zone(config),
     });
     Ok(publish(reports, &judged.run.id, &files)?)
 }

@@ -84,11 +84,11 @@ pub(super) async fn judge(common: &Common, args: &JudgeArgs) -> Result<Exit, Cli
 }
 
 pub(super) async fn report(common: &Common, args: &ReportArgs) -> Result<Exit, CliError> {
-    let lang = lang(common)?;
+    let config = settings::resolve(common, &settings::flags(common, None, None))?.config;
     let store = Store::open(&args.store.store, OpenMode::ReadOnly).await?;
     let id = store.resolve_run(&args.run).await?;
-    let judged = judge_run(&store, &id, lang).await?;
-    let folder = report_run(&store, &judged, &args.reports, lang).await?;
+    let judged = judge_run(&store, &id, settings::lang(&config)).await?;
+    let folder = report_run(&store, &judged, &args.reports, &config).await?;
     line(folder.join("index.html").display());
     Ok(Exit::Done)
 }

@@ -48,7 +48,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     let options = LoadOptions {
         encoding: args.encoding.clone(),
         allow_reserved: surroundings.lab,
-        direct_counties: !config.targets.direct_counties.is_empty(),
+        direct_counties: config.targets.direct_counties,
         ..LoadOptions::default()
     };
     let loaded = load(&args.targets, &options)?;
@@ -94,7 +94,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     let end = measure(&store, prober, &assemble::gate(config), rules, &plan, &loaded).await?;
     let judged = judge_run(&store, &plan.id, lang).await?;
     remember(&store, &judged).await?;
-    let folder = report_run(&store, &judged, &args.reports, lang).await?;
+    let folder = report_run(&store, &judged, &args.reports, config).await?;
     store.close().await;
     if plan.mode != Mode::Json {
         print_result(&judged, &folder, lang);

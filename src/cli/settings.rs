@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::tz::TimeZone;
+
 use super::args::{Common, LangArg, MeasureArgs, ScanArgs};
 use super::error::CliError;
 use crate::config::{Config, FlagValues, Language, Resolved};
@@ -57,6 +59,11 @@ pub(super) fn resolve(common: &Common, flags: &FlagValues) -> Result<Resolved, C
 /// Variables that are flags of the command line, not keys of the configuration.
 fn is_own_flag(name: &str) -> bool {
     matches!(name, "V6READY_CONFIG" | "V6READY_STORE" | "V6READY_REPORTS")
+}
+
+/// The configured time zone. Whether there is one of that name was asked when the configuration was read.
+pub(super) fn zone(config: &Config) -> TimeZone {
+    TimeZone::get(&config.report.timezone).unwrap_or(TimeZone::UTC)
 }
 
 /// The configured language, as reports know it.

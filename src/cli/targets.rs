@@ -18,7 +18,7 @@ pub(super) fn run(common: &Common, args: &TargetsArgs) -> Result<Exit, CliError>
     let TargetsCommand::Check { targets, encoding, most } = &args.command;
     let options = LoadOptions {
         encoding: encoding.clone(),
-        direct_counties: !resolved.config.targets.direct_counties.is_empty(),
+        direct_counties: resolved.config.targets.direct_counties,
         ..LoadOptions::default()
     };
     let loaded = load(targets, &options)?;

@@ -14,16 +14,12 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Lines of a response head.
     pub header_lines: usize,
-    /// Informational (1xx) responses before the real one.
-    pub informational: usize,
     /// Bytes of a body as they come over the wire.
     pub body_wire: u64,
     /// Bytes of a body after decompression.
     pub body_decoded: u64,
-    /// Decompressed bytes per compressed byte.
+    /// Decompressed bytes per compressed byte, beyond 64 KiB of decompressed bytes.
     pub ratio: u64,
-    /// Decompressed bytes from which on the ratio is looked at.
-    pub ratio_after: u64,
     /// Bytes that a body must bring in each [`Limits::slow_window`].
     pub slow_bytes: u64,
     /// See [`Limits::slow_bytes`].
@@ -33,27 +29,13 @@ pub struct Limits {
     pub redirects: usize,
     /// Bytes of a URL that is followed.
     pub url_bytes: usize,
-    /// Longest Retry-After that is waited for.
+    /// Longest Retry-After that is waited for in place.
     #[serde(with = "duration")]
     pub retry_after: Duration,
-    /// Tags of a page.
-    pub tags: usize,
-    /// Bytes of one attribute.
-    pub attribute_bytes: usize,
-    /// Links of a page.
-    pub links: usize,
-    /// Distinct hosts that a page embeds things from.
-    pub hosts: usize,
-    /// DNS queries for one site.
-    pub queries: usize,
     /// CNAME records in a chain.
     pub cname: usize,
-    /// Name servers of a zone that are asked.
-    pub name_servers: usize,
     /// Addresses of a name that are tried, per family.
     pub addresses_tried: usize,
-    /// Addresses of a name that are recorded, per family.
-    pub addresses_kept: usize,
 }
 
 impl Default for Limits {
@@ -61,25 +43,16 @@ impl Default for Limits {
         Self {
             header_bytes: 64 << 10,
             header_lines: 100,
-            informational: 10,
             body_wire: 2 << 20,
             body_decoded: 4 << 20,
             ratio: 200,
-            ratio_after: 64 << 10,
             slow_bytes: 1 << 10,
             slow_window: Duration::from_secs(10),
             redirects: 10,
             url_bytes: 2000,
-            retry_after: Duration::from_hours(1),
-            tags: 50_000,
-            attribute_bytes: 8 << 10,
-            links: 2000,
-            hosts: 64,
-            queries: 100,
+            retry_after: Duration::from_mins(1),
             cname: 8,
-            name_servers: 13,
             addresses_tried: 8,
-            addresses_kept: 32,
         }
     }
 }

@@ -52,9 +52,6 @@ pub struct Deadlines {
     /// From the request to the end of the body.
     #[serde(with = "duration")]
     pub fetch: Duration,
-    /// One DNS question, all attempts together.
-    #[serde(with = "duration")]
-    pub lookup: Duration,
     /// All steps of one site in one round.
     #[serde(with = "duration")]
     pub site: Duration,
@@ -68,7 +65,6 @@ impl Default for Deadlines {
             tls: Duration::from_secs(8),
             first_byte: Duration::from_secs(10),
             fetch: Duration::from_secs(30),
-            lookup: Duration::from_secs(10),
             site: Duration::from_mins(3),
         }
     }

@@ -24,7 +24,7 @@ pub use gate::{Anchor, Gate};
 pub use identity::{Project, Vantage};
 pub use limits::Limits;
 pub use measure::{Attempts, Deadlines, Dns, Pace};
-pub use output::{Format, Lab, Language, Report, Roots, Targets, Tls};
+pub use output::{Lab, Language, Report, Roots, Targets, Tls};
 pub use resolve::{FlagValues, Origin, Resolved};
 
 /// Every parameter of a scan.
@@ -49,7 +49,7 @@ pub struct Config {
     pub gate: Gate,
     /// Trust anchors.
     pub tls: Tls,
-    /// Which reports are written.
+    /// How reports are written.
     pub report: Report,
     /// How lists are read.
     pub targets: Targets,

@@ -29,15 +29,13 @@ pub enum Roots {
     None,
 }
 
-/// `[report]`: which reports are written.
+/// `[report]`: how reports are written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Report {
     /// Their language.
     pub lang: Language,
-    /// Their formats.
-    pub formats: Vec<Format>,
-    /// IANA name of the time zone of times on reports.
+    /// IANA name of the time zone of local times and days on reports.
     pub timezone: String,
     /// Completion in percent below which the program ends with exit code 6. 0: never.
     pub fail_under: f64,
@@ -45,12 +43,7 @@ pub struct Report {
 
 impl Default for Report {
     fn default() -> Self {
-        Self {
-            lang: Language::Zh,
-            formats: Format::ALL.to_vec(),
-            timezone: "Asia/Shanghai".to_owned(),
-            fail_under: 0.0,
-        }
+        Self { lang: Language::Zh, timezone: "Asia/Shanghai".to_owned(), fail_under: 0.0 }
     }
 }
 
@@ -65,33 +58,12 @@ pub enum Language {
     En,
 }
 
-/// A format of reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// Web pages.
-    Html,
-    /// Workbooks.
-    Xlsx,
-    /// Tables as text.
-    Csv,
-    /// The published model.
-    Json,
-    /// The draft of a circular.
-    Docx,
-}
-
-impl Format {
-    /// Every format.
-    pub const ALL: [Self; 5] = [Self::Html, Self::Xlsx, Self::Csv, Self::Json, Self::Docx];
-}
-
 /// `[targets]`: how lists are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Targets {
-    /// Codes of counties that are reported beside the cities instead of below one (省直管县市).
-    pub direct_counties: Vec<String>,
+    /// Counties administered by the province (省直管县市) are reported beside the cities instead of below one.
+    pub direct_counties: bool,
 }
 
 /// `[lab]`: exceptions for laboratories. A run that uses one is marked LAB.

@@ -112,6 +112,7 @@ fn the_environment_is_read_by_the_kind_of_the_key() {
     let anchors = "[{host = 'a.example', network = 'x'}, {host = 'b.example', network = 'y'}]";
     assert!(config("V6READY_GATE_ANCHORS", anchors).unwrap_err().to_string().contains("gate.minimum_pass (default)"));
     assert_eq!(config("V6READY_REPORT_LANG", "en").unwrap().report.lang, Language::En);
+    assert!(config("V6READY_TARGETS_DIRECT_COUNTIES", "true").unwrap().targets.direct_counties);
     assert!((config("V6READY_REPORT_FAIL_UNDER", "90").unwrap().report.fail_under - 90.0).abs() < 1e-9);
     let error = config("V6READY_PACE_JOBS", "many").unwrap_err().to_string();
     assert_eq!(error, "V6READY_PACE_JOBS: `many` is not a whole number (it sets pace.jobs)");
@@ -122,12 +123,12 @@ fn the_environment_is_read_by_the_kind_of_the_key() {
 fn flags_that_repeat_make_a_list() {
     let mut flags = FlagValues::default();
     flags.set_list("dns.resolvers", "--resolver", vec!["192.0.2.1".into(), "192.0.2.2:5300".into()]);
-    flags.set("report.formats", "--formats", "html,csv");
+    flags.set("gate.nxdomain_suffixes", "--suffixes", "com,cn,net");
     let config = Config::resolve(None, &BTreeMap::new(), &flags).unwrap().config;
-    assert_eq!((config.dns.resolvers.len(), config.report.formats.len()), (2, 2));
-    flags.set("report.formats", "--formats", "pdf");
+    assert_eq!((config.dns.resolvers.len(), config.gate.nxdomain_suffixes.len()), (2, 3));
+    flags.set("report.lang", "--lang", "fr");
     let error = Config::resolve(None, &BTreeMap::new(), &flags).unwrap_err().to_string();
-    assert!(error.starts_with("--formats: ") && error.contains("`html`"), "{error}");
+    assert!(error.starts_with("--lang: ") && error.contains("`zh`"), "{error}");
     let mut flags = FlagValues::default();
     flags.set("pace.job", "--jobs", "3");
     assert!(Config::resolve(None, &BTreeMap::new(), &flags).is_err());
@@ -135,9 +136,9 @@ fn flags_that_repeat_make_a_list() {
 
 #[test]
 fn what_cannot_be_used_is_said_all_at_once() {
-    let error = from_file("[pace]\njobs = 0\n[report]\nformats = []\n").unwrap_err().to_string();
+    let error = from_file("[pace]\njobs = 0\n[report]\nfail_under = 101.0\n").unwrap_err().to_string();
     assert!(error.contains("pace.jobs (") && error.contains(".toml:2) is out of range: 1 to"), "{error}");
-    assert!(error.contains("report.formats (") && error.contains(".toml:4) is empty"), "{error}");
+    assert!(error.contains("report.fail_under (") && error.contains(".toml:4) is no percentage"), "{error}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(super) struct Violation {
 
 type Found = Vec<Violation>;
 
-const RULES: [fn(&Config) -> Found; 19] = [
+const RULES: [fn(&Config) -> Found; 17] = [
     vantage_has_a_name,
     project_url_is_a_page,
     contact_fits_a_header,
@@ -29,7 +29,6 @@ const RULES: [fn(&Config) -> Found; 19] = [
     limits_let_something_through,
     decoded_body_holds_the_wire_body,
     redirects_are_few,
-    tried_addresses_are_kept,
     some_jobs,
     anchors_suffice,
     anchors_are_names,
@@ -37,7 +36,6 @@ const RULES: [fn(&Config) -> Found; 19] = [
     canaries_are_close_enough,
     something_is_trusted,
     reports_can_be_written,
-    counties_are_codes,
 ];
 
 /// Every rule that is not kept.
@@ -101,7 +99,6 @@ fn deadlines_last(config: &Config) -> Found {
         ("deadlines.tls", d.tls),
         ("deadlines.first_byte", d.first_byte),
         ("deadlines.fetch", d.fetch),
-        ("deadlines.lookup", d.lookup),
         ("deadlines.site", d.site),
         ("dns.timeout", config.dns.timeout),
         ("limits.slow_window", config.limits.slow_window),
@@ -119,7 +116,6 @@ fn later_deadlines_are_longer(config: &Config) -> Found {
     let d = &config.deadlines;
     [
         ("deadlines.connect_retry", d.connect_retry, "deadlines.connect", d.connect),
-        ("deadlines.lookup", d.lookup, "dns.timeout", config.dns.timeout),
         ("deadlines.fetch", d.fetch, "deadlines.first_byte", d.first_byte),
         ("deadlines.site", d.site, "deadlines.fetch", d.fetch),
     ]
@@ -139,12 +135,6 @@ fn limits_let_something_through(config: &Config) -> Found {
         ("limits.body_wire", l.body_wire, 1024),
         ("limits.ratio", l.ratio, 10),
         ("limits.url_bytes", count(l.url_bytes), 100),
-        ("limits.tags", count(l.tags), 100),
-        ("limits.attribute_bytes", count(l.attribute_bytes), 100),
-        ("limits.links", count(l.links), 1),
-        ("limits.hosts", count(l.hosts), 1),
-        ("limits.queries", count(l.queries), 10),
-        ("limits.name_servers", count(l.name_servers), 1),
         ("limits.addresses_tried", count(l.addresses_tried), 1),
     ]
     .into_iter()
@@ -162,11 +152,6 @@ fn decoded_body_holds_the_wire_body(config: &Config) -> Found {
 /// Browsers give up at 20.
 fn redirects_are_few(config: &Config) -> Found {
     demand(config.limits.redirects <= 20, "limits.redirects", "is out of range", "0 to 20 are possible")
-}
-
-fn tried_addresses_are_kept(config: &Config) -> Found {
-    let good = config.limits.addresses_kept >= config.limits.addresses_tried && config.limits.addresses_kept <= 32;
-    demand(good, "limits.addresses_kept", "is out of range", "from limits.addresses_tried to 32 is possible")
 }
 
 fn some_jobs(config: &Config) -> Found {
@@ -239,17 +224,10 @@ fn something_is_trusted(config: &Config) -> Found {
 fn reports_can_be_written(config: &Config) -> Found {
     let report = &config.report;
     let zone = jiff::tz::TimeZone::get(&report.timezone).is_ok();
-    let mut found = demand(!report.formats.is_empty(), "report.formats", "is empty", "name at least one format");
-    found.extend(demand(zone, "report.timezone", "is no time zone", "write an IANA name such as \"Asia/Shanghai\""));
+    let mut found = demand(zone, "report.timezone", "is no time zone", "write an IANA name such as \"Asia/Shanghai\"");
     let percent = (0.0..=100.0).contains(&report.fail_under);
     found.extend(demand(percent, "report.fail_under", "is no percentage", "0 (never) to 100 are possible"));
     found
-}
-
-fn counties_are_codes(config: &Config) -> Found {
-    let good =
-        config.targets.direct_counties.iter().all(|code| code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()));
-    demand(good, "targets.direct_counties", "holds something that is no code", "write six digits each, as in GB/T 2260")
 }
 
 #[cfg(test)]
@@ -280,10 +258,9 @@ mod tests {
         assert_eq!(keys(|c| c.deadlines.tls = Duration::ZERO), ["deadlines.tls"]);
         assert_eq!(keys(|c| c.deadlines.connect = Duration::from_secs(11)), ["deadlines.connect_retry"]);
         assert_eq!(keys(|c| c.deadlines.site = Duration::from_secs(29)), ["deadlines.site"]);
-        assert_eq!(keys(|c| c.limits.tags = 0), ["limits.tags"]);
+        assert_eq!(keys(|c| c.limits.addresses_tried = 0), ["limits.addresses_tried"]);
         assert_eq!(keys(|c| c.limits.body_decoded = 1), ["limits.body_decoded"]);
         assert_eq!(keys(|c| c.limits.redirects = 21), ["limits.redirects"]);
-        assert_eq!(keys(|c| c.limits.addresses_kept = 7), ["limits.addresses_kept"]);
         assert_eq!(keys(|c| c.pace.jobs = 0), ["pace.jobs"]);
         assert_eq!(keys(|c| c.gate.minimum_pass = 11), ["gate.minimum_pass"]);
         assert_eq!(keys(|c| c.gate.anchors.truncate(3)), ["gate.minimum_pass", "gate.minimum_networks"]);
@@ -292,9 +269,7 @@ mod tests {
         assert_eq!(keys(|c| c.gate.dns64_names = vec!["a..b".into()]), ["gate.dns64_names"]);
         assert_eq!(keys(|c| c.gate.canary_interval = Duration::from_secs(51)), ["gate.canary_interval"]);
         assert_eq!(keys(|c| c.tls.roots = Roots::None), ["tls.roots"]);
-        assert_eq!(keys(|c| c.report.formats.clear()), ["report.formats"]);
         assert_eq!(keys(|c| c.report.timezone = "Mars".into()), ["report.timezone"]);
         assert_eq!(keys(|c| c.report.fail_under = f64::NAN), ["report.fail_under"]);
-        assert_eq!(keys(|c| c.targets.direct_counties = vec!["4101".into()]), ["targets.direct_counties"]);
     }
 }

@@ -1,8 +1,9 @@
 //! Politeness: how often and how many at once, per address, network, name server and resolver.
 //!
 //! Places (simultaneous connections) are semaphores that are free again when the pass is dropped; rates are a table of
-//! the next free moment per key. Nobody waits for a place while holding another of the same kind, since each site opens
-//! one connection at a time in each network.
+//! the next free moment per key. Further addresses of a site are connected to in parallel and closed at once; of the
+//! connections that are kept for a request, a site has one at a time in each family. So nobody waits for a connection's place
+//! while holding another connection's. Within one connection the place at the address comes before that in the network.
 
 use std::collections::HashMap;
 use std::hash::Hash;

@@ -61,7 +61,11 @@ pub fn needs_second_round(observation: &Observation, criteria: &Criteria) -> boo
     let shaky = [Code::PortDiff, Code::SchemeDiff, Code::SomeAddressesDead, Code::V4Broken, Code::V6Truncated];
     match assessment.readiness {
         Readiness::Broken | Readiness::Down => true,
-        Readiness::Inconclusive => !matches!(assessment.reason.as_str(), "policy" | "not_measured"),
+        Readiness::Inconclusive => {
+            // A run without IPv6 learns nothing about it by looking again.
+            let not_measured = assessment.findings.iter().any(|finding| finding.code == Code::V6NotMeasured);
+            !not_measured && !matches!(assessment.reason.as_str(), "policy" | "not_measured")
+        }
         Readiness::Ready | Readiness::ReadyDefect => {
             assessment.findings.iter().any(|finding| shaky.contains(&finding.code))
         }

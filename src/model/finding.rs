@@ -64,7 +64,7 @@ codes! {
     NameNxdomain Fault;
     /// The name cannot be resolved at all.
     DnsUnresolvable Fault;
-    /// Sources disagree about the name.
+    /// Sources contradict each other about the name, or fewer were heard than a negative answer needs.
     DnsDisagree Fault;
     /// Only one source could be asked; its word stood in both rounds.
     DnsSingleSource Note;
@@ -74,11 +74,12 @@ codes! {
     CnameLoop Fault;
     /// The alias chain is longer than is followed.
     LimitCname Fault;
-    /// The name is an alias of an outside name that has no AAAA.
+    /// The name is an alias, and the last name of its chain, inside the zone or outside, has no AAAA; `target` says which.
     CnameTargetV4only Fault;
     /// The answer was truncated and TCP to the server does not work.
     TcNoTcp Fault;
-    /// The name has no address; its sibling (with or without `www.`) was judged instead.
+    /// The name has no address that was found; its sibling (`www.` added or removed) has one. Judged instead only if
+    /// the listed name exists without any address.
     SiblingHasSite Note;
     /// The listed name has no AAAA, its `www.` sibling has.
     WwwHasV6 Note;
@@ -115,7 +116,8 @@ codes! {
     /// Neither family gives the service.
     BothFail Fault;
     // TLS
-    /// The certificate is at fault over IPv6 only.
+    /// The certificate has a fault over IPv6 that it has not over IPv4, or that cannot be compared since IPv4 does not
+    /// give the service; `fault` says which.
     CertV6 Defect;
     /// The certificate has the same fault over both families.
     CertBoth Note;
@@ -130,11 +132,11 @@ codes! {
     V6Http Fault;
     /// The status over IPv6 is an error, over IPv4 it is not.
     V6Status Fault;
-    /// The body ends early over IPv6 only.
+    /// The body ends early over IPv6 only, and not at a limit of ours.
     V6Truncated Defect;
-    /// The same error status on both families.
+    /// An error status on every family that was tried, not necessarily the same; `status` says which.
     SiteError Fault;
-    /// Authentication is asked for on both families.
+    /// Authentication is asked for (401), on one family or both.
     AuthRequired Note;
     /// Over IPv6 the site redirects to a host without IPv6.
     RedirectV4only Fault;
@@ -166,7 +168,7 @@ codes! {
     VantageUnproven Fault;
     /// IPv6 was not measured in this run.
     V6NotMeasured Fault;
-    /// A bound of ours ended the measurement.
+    /// A limit of ours, or a fault of ours, ended the measurement of IPv6 before it began or before the page was read.
     LimitHit Note;
     /// A fault of our own machine got in the way.
     LocalFault Fault;

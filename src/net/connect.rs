@@ -9,13 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::UdpSocket;
 
 use super::errors::{When, failure_of};
 use super::route::{Dial, Route, Transport};
 use super::scope::AddressPolicy;
 use crate::model::address::Scope;
 use crate::model::failure::Failure;
+
+/// An open connection. Others hold it by this name; only this module opens one.
+pub type Stream = tokio::net::TcpStream;
 
 /// Opens connections under an address policy.
 #[derive(Clone, Debug)]
@@ -41,7 +44,7 @@ impl Connector {
     }
 
     /// Opens a TCP connection to a public address within the deadline.
-    pub async fn connect(&self, target: SocketAddr, deadline: Duration) -> Result<TcpStream, Failure> {
+    pub async fn connect(&self, target: SocketAddr, deadline: Duration) -> Result<Stream, Failure> {
         match self.scope(target.ip()) {
             Scope::Public => self.connect_any(target, deadline).await,
             scope => Err(Failure::ScopeRefused(scope)),
@@ -50,7 +53,7 @@ impl Connector {
 
     /// The same without asking the policy: for configured resolvers, which may stand in private networks, and for the
     /// gate's negative controls.
-    pub(crate) async fn connect_any(&self, target: SocketAddr, deadline: Duration) -> Result<TcpStream, Failure> {
+    pub(crate) async fn connect_any(&self, target: SocketAddr, deadline: Duration) -> Result<Stream, Failure> {
         let (real, announce) = self.real(Transport::Tcp, target)?;
         let socket = Self::socket(Type::STREAM, Protocol::TCP, real)?;
         if announce {
@@ -62,7 +65,7 @@ impl Connector {
         {
             return Err(failure_of(&error, When::Before));
         }
-        let stream = TcpStream::from_std(socket.into()).map_err(|error| failure_of(&error, When::Before))?;
+        let stream = Stream::from_std(socket.into()).map_err(|error| failure_of(&error, When::Before))?;
         let opened = tokio::time::timeout(deadline, stream.writable()).await;
         match opened {
             Err(_) => return Err(Failure::Timeout),

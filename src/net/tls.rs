@@ -70,11 +70,14 @@ pub struct Secured {
 }
 
 impl TlsClient {
-    /// A client that trusts the Mozilla roots shipped with the program (the same verdict on every machine) and these
-    /// anchors in PEM.
-    pub fn new(extra_anchors_pem: &[Vec<u8>]) -> Result<Self, TlsSetupError> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        for pem in extra_anchors_pem {
+    /// A client that trusts these anchors in PEM and, where `bundled_roots` is set, the Mozilla roots shipped with the
+    /// program (the same verdict on every machine).
+    pub fn new(bundled_roots: bool, extra: &[Vec<u8>]) -> Result<Self, TlsSetupError> {
+        let mut roots = RootCertStore::empty();
+        if bundled_roots {
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        for pem in extra {
             for certificate in CertificateDer::pem_slice_iter(pem) {
                 let certificate = certificate.map_err(|error| TlsSetupError::Anchor(error.to_string()))?;
                 roots.add(certificate).map_err(|error| TlsSetupError::Anchor(error.to_string()))?;
@@ -348,5 +351,19 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(all(test, feature = "lab"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_those_anchors_are_trusted_that_are_asked_for() {
+        let roots = |bundled, extra: &[Vec<u8>]| TlsClient::new(bundled, extra).unwrap().roots.len();
+        let own = rcgen::generate_simple_self_signed(vec!["ca.example".to_owned()]).unwrap().cert.pem().into_bytes();
+        assert_eq!(roots(false, &[]), 0);
+        assert_eq!(roots(false, std::slice::from_ref(&own)), 1);
+        assert_eq!(roots(true, &[own]), webpki_roots::TLS_SERVER_ROOTS.len() + 1);
     }
 }

@@ -5,18 +5,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use futures_util::future::join_all;
-use tokio::net::TcpStream;
 
 use super::Prober;
 use super::record::Recorder;
 use crate::model::evidence::Connect;
 use crate::model::failure::Failure;
+use crate::net::connect::Stream;
 use crate::net::turn::{Pass, Subject};
 
 /// An open connection and its place among those allowed at once.
 pub(crate) struct Held {
     pub(crate) address: IpAddr,
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) pass: Pass,
 }
 
@@ -45,7 +45,7 @@ impl Reached {
 
 impl Prober {
     /// Connects to every address but the first on every port, and closes the connections again. The first address is
-    /// connected to when its turn to be walked comes, so that a site never waits for one place while it holds another.
+    /// connected to when its turn to be walked comes, so that nobody waits for a place while holding another.
     pub(crate) async fn reach(&self, record: &Recorder, addresses: &[IpAddr], ports: &[u16]) -> Reached {
         let mut attempts = Vec::new();
         for port in ports {

@@ -324,7 +324,7 @@ impl Walker<'_> {
 
     async fn handshake(
         &mut self,
-        stream: tokio::net::TcpStream,
+        stream: crate::net::connect::Stream,
         url: &Url,
         target: SocketAddr,
         attempt: u8,

@@ -40,6 +40,7 @@ pub(crate) struct Fixture {
     pub(crate) summary: Summary,
     pub(crate) trails: BTreeMap<SiteKey, Vec<String>>,
     pub(crate) history: BTreeMap<SiteKey, SiteHistory>,
+    pub(crate) zone: jiff::tz::TimeZone,
 }
 
 impl Fixture {
@@ -53,6 +54,7 @@ impl Fixture {
             trails: &self.trails,
             history: &self.history,
             lang,
+            zone: &self.zone,
         }
     }
 
@@ -316,7 +318,11 @@ pub(crate) fn fixture() -> Fixture {
         .collect();
     trails.insert(SiteKey("www.broken.school.example".into()), trail(&timeout_observation("甲州市第二中学"), Lang::Zh));
     let summary = summarise(&roster, &policy, &assessments);
-    Fixture { run: run(), roster, policy, assessments, summary, trails, history: history() }
+    Fixture { run: run(), roster, policy, assessments, summary, trails, history: history(), zone: zone() }
+}
+
+fn zone() -> jiff::tz::TimeZone {
+    jiff::tz::TimeZone::get("Asia/Shanghai").unwrap()
 }
 
 fn history() -> BTreeMap<SiteKey, SiteHistory> {

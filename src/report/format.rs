@@ -1,8 +1,8 @@
-//! Numbers and times as they are printed: percentages with two decimals, times of the run in local (UTC+8) and UTC.
+//! Numbers and times as they are printed: percentages with two decimals, times of the run in local time and UTC.
 
 use std::fmt::Write;
 
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::TimeZone;
 
 use crate::model::time::Timestamp;
 
@@ -27,33 +27,37 @@ pub fn percent(part: u64, whole: u64) -> Option<String> {
 
 /// `2026-11-23 19:10:00` in UTC. Empty: the number is outside of what a calendar knows.
 pub fn utc(at: Timestamp) -> String {
-    at_offset(at, 0, "%Y-%m-%d %H:%M:%S")
+    in_zone(at, &TimeZone::UTC, "%Y-%m-%d %H:%M:%S")
 }
 
-/// `2026-11-24 03:10` in China standard time (UTC+8, no summer time since 1991).
-pub fn local(at: Timestamp) -> String {
-    at_offset(at, 8, "%Y-%m-%d %H:%M")
+/// `2026-11-24 03:10` in this zone.
+pub fn local(at: Timestamp, zone: &TimeZone) -> String {
+    in_zone(at, zone, "%Y-%m-%d %H:%M")
 }
 
-/// The day in China standard time: `2026-11-24`.
-pub fn local_day(at: Timestamp) -> String {
-    at_offset(at, 8, "%Y-%m-%d")
+/// How far the zone is from UTC at that time: `UTC+08:00`.
+pub fn offset(at: Timestamp, zone: &TimeZone) -> String {
+    in_zone(at, zone, "UTC%:z")
 }
 
-/// The day in China standard time in words: `2026年11月24日`.
-pub fn local_day_zh(at: Timestamp) -> String {
-    at_offset(at, 8, "%Y年%-m月%-d日")
+/// The day in this zone: `2026-11-24`.
+pub fn local_day(at: Timestamp, zone: &TimeZone) -> String {
+    in_zone(at, zone, "%Y-%m-%d")
+}
+
+/// The day in this zone in words: `2026年11月24日`.
+pub fn local_day_zh(at: Timestamp, zone: &TimeZone) -> String {
+    in_zone(at, zone, "%Y年%-m月%-d日")
 }
 
 /// RFC 3339 in UTC, to the second: `2026-11-23T19:10:00Z`.
 pub fn rfc3339(at: Timestamp) -> String {
-    at_offset(at, 0, "%Y-%m-%dT%H:%M:%SZ")
+    in_zone(at, &TimeZone::UTC, "%Y-%m-%dT%H:%M:%SZ")
 }
 
-fn at_offset(at: Timestamp, hours: i8, pattern: &str) -> String {
-    let zone = TimeZone::fixed(Offset::constant(hours));
+fn in_zone(at: Timestamp, zone: &TimeZone, pattern: &str) -> String {
     jiff::Timestamp::from_millisecond(at.0)
-        .map(|instant| instant.to_zoned(zone).strftime(pattern).to_string())
+        .map(|instant| instant.to_zoned(zone.clone()).strftime(pattern).to_string())
         .unwrap_or_default()
 }
 
@@ -122,8 +126,11 @@ mod tests {
     fn times_are_given_twice() {
         let at = Timestamp(1_795_461_000_000);
         assert_eq!(utc(at), "2026-11-23 19:10:00");
-        assert_eq!(local(at), "2026-11-24 03:10");
-        assert_eq!(local_day_zh(at), "2026年11月24日");
+        let zone = TimeZone::get("Asia/Shanghai").unwrap();
+        assert_eq!((local(at, &zone), offset(at, &zone)), ("2026-11-24 03:10".to_owned(), "UTC+08:00".to_owned()));
+        assert_eq!(local_day_zh(at, &zone), "2026年11月24日");
+        let zone = TimeZone::get("America/New_York").unwrap();
+        assert_eq!((local_day(at, &zone), offset(at, &zone)), ("2026-11-23".to_owned(), "UTC-05:00".to_owned()));
         assert_eq!(rfc3339(at), "2026-11-23T19:10:00Z");
         assert_eq!(utc(Timestamp(i64::MAX)), "");
     }

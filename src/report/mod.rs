@@ -56,6 +56,8 @@ pub struct ReportInput<'a> {
     pub history: &'a BTreeMap<SiteKey, SiteHistory>,
     /// The language of pages and wording. Column names, codes and keys are the same in all.
     pub lang: Lang,
+    /// The time zone of local times and days.
+    pub zone: &'a jiff::tz::TimeZone,
 }
 
 /// Renders every file of this module, the manifest last.

@@ -100,11 +100,6 @@ fn begins(path: &[String], pattern: &str) -> bool {
         })
 }
 
-/// Probing holds streams that `net` opened, and so names their type; it never opens one.
-fn names_a_stream_only(source: &Source, path: &[String]) -> bool {
-    source.top() == "probe" && path.join("::") == "tokio::net::TcpStream"
-}
-
 #[test]
 fn who_may_know_whom() {
     let sources = sources();
@@ -162,9 +157,7 @@ fn everything_has_its_place() {
     for source in &sources() {
         for (patterns, places) in BELONGS.iter().filter(|(_, places)| !places.contains(&source.top())) {
             for path in source.paths.iter().filter(|path| patterns.iter().any(|pattern| begins(path, pattern))) {
-                if !names_a_stream_only(source, path) {
-                    wrong.push(format!("{} names {}, which belongs in {places:?}", source.file, path.join("::")));
-                }
+                wrong.push(format!("{} names {}, which belongs in {places:?}", source.file, path.join("::")));
             }
         }
         for name in ["print", "println", "eprint", "eprintln", "dbg", "todo"] {

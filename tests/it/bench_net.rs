@@ -81,7 +81,7 @@ pub(crate) fn prober_on(
     let clock = Arc::new(SystemClock);
     let http =
         HttpLimits { first_byte: Duration::from_secs(3), total: Duration::from_secs(8), ..HttpLimits::default() };
-    let tls = TlsClient::new(anchors).expect("a TLS client");
+    let tls = TlsClient::new(true, anchors).expect("a TLS client");
     let user_agent = "v6ready-tests".to_owned();
     Prober {
         net: Net {

@@ -45,3 +45,27 @@ fn the_method_version_is_documented() {
     assert!(include_str!("../../CHANGELOG.md").contains(&format!("`METHOD_VERSION` {METHOD_VERSION}")));
     assert!(include_str!("../../docs/method/README.md").contains(&format!("`{METHOD_VERSION}`")));
 }
+
+/// `v6ready config init > v6ready.toml` gives a file to begin with.
+#[test]
+fn the_file_to_begin_with_is_accepted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let v6ready = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_v6ready"));
+        let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("V6READY_"));
+        for (name, _) in ours {
+            command.env_remove(name);
+        }
+        let output = command.args(arguments).current_dir(folder.path()).output().expect("the program");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let without_file = v6ready(&["config", "show"]);
+    std::fs::write(folder.path().join("v6ready.toml"), v6ready(&["config", "init"])).expect("a file");
+    let values = |shown: &str| -> Vec<String> {
+        shown.lines().filter_map(|line| Some(line.rsplit_once("  # ")?.0.trim_end().to_owned())).collect()
+    };
+    let with_file = v6ready(&["config", "show"]);
+    assert_eq!(values(&with_file), values(&without_file));
+    assert!(with_file.lines().all(|line| line.is_empty() || line.contains("# v6ready.toml:")), "{with_file}");
+}

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
-use v6ready::judge::{Criteria, assess};
+use v6ready::judge::{Criteria, assess, needs_second_round};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::{LookupOutcome, Observation, Pointer, Purpose, RecordType, Round, StepKind};
-use v6ready::model::failure::Failure;
+use v6ready::model::failure::{Failure, Limit};
+use v6ready::model::finding::Code;
 use v6ready::model::run::Vantage;
 use v6ready::model::verdict::{Assessment, CountsAs, Readiness};
 
@@ -139,6 +140,11 @@ proptest! {
         }
         let assessment = judged(&observation, &vantage);
         prop_assert!(!passes(&assessment) && assessment.readiness != Readiness::Broken);
+        let not_measured = assessment.findings.iter().any(|finding| finding.code == Code::V6NotMeasured);
+        if not_measured {
+            prop_assert_eq!(assessment.readiness, Readiness::Inconclusive);
+            prop_assert!(!needs_second_round(&observation, &Criteria::default()));
+        }
     }
 
     #[test]
@@ -188,6 +194,34 @@ proptest! {
         }
         prop_assert!(passes(&judged(&observation, &vantage)));
     }
+}
+
+/// A site whose home page breaks off over IPv6 for this reason.
+fn cut_short_over_v6(failure: &Failure) -> Assessment {
+    let mut observation = observation(&mut Choices::new(&[]));
+    for walk in observation.rounds.iter_mut().flat_map(|round| &mut round.walks) {
+        let exchange = walk.hops.last_mut().and_then(|hop| hop.exchange.as_mut());
+        if let (Family::V6, Some(exchange)) = (walk.family, exchange) {
+            exchange.body_failure = Some(failure.clone());
+            exchange.digest = "of a part".to_owned();
+        }
+    }
+    judged(&observation, &vantage(&mut Choices::new(&[])))
+}
+
+#[test]
+fn a_page_we_stopped_reading_is_no_defect() {
+    let codes = |assessment: &Assessment| assessment.findings.iter().map(|finding| finding.code).collect::<Vec<_>>();
+    for limit in [Limit::Body, Limit::Ratio, Limit::Slow, Limit::Total] {
+        let assessment = cut_short_over_v6(&Failure::Limit(limit));
+        assert_eq!(assessment.readiness, Readiness::Ready);
+        assert_eq!(codes(&assessment), [Code::ContentUnverified, Code::LimitHit]);
+        assert_eq!(assessment.findings[1].args["limit"], limit.word());
+    }
+    let assessment = cut_short_over_v6(&Failure::EarlyEof);
+    assert_eq!((assessment.readiness, assessment.reason.as_str()), (Readiness::ReadyDefect, "truncated"));
+    assert_eq!(codes(&assessment), [Code::V6Truncated, Code::ContentUnverified]);
+    assert_eq!(assessment.findings[0].args["failure"], "early_eof");
 }
 
 /// Makes an IPv6 walk that failed land where IPv4 landed in the same round. False: there is none.

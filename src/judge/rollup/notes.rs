@@ -72,8 +72,16 @@ impl Case<'_> {
         self.note_certificates(v4, v6);
         match (v4.landing, v6.landing) {
             (Landing::Page(page4), Landing::Page(page6)) => {
-                if page6.body_failure.is_some() && page4.body_failure.is_none() {
-                    self.findings.add(Code::V6Truncated, &[v6.pointer]);
+                match (&page4.body_failure, &page6.body_failure) {
+                    // We stopped reading: that says something about our limits.
+                    (None, Some(Failure::Limit(limit))) => {
+                        self.findings.add_with(Code::LimitHit, &[("limit", limit.word().to_owned())], &[v6.pointer]);
+                    }
+                    (None, Some(failure)) => {
+                        let args = [("failure", failure.to_string())];
+                        self.findings.add_with(Code::V6Truncated, &args, &[v6.pointer]);
+                    }
+                    _ => {}
                 }
                 let scripted = |e: &Exchange| e.page.as_ref().is_some_and(|page| page.script_redirect);
                 if scripted(page4) && scripted(page6) {

@@ -6,7 +6,7 @@ use crate::model::verdict::Readiness;
 
 use super::super::ReportInput;
 use super::super::clean::clean;
-use super::super::format::{local, local_day, local_day_zh, percent, utc};
+use super::super::format::{local, local_day, local_day_zh, offset, percent, utc};
 use super::super::model::{Counts, Mark, Report};
 use super::super::text::{Lang, Text};
 use super::class;
@@ -119,8 +119,12 @@ fn facts(report: &Report, input: &ReportInput, text: &Text, counts: &Counts) -> 
         Some(share) => format!("{share} %{open}{} / {}{close}", counts.judged, counts.base()),
         None => "–".to_owned(),
     };
+    let zone = match input.zone.iana_name() {
+        Some("Asia/Shanghai") => text.w("head.local").to_owned(),
+        _ => format!("{open}{}{close}", offset(at, input.zone)),
+    };
     let mut facts = vec![
-        fact("head.time", format!("{} {} · {} UTC", local(at), text.w("head.local"), utc(at))),
+        fact("head.time", format!("{} {zone} · {} UTC", local(at, input.zone), utc(at))),
         fact("head.vantage", vantage),
         fact("head.coverage", coverage),
         fact("head.run", clean(&run.id.0).into_owned()),
@@ -134,7 +138,7 @@ fn facts(report: &Report, input: &ReportInput, text: &Text, counts: &Counts) -> 
 /// The one sentence that can be read aloud.
 fn sentence(input: &ReportInput, text: &Text, area: &str, counts: &Counts) -> String {
     let at = input.run.ended.unwrap_or(input.run.started);
-    let day = if text.lang() == Lang::Zh { local_day_zh(at) } else { local_day(at) };
+    let day = if text.lang() == Lang::Zh { local_day_zh(at, input.zone) } else { local_day(at, input.zone) };
     let (listed, judged, ready) = (counts.listed.to_string(), counts.judged.to_string(), counts.ready.to_string());
     let values = |rate: &str| {
         let values = [
