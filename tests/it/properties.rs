@@ -203,7 +203,7 @@ fn cut_short_over_v6(failure: &Failure) -> Assessment {
         let exchange = walk.hops.last_mut().and_then(|hop| hop.exchange.as_mut());
         if let (Family::V6, Some(exchange)) = (walk.family, exchange) {
             exchange.body_failure = Some(failure.clone());
-            exchange.digest = "of a part".to_owned();
+            "of a part".clone_into(&mut exchange.digest);
         }
     }
     judged(&observation, &vantage(&mut Choices::new(&[])))
