@@ -68,6 +68,7 @@ table inet guard {
     counter outside { }
     counter world4 { }
     counter world6 { }
+    counter web6 { }
     set outside4 { type ipv4_addr; size 64; flags dynamic; }
     set outside6 { type ipv6_addr; size 64; flags dynamic; }
     chain out {
@@ -76,6 +77,7 @@ table inet guard {
         # The kernel's own talk with its neighbour on the link.
         ip6 daddr { fe80::/10, ff02::/16 } meta l4proto ipv6-icmp accept
         ip daddr 198.18.0.0/15 counter name world4 accept
+        ip6 daddr != { 2001:db8:dead::1, 2001:db8:dead::2 } tcp dport != 53 counter name web6
         ip6 daddr 2001:db8::/32 counter name world6 accept
         add @outside4 { ip daddr }
         add @outside6 { ip6 daddr }

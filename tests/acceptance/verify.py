@@ -5,9 +5,9 @@ and ends with 1 if something is.
   truth TRUTH SCHOOLS.CSV         readiness, reason and the finding that must be there, for every name of the table
   same A.CSV B.CSV                readiness, reason and findings of every name in B are those in A
   servers TRUTH LOG               what the web servers saw agrees with the table
-  without-ipv6 TRUTH SCHOOLS.CSV  nothing that needs IPv6 was claimed
-  cut TRUTH SCHOOLS.CSV           while IPv6 was gone, nothing was claimed that is not so
-  rows STORE                      runs and finished sites in the history
+  without-ipv6 TRUTH FULL.CSV SCHOOLS.CSV  nothing that needs IPv6 was claimed
+  cut FULL.CSV SCHOOLS.CSV DROPPED         an outage leaves names not judged, or is made up for; it makes no other verdict
+  rows STORE                      runs, finished sites and verdicts in the history
   served LIST SCHOOLS.CSV         none of these names is called ready unless IPv6 really served it (list: domain,leads)
 """
 import collections
@@ -89,28 +89,32 @@ def servers(truth_path, log_path):
            f"at most {busiest} requests for one name and family; contradictions {len(wrong)}", wrong)
 
 
-def without_ipv6(truth_path, found_path):
-    want, got = table(truth_path), table(found_path)
+def without_ipv6(truth_path, full_path, found_path):
+    want, full, got = table(truth_path), table(full_path), table(found_path)
     counts = collections.Counter(r["readiness"] for r in got.values())
     wrong = [f"{n}: {verdict(r)}" for n, r in got.items() if r["readiness"] in ("READY", "READY_DEFECT", "BROKEN")]
-    # ABSENT is a statement of DNS: true of exactly the names that have no usable AAAA and are served over IPv4.
+    # ABSENT is a statement of DNS, so it is made without IPv6 of exactly the names of which it is made with it.
     absent = {n for n, r in got.items() if r["readiness"] == "ABSENT"}
-    really = {n for n, r in want.items() if r["readiness"] == "ABSENT"}
-    wrong += [f"{n}: ABSENT, but {verdict(want[n])} is true" for n in sorted(absent - really)]
-    wrong += [f"{n}: {verdict(got[n]) if n in got else 'no row'}, but ABSENT is true" for n in sorted(really - absent)]
+    before = {n for n, r in full.items() if r["readiness"] == "ABSENT"}
+    wrong += [f"{n}: ABSENT, but {verdict(want[n])} is true" for n in sorted(absent) if want[n]["readiness"] != "ABSENT"]
+    wrong += [f"{n}: {verdict(got[n]) if n in got else 'no row'}, with IPv6 {verdict(full[n])}" for n in sorted(before ^ absent)]
     wrong += [f"{n}: {r['v6_status']} over IPv6" for n, r in got.items() if r["v6_status"] not in ("", "none")]
     wrong += [f"{n}: no row" for n in want if n not in got]
-    finish(f"n={len(got)} rows, {counts['READY'] + counts['READY_DEFECT']} READY, {counts['BROKEN']} BROKEN, {len(absent)} of {len(really)} ABSENT by DNS, "
-           f"{counts['INCONCLUSIVE']} INCONCLUSIVE", wrong)
+    finish(f"n={len(got)} rows, {counts['READY'] + counts['READY_DEFECT']} READY, {counts['BROKEN']} BROKEN, {len(absent)} ABSENT by DNS "
+           f"(with IPv6: {len(before)}), {counts['INCONCLUSIVE']} INCONCLUSIVE, wrong {len(wrong)}", wrong)
 
 
-def cut(truth_path, found_path):
-    want, got = table(truth_path), table(found_path)
-    changed = [n for n, r in want.items() if n in got and verdict(got[n]) != verdict(r)]
-    wrong = [f"{n} {want[n]['kind']}: want {verdict(want[n])}, got {verdict(got[n])}" for n in changed if got[n]["readiness"] != "INCONCLUSIVE"
-             and not (want[n]["readiness"].startswith("READY") and got[n]["readiness"].startswith("READY"))]
-    wrong += [f"{n}: no row" for n in want if n not in got]
-    finish(f"n={len(want)} names, {len(changed)} not judged or judged with less, false {len(wrong)}", wrong)
+def cut(full_path, found_path, dropped):
+    full, got = table(full_path), table(found_path)
+    changed = [n for n in full if n in got and verdict(got[n]) != verdict(full[n])]
+    known = ("READY", "READY_DEFECT")
+    open_again = [n for n in changed if got[n]["readiness"] == "INCONCLUSIVE"]
+    wrong = [f"{n}: undisturbed {verdict(full[n])}, disturbed {verdict(got[n])} {got[n]['findings']}" for n in changed if n not in open_again
+             and not (full[n]["readiness"] in known and got[n]["readiness"] in known)]
+    wrong += [f"{n}: no row" for n in full if n not in got]
+    wrong += [] if int(dropped) > 100 else ["the cut was hardly felt"]
+    finish(f"n={len(full)} names, {dropped} packets dropped; {len(open_again)} left not judged, {len(changed) - len(open_again)} otherwise different, "
+           f"of these false {len(wrong)}", wrong)
 
 
 def rows(path):
