@@ -10,7 +10,7 @@ use super::output::{line, note, say};
 use super::settings;
 use crate::engine::gate;
 use crate::exit::Exit;
-use crate::judge::{Criteria, assess, needs_second_round};
+use crate::judge::{Criteria, assess, first_look};
 use crate::model::evidence::{EVIDENCE_VERSION, Observation};
 use crate::model::run::{Proof, Vantage};
 use crate::model::site::Site;
@@ -47,8 +47,7 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
         observations.push(Observation { version: EVIDENCE_VERSION, site: site.clone(), rounds: vec![round] });
     }
     proofs.extend(gate::canary(&prober, &anchors, 1, transports).await);
-    let again: Vec<usize> =
-        (0..observations.len()).filter(|i| needs_second_round(&observations[*i], &criteria)).collect();
+    let again: Vec<usize> = (0..observations.len()).filter(|i| first_look(&observations[*i], &criteria).1).collect();
     if !again.is_empty() {
         note(format!("{} {} s", say(lang, "复测失败项，等待", "looking again at what failed, in"), args.pause));
         tokio::time::sleep(Duration::from_secs(args.pause)).await;

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::{ScanEvent, gate};
-use crate::judge::{Criteria, assess_alone, needs_second_round};
+use crate::judge::{Criteria, first_look};
 use crate::model::evidence::{EVIDENCE_VERSION, Observation, Round};
 use crate::model::run::{Proof, RunEnd};
 use crate::model::site::Site;
@@ -226,8 +226,8 @@ impl Scan {
             let round = prober.observe(&site, number, rules.transports).await;
             let ended = round.ended;
             let observation = Observation { version: EVIDENCE_VERSION, site: site.clone(), rounds: vec![round] };
-            let again = number == 1 && needs_second_round(&observation, &rules.criteria);
-            let readiness = assess_alone(&observation, &rules.criteria);
+            let (readiness, again) = first_look(&observation, &rules.criteria);
+            let again = again && number == 1;
             let mut rounds = observation.rounds;
             let mut unstored = false;
             if let Some(round) = rounds.pop() {

@@ -1,6 +1,6 @@
 //! Decisions: from stored evidence to one verdict, and from verdicts to numbers. Pure: no input, no output, no clock.
 //!
-//! [`assess`] gives one site's verdict from its observation; [`needs_second_round`] says whether a site is worth another
+//! [`assess`] gives one site's verdict from its observation; [`first_look`] says whether a site is worth another
 //! look at the end of a run; [`summarise`] counts. The rules and their numbers are those of `docs/method/verdict.md`.
 
 mod findings;
@@ -11,4 +11,4 @@ mod rollup;
 mod service;
 pub mod summarise;
 
-pub use rollup::{Criteria, assess, assess_alone, needs_second_round};
+pub use rollup::{Criteria, assess, first_look};

@@ -47,30 +47,24 @@ pub fn assess(observation: &Observation, vantage: &Vantage, criteria: &Criteria)
     Case::new(observation, Some(vantage), criteria).decide()
 }
 
-/// The verdict as it looks without asking whether the vantage was proven, or whether a second round agrees: for progress
-/// only.
-pub fn assess_alone(observation: &Observation, criteria: &Criteria) -> Readiness {
-    Case::new(observation, None, criteria).decide().readiness
-}
-
-/// Whether a site should be looked at once more at the end of the run: its verdict, or a defect of it, rests on a
-/// failure that one look cannot tell from weather.
-pub fn needs_second_round(observation: &Observation, criteria: &Criteria) -> bool {
+/// The verdict of a first look, without asking whether the vantage was proven or a second round agrees; and whether the
+/// site should be looked at once more at the end of the run: its verdict, or a defect of it, rests on a failure that one
+/// look cannot tell from weather.
+pub fn first_look(observation: &Observation, criteria: &Criteria) -> (Readiness, bool) {
     // The vantage is a question for the end of the run.
     let assessment = Case::new(observation, None, criteria).decide();
+    let has = |codes: &[Code]| assessment.findings.iter().any(|finding| codes.contains(&finding.code));
     let shaky = [Code::PortDiff, Code::SchemeDiff, Code::SomeAddressesDead, Code::V4Broken, Code::V6Truncated];
-    match assessment.readiness {
+    let again = match assessment.readiness {
         Readiness::Broken | Readiness::Down => true,
         Readiness::Inconclusive => {
-            // A run without IPv6 learns nothing about it by looking again.
-            let not_measured = assessment.findings.iter().any(|finding| finding.code == Code::V6NotMeasured);
-            !not_measured && !matches!(assessment.reason.as_str(), "policy" | "not_measured")
+            // IPv6 is not used in the second round either.
+            !matches!(assessment.reason.as_str(), "policy" | "not_measured") && !has(&[Code::V6NotMeasured])
         }
-        Readiness::Ready | Readiness::ReadyDefect => {
-            assessment.findings.iter().any(|finding| shaky.contains(&finding.code))
-        }
+        Readiness::Ready | Readiness::ReadyDefect => has(&shaky),
         Readiness::Absent | Readiness::NoName => false,
-    }
+    };
+    (assessment.readiness, again)
 }
 
 /// A decision: verdict, reason and rule.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
-use v6ready::judge::{Criteria, assess, needs_second_round};
+use v6ready::judge::{Criteria, assess, first_look};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::{LookupOutcome, Observation, Pointer, Purpose, RecordType, Round, StepKind};
 use v6ready::model::failure::{Failure, Limit};
@@ -143,7 +143,7 @@ proptest! {
         let not_measured = assessment.findings.iter().any(|finding| finding.code == Code::V6NotMeasured);
         if not_measured {
             prop_assert_eq!(assessment.readiness, Readiness::Inconclusive);
-            prop_assert!(!needs_second_round(&observation, &Criteria::default()));
+            prop_assert!(!first_look(&observation, &Criteria::default()).1);
         }
     }
 
@@ -212,11 +212,16 @@ fn cut_short_over_v6(failure: &Failure) -> Assessment {
 #[test]
 fn a_page_we_stopped_reading_is_no_defect() {
     let codes = |assessment: &Assessment| assessment.findings.iter().map(|finding| finding.code).collect::<Vec<_>>();
-    for limit in [Limit::Body, Limit::Ratio, Limit::Slow, Limit::Total] {
+    for limit in [Limit::Body, Limit::Ratio] {
         let assessment = cut_short_over_v6(&Failure::Limit(limit));
         assert_eq!(assessment.readiness, Readiness::Ready);
         assert_eq!(codes(&assessment), [Code::ContentUnverified, Code::LimitHit]);
         assert_eq!(assessment.findings[1].args["limit"], limit.word());
+    }
+    // A page that stalls over IPv6 alone is one that IPv6 does not deliver.
+    for stall in [Limit::Slow, Limit::Total] {
+        let assessment = cut_short_over_v6(&Failure::Limit(stall));
+        assert_eq!((assessment.readiness, assessment.reason.as_str()), (Readiness::ReadyDefect, "truncated"));
     }
     let assessment = cut_short_over_v6(&Failure::EarlyEof);
     assert_eq!((assessment.readiness, assessment.reason.as_str()), (Readiness::ReadyDefect, "truncated"));

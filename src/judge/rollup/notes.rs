@@ -73,8 +73,8 @@ impl Case<'_> {
         match (v4.landing, v6.landing) {
             (Landing::Page(page4), Landing::Page(page6)) => {
                 match (&page4.body_failure, &page6.body_failure) {
-                    // We stopped reading: that says something about our limits.
-                    (None, Some(Failure::Limit(limit))) => {
+                    // We stopped reading a large page: that says something about our limits. A page that stalls is cut short.
+                    (None, Some(Failure::Limit(limit @ (Limit::Body | Limit::Ratio)))) => {
                         self.findings.add_with(Code::LimitHit, &[("limit", limit.word().to_owned())], &[v6.pointer]);
                     }
                     (None, Some(failure)) => {
