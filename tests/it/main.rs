@@ -2,6 +2,7 @@
 
 mod architecture;
 mod bench_net;
+mod cli;
 mod evidence;
 mod golden;
 mod manual;

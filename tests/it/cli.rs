@@ -1,0 +1,154 @@
+//! The real binary: exit codes, the demo's folder, looking back offline, and being interrupted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+/// The program in a folder of its own, without the surrounding configuration.
+fn v6ready(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_v6ready"));
+    command.current_dir(folder).args(arguments);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("V6READY_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    v6ready(folder, arguments).output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or(-1)
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Every file below a folder, with its bytes.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(at) = folders.pop() {
+        for entry in fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
+                found.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_demo_and_looking_back_at_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = run(folder.path(), &["demo"]);
+    assert_eq!(code(&demo), 0, "{}", stderr(&demo));
+    assert!(String::from_utf8_lossy(&demo.stdout).contains("index.html"));
+    let report = folder.path().join("reports/demo");
+    let index = fs::read_to_string(report.join("index.html")).unwrap();
+    assert!(index.contains("模拟数据"));
+
+    // Every row of the lists is in the report or rejected, and every verdict occurs.
+    let summary: serde_json::Value = serde_json::from_slice(&fs::read(report.join("summary.json")).unwrap()).unwrap();
+    let schools = summary["schools"].as_array().unwrap();
+    assert_eq!(summary["total"]["listed"].as_u64(), Some(400));
+    let seen: BTreeSet<&str> = schools.iter().filter_map(|school| school["readiness"].as_str()).collect();
+    for readiness in v6ready::model::verdict::Readiness::ALL {
+        assert!(seen.contains(readiness.name()), "no {} in the demo", readiness.name());
+    }
+
+    // Offline, twice, byte for byte.
+    let store = "reports/demo.db";
+    for reports in ["a", "b"] {
+        let again = run(folder.path(), &["report", "--run", "demo", "--store", store, "--reports", reports]);
+        assert_eq!(code(&again), 0, "{}", stderr(&again));
+    }
+    let (a, b) = (files(&folder.path().join("a/demo")), files(&folder.path().join("b/demo")));
+    assert!(a.len() > 10);
+    assert!(a == b && a == files(&report), "reports differ on repeat");
+    let judge = ["judge", "--run", "demo", "--store", store, "--json"];
+    let (first, second) = (run(folder.path(), &judge), run(folder.path(), &judge));
+    assert_eq!(code(&first), 0, "{}", stderr(&first));
+    assert_eq!(first.stdout, second.stdout);
+
+    // One site's evidence, with the command that repeats the probe.
+    let broken = schools.iter().find(|school| school["readiness"] == "BROKEN").unwrap();
+    let name = broken["domain"].as_str().unwrap();
+    let show = run(folder.path(), &["--lang", "en", "show", "demo", name, "--store", store]);
+    let text = String::from_utf8_lossy(&show.stdout).into_owned();
+    assert_eq!(code(&show), 0, "{}", stderr(&show));
+    assert!(text.contains("BROKEN") && text.contains("v6ready check") && text.contains("DNS AAAA"), "{text}");
+    let unknown = run(folder.path(), &["show", "demo", "nobody.example", "--store", store]);
+    assert_eq!(code(&unknown), 2);
+}
+
+#[test]
+fn mistakes_have_their_exit_codes() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    assert_eq!(code(&run(at, &["frobnicate"])), 2);
+    assert_eq!(code(&run(at, &["scan"])), 2);
+    let missing = run(at, &["scan", "no-such-list.csv"]);
+    assert_eq!(code(&missing), 3);
+    assert!(stderr(&missing).contains("no-such-list.csv"), "{}", stderr(&missing));
+    fs::write(at.join("bad.toml"), "[pace]\njbos = 3\n").unwrap();
+    let bad = run(at, &["config", "show", "--config", "bad.toml"]);
+    assert_eq!(code(&bad), 3);
+    assert!(stderr(&bad).contains("bad.toml") && stderr(&bad).contains("jobs"), "{}", stderr(&bad));
+    fs::write(at.join("none.csv"), "学校名称,网址\n第一中学,无\n").unwrap();
+    assert_eq!(code(&run(at, &["scan", "none.csv"])), 3);
+    assert_eq!(code(&run(at, &["runs"])), 3);
+    assert_eq!(code(&run(at, &["--help"])), 0);
+}
+
+/// A configuration whose resolver is a closed port of this machine: the gate cannot open, and nothing is sent elsewhere.
+fn blind(folder: &Path) {
+    let config = "[dns]\nresolvers = [\"127.0.0.1:9\"]\ntimeout = \"200ms\"\nattempts = 1\n[attempts]\nspacing = \"1ms\"\n\
+                  [gate]\ncontrols = [\"[::1]:9\"]\n";
+    fs::write(folder.join("v6ready.toml"), config).unwrap();
+    fs::write(folder.join("list.txt"), "www.school.edu.cn\n").unwrap();
+}
+
+#[test]
+fn a_shut_gate_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    blind(folder.path());
+    let scan = run(folder.path(), &["--lang", "en", "scan", "list.txt"]);
+    assert_eq!(code(&scan), 4, "{}", stderr(&scan));
+    assert!(stderr(&scan).contains("FAILED") && stderr(&scan).contains("nothing was judged"), "{}", stderr(&scan));
+    let runs = run(folder.path(), &["runs"]);
+    assert_eq!((code(&runs), runs.stdout.len()), (0, 0), "{}", stderr(&runs));
+    let doctor = run(folder.path(), &["--lang", "en", "doctor"]);
+    assert_eq!(code(&doctor), 4);
+    assert!(String::from_utf8_lossy(&doctor.stdout).contains("anchors-ipv6"));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_keeps_what_is_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = v6ready(folder.path(), &["demo"]).spawn().unwrap();
+    // Once sites are being stored, ask politely.
+    let database = folder.path().join("reports/demo.db-wal");
+    let began = Instant::now();
+    while fs::metadata(&database).map_or(0, |file| file.len()) < 200_000 {
+        assert!(began.elapsed() < Duration::from_secs(60), "nothing was stored");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let asked = Instant::now();
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(5));
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
+    let judged = run(folder.path(), &["judge", "--run", "demo", "--store", "reports/demo.db", "--json"]);
+    let rows = String::from_utf8_lossy(&judged.stdout).lines().count();
+    assert!(rows > 0 && rows < 352, "{rows}");
+}
