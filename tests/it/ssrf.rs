@@ -1,4 +1,4 @@
-//! Nothing of a target's may lead the scanner inside (safety.md A.2): real listeners on this machine's loopback, names and
+//! Nothing of a target's may lead the scanner inside: real listeners on this machine's loopback, names and
 //! redirects that lead to them in every notation, and not one connection.
 //!
 //! The lab plays the outside; every other address is dialled for real, and each such attempt is written down. Leaves to
