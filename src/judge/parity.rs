@@ -60,6 +60,10 @@ fn likeness(a: &Page, b: &Page) -> Option<f64> {
         (0.2, a.assets.jaccard(&b.assets)),
         (0.3, a.text.jaccard(&b.text)),
     ];
+    // A title alone says little, and stands alone where a page was not read to its end.
+    if parts[1..].iter().all(|(_, part)| part.is_none()) {
+        return None;
+    }
     let weight: f64 = parts.iter().filter(|(_, part)| part.is_some()).map(|(weight, _)| weight).sum();
     let sum: f64 = parts.iter().filter_map(|(weight, part)| part.map(|part| weight * part)).sum();
     (weight > 0.0).then(|| sum / weight)
@@ -72,7 +76,7 @@ fn without_digits(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::page::{Facts, read};
+    use crate::probe::page::{Depth, Facts, read};
 
     fn exchange(html: &str) -> Exchange {
         let facts = Facts { status: 200, content_type: Some("text/html; charset=utf-8".to_owned()), cookies: vec![] };
@@ -90,7 +94,7 @@ mod tests {
             decoded_bytes: html.len() as u64,
             body_failure: None,
             digest: html.to_owned(),
-            page: read(html.as_bytes(), &facts).page,
+            page: read(html.as_bytes(), &facts, Depth::Full).page,
         }
     }
 

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Empty};
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1;
 use hyper::{HeaderMap, Request};
 use hyper_util::rt::TokioIo;
@@ -53,6 +53,9 @@ impl Default for HttpLimits {
         }
     }
 }
+
+/// Room made for a body before it comes.
+const BODY_AT_ONCE: usize = 128 * 1024;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -122,7 +125,9 @@ where
     };
     let ttfb = begun.elapsed();
     let (parts, mut body) = response.into_parts();
-    let mut bytes = Vec::new();
+    // What the peer announces is believed only as far as it would be read.
+    let announced = body.size_hint().exact().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(announced.min(BODY_AT_ONCE));
     let body_failure = read_body(&mut body, &mut bytes, begun, limits).await.err();
     Ok(Fetched {
         status: parts.status.as_u16(),

@@ -15,6 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::page::Depth;
 use self::record::Recorder;
 use self::resolve::Known;
 use crate::clock::Clock;
@@ -165,7 +166,18 @@ impl Prober {
             }
         };
         tokio::join!(self.measure(record, site, &host, Family::V4, &dial_v4), over_v6);
+        self.read_to_the_end(record).await;
         self.noise_floor(record).await;
+    }
+
+    /// Reads the landing pages to their end where the families brought different ones. Where they brought the same bytes,
+    /// there is nothing to compare.
+    async fn read_to_the_end(&self, record: &Recorder) {
+        for (key, body) in record.to_compare() {
+            if let Some(page) = walk::read_body(body, key.facts.clone(), Depth::Full).await.page {
+                record.complete_page(&key, &page);
+            }
+        }
     }
 
     /// The name to measure. A listed name without any address may have its site under the sibling name.
@@ -259,7 +271,7 @@ impl Prober {
         let _pass = self.net.turns.take(crate::net::turn::Subject::Connection(address)).await;
         let started = self.net.clock.now();
         if let Ok(fetched) = self.net.pages_v4.get(&parsed, address).await {
-            let read = self.read_exchange(record, fetched, started).await;
+            let read = self.read_exchange(record, fetched, started, Depth::Full).await;
             record.walk(crate::model::evidence::Walk {
                 family: Family::V4,
                 scheme,

@@ -24,6 +24,8 @@ const REFRESH_WITHIN: u64 = 10;
 /// Script text that is searched for a literal redirect.
 const SCRIPT: usize = 16 * 1024;
 
+/// Bytes read between two looks at whether it is enough.
+const STEP: usize = 4096;
 /// Elements that are looked at.
 const READ: &str = "title, body, textarea, a, area, script, img, iframe, frame, embed, source, link, meta";
 /// Bytes the parser may keep at once.
@@ -47,10 +49,21 @@ pub struct Extract {
     pub page: Option<Page>,
     /// Where the page leads by itself, and how. None: nowhere.
     pub leads_to: Option<(Via, String)>,
+    /// The page was read to its end, so its sketches are there.
+    pub to_the_end: bool,
+}
+
+/// How far a page is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Until it is clear what kind of page it is. Sketches are made only of pages that end before that.
+    Light,
+    /// To its end, with all sketches: to be compared with another page.
+    Full,
 }
 
 /// Reads a decoded body.
-pub fn read(body: &[u8], facts: &Facts) -> Extract {
+pub fn read(body: &[u8], facts: &Facts, depth: Depth) -> Extract {
     let kind = facts.content_type.as_deref().unwrap_or_default().to_ascii_lowercase();
     let textual = kind.is_empty() || kind.starts_with("text/") || kind.contains("html") || kind.contains("xml");
     if body.is_empty() || !textual || kind.starts_with("text/css") {
@@ -58,7 +71,7 @@ pub fn read(body: &[u8], facts: &Facts) -> Extract {
     }
     let encoding = encoding_of(body, &kind);
     let (text, used, _) = encoding.decode(body);
-    let mut collected = collect(&text);
+    let mut collected = collect(&text, depth);
     let title = collected.title.take().map(|title| fold(&title, TITLE)).filter(|title| !title.is_empty());
     let script_only = collected.text_chars == 0 && collected.scripts > 0;
     let marks = marks::marks(&Look {
@@ -69,17 +82,20 @@ pub fn read(body: &[u8], facts: &Facts) -> Extract {
         script_only,
     });
     let leads_to = collected.leads_to();
-    let page = Page {
+    let mut page = Page {
         charset: used.name().to_owned(),
         title,
         text_chars: collected.text_chars,
-        links: Sketch::from_hashes(collected.links.into_iter().collect()),
-        assets: Sketch::from_hashes(collected.assets.into_iter().collect()),
-        text: Sketch::from_hashes(collected.phrases),
         marks,
         script_redirect: script_only && leads_to.is_none(),
+        ..Page::default()
     };
-    Extract { page: Some(page), leads_to }
+    if collected.to_the_end {
+        page.links = Sketch::from_hashes(collected.links.into_iter().collect());
+        page.assets = Sketch::from_hashes(collected.assets.into_iter().collect());
+        page.text = Sketch::from_hashes(collected.phrases);
+    }
+    Extract { page: Some(page), leads_to, to_the_end: collected.to_the_end }
 }
 
 /// The character encoding: header, byte order mark, `<meta>` in the first 1,024 bytes, then a guess.
@@ -119,9 +135,15 @@ struct Collected {
     script_text: String,
     refresh: Option<String>,
     tags: usize,
+    to_the_end: bool,
 }
 
 impl Collected {
+    /// Clear enough what kind of page this is: it has a title, and text to be read.
+    fn is_plain(&self) -> bool {
+        self.title.is_some() && self.text_chars > ALMOST_NO_TEXT
+    }
+
     fn leads_to(&self) -> Option<(Via, String)> {
         if let Some(target) = &self.refresh {
             return Some((Via::MetaRefresh, target.clone()));
@@ -202,13 +224,16 @@ fn same_site_path(href: &str) -> Option<&str> {
     Some(href.split(['?', '#', ';']).next().unwrap_or(href).trim_start_matches("./").trim_start_matches('/'))
 }
 
-fn collect(text: &str) -> Collected {
+fn collect(text: &str, depth: Depth) -> Collected {
     let collected = RefCell::new(Collected::default());
-    parse(text, &collected);
-    collected.into_inner()
+    let to_the_end = parse(text, depth, &collected);
+    let mut collected = collected.into_inner();
+    collected.to_the_end = to_the_end;
+    collected
 }
 
-fn parse(text: &str, collected: &RefCell<Collected>) {
+/// Whether everything was read, as far as it can be read at all.
+fn parse(text: &str, depth: Depth, collected: &RefCell<Collected>) -> bool {
     // Only what is read is named here: other tags pass by without being taken apart.
     let on_element = element!(READ, |element| {
         let mut collected = collected.borrow_mut();
@@ -243,10 +268,17 @@ fn parse(text: &str, collected: &RefCell<Collected>) {
         .with_strict(false)
         .with_memory_settings(MemorySettings::new().with_max_allowed_memory_usage(MARKUP_MEMORY));
     let mut rewriter = HtmlRewriter::new(settings, |_: &[u8]| {});
-    // A page that cannot be read to its end is judged on what was read.
-    if rewriter.write(text.as_bytes()).is_ok() {
-        let _ = rewriter.end();
+    for step in text.as_bytes().chunks(STEP) {
+        if depth == Depth::Light && collected.borrow().is_plain() {
+            return false;
+        }
+        // A page that cannot be read to its end is judged on what was read.
+        if rewriter.write(step).is_err() {
+            return true;
+        }
     }
+    let _ = rewriter.end();
+    true
 }
 
 fn read_element(collected: &mut Collected, element: &lol_html::html_content::Element<'_, '_>) {
@@ -339,7 +371,7 @@ mod tests {
     fn html(body: &str) -> Extract {
         let facts =
             Facts { status: 200, content_type: Some("text/html; charset=utf-8".to_owned()), cookies: Vec::new() };
-        read(body.as_bytes(), &facts)
+        read(body.as_bytes(), &facts, Depth::Full)
     }
 
     #[test]
@@ -360,7 +392,7 @@ mod tests {
         let text = "<html><head><meta charset=\"gbk\"><title>郑重声明</title></head><body><p>招生简章 通知公告</p></body></html>";
         let (gbk, _, _) = encoding_rs::GBK.encode(text);
         let plain = Facts { status: 200, content_type: Some("text/html".to_owned()), cookies: Vec::new() };
-        let from_gbk = read(&gbk, &plain).page.unwrap();
+        let from_gbk = read(&gbk, &plain, Depth::Full).page.unwrap();
         let from_utf8 = html(&text.replace("gbk", "utf-8")).page.unwrap();
         assert_eq!(from_gbk.charset, "GBK");
         assert_eq!((from_gbk.title, from_gbk.text), (from_utf8.title, from_utf8.text));

@@ -1,10 +1,11 @@
 //! The round being written: steps of both families are appended as they finish, so that whatever ends a round early
 //! leaves all that was seen before.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::page::{Extract, Facts};
-use crate::model::evidence::{AddressFact, Connect, Handshake, Lookup, Round, Sibling, Walk};
+use crate::model::address::Family;
+use crate::model::evidence::{AddressFact, Connect, Exchange, Handshake, Lookup, Page, Round, Sibling, Walk};
 use crate::model::failure::Limit;
 
 /// A round in the making.
@@ -12,7 +13,16 @@ use crate::model::failure::Limit;
 pub(crate) struct Recorder {
     round: Mutex<Round>,
     /// Pages read so far. Both families mostly bring the same bytes, which need not be read twice.
-    pages: Mutex<Vec<(PageKey, Extract)>>,
+    pages: Mutex<Vec<KnownPage>>,
+}
+
+/// A page that was read.
+#[derive(Debug)]
+struct KnownPage {
+    key: PageKey,
+    extract: Extract,
+    /// The body, as long as it may have to be read to its end.
+    body: Option<Arc<Vec<u8>>>,
 }
 
 /// All that the reading of a page depends on.
@@ -22,6 +32,17 @@ pub(crate) struct PageKey {
     pub(crate) digest: String,
     /// The rest of the response, as far as it matters.
     pub(crate) facts: Facts,
+}
+
+impl PageKey {
+    pub(crate) fn of(exchange: &Exchange) -> Self {
+        let facts = Facts {
+            status: exchange.status,
+            content_type: exchange.content_type.clone(),
+            cookies: exchange.cookies.clone(),
+        };
+        Self { digest: exchange.digest.clone(), facts }
+    }
 }
 
 impl Recorder {
@@ -45,12 +66,44 @@ impl Recorder {
 
     /// What was read of this very page before.
     pub(crate) fn known_page(&self, key: &PageKey) -> Option<Extract> {
-        let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        pages.iter().find(|(known, _)| known == key).map(|(_, extract)| extract.clone())
+        self.pages().iter().find(|known| known.key == *key).map(|known| known.extract.clone())
     }
 
-    pub(crate) fn remember_page(&self, key: PageKey, extract: Extract) {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner).push((key, extract));
+    pub(crate) fn remember_page(&self, key: PageKey, extract: Extract, body: Arc<Vec<u8>>) {
+        let body = (extract.page.is_some() && !extract.to_the_end).then_some(body);
+        self.pages().push(KnownPage { key, extract, body });
+    }
+
+    /// Landing pages that must be read to their end, since the families brought different ones.
+    pub(crate) fn to_compare(&self) -> Vec<(PageKey, Arc<Vec<u8>>)> {
+        let round = self.round();
+        let landings = |family: Family| {
+            let walks = round.walks.iter().filter(move |walk| walk.family == family);
+            walks.filter_map(|walk| walk.landing().filter(|exchange| exchange.is_success()))
+        };
+        let differ = |exchange: &Exchange| landings(Family::V6).any(|other| other.digest != exchange.digest);
+        if !landings(Family::V4).any(differ) {
+            return Vec::new();
+        }
+        let keys: Vec<PageKey> = landings(Family::V4).chain(landings(Family::V6)).map(PageKey::of).collect();
+        let pages = self.pages();
+        let wanted = pages.iter().filter(|known| keys.contains(&known.key));
+        wanted.filter_map(|known| Some((known.key.clone(), Arc::clone(known.body.as_ref()?)))).collect()
+    }
+
+    /// Puts a page that was read to its end in the place of the light reading.
+    pub(crate) fn complete_page(&self, key: &PageKey, page: &Page) {
+        for walk in &mut self.round().walks {
+            for exchange in walk.hops.iter_mut().filter_map(|hop| hop.exchange.as_mut()) {
+                if exchange.page.is_some() && PageKey::of(exchange) == *key {
+                    exchange.page = Some(page.clone());
+                }
+            }
+        }
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Vec<KnownPage>> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn lookup(&self, lookup: Lookup) {

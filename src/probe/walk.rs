@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::HeaderMap;
@@ -13,7 +14,7 @@ use sha2::{Digest, Sha256};
 use url::{Host, Url};
 
 use super::Prober;
-use super::page::{self, Extract};
+use super::page::{self, Depth, Extract, Facts};
 use super::reach::{Held, Reached};
 use super::record::{PageKey, Recorder};
 use crate::model::address::Family;
@@ -79,7 +80,13 @@ impl Prober {
     }
 
     /// Turns a response into evidence: body decoded, page read.
-    pub(super) async fn read_exchange(&self, record: &Recorder, fetched: Fetched, started: Timestamp) -> Read {
+    pub(super) async fn read_exchange(
+        &self,
+        record: &Recorder,
+        fetched: Fetched,
+        started: Timestamp,
+        depth: Depth,
+    ) -> Read {
         let text = |name: HeaderName, most: usize| header(&fetched.headers, &name, most);
         let content_type = text(CONTENT_TYPE, 200);
         let coding = text(CONTENT_ENCODING, 50);
@@ -88,7 +95,7 @@ impl Prober {
             status: fetched.status,
             location: text(LOCATION, self.bounds.url_bytes + 1),
             server: text(SERVER, 200),
-            content_type: content_type.clone(),
+            content_type,
             retry_after_s: text(RETRY_AFTER, 40).and_then(|value| value.trim().parse().ok()),
             cookies: cookies.iter().take(20).map(|(name, _)| name.chars().take(100).collect()).collect(),
             started,
@@ -104,12 +111,11 @@ impl Prober {
         exchange.decoded_bytes = decoded.len() as u64;
         exchange.digest = hex(&Sha256::digest(&decoded));
         exchange.body_failure = exchange.body_failure.or(coding_failure);
-        let facts = page::Facts { status: exchange.status, content_type, cookies: exchange.cookies.clone() };
         // What stands on a page that only leads elsewhere is of no interest.
         let extract = if leads_elsewhere(&exchange) {
             Extract::default()
         } else {
-            read_page(record, decoded, PageKey { digest: exchange.digest.clone(), facts }).await
+            read_page(record, decoded, PageKey::of(&exchange), depth).await
         };
         exchange.page.clone_from(&extract.page);
         Read { exchange, extract }
@@ -117,18 +123,23 @@ impl Prober {
 }
 
 /// Reads a page, or remembers that it was read before.
-async fn read_page(record: &Recorder, body: Vec<u8>, key: PageKey) -> Extract {
-    if let Some(known) = record.known_page(&key) {
+async fn read_page(record: &Recorder, body: Vec<u8>, key: PageKey, depth: Depth) -> Extract {
+    if let Some(known) = record.known_page(&key).filter(|known| depth == Depth::Light || known.to_the_end) {
         return known;
     }
-    let facts = key.facts.clone();
-    let extract = if body.len() > LARGE_BODY {
-        tokio::task::spawn_blocking(move || page::read(&body, &facts)).await.unwrap_or_default()
-    } else {
-        page::read(&body, &facts)
-    };
-    record.remember_page(key, extract.clone());
+    let body = Arc::new(body);
+    let extract = read_body(Arc::clone(&body), key.facts.clone(), depth).await;
+    record.remember_page(key, extract.clone(), body);
     extract
+}
+
+/// Reads a page here, or off the runtime's thread where it is large.
+pub(super) async fn read_body(body: Arc<Vec<u8>>, facts: Facts, depth: Depth) -> Extract {
+    if body.len() > LARGE_BODY {
+        tokio::task::spawn_blocking(move || page::read(&body, &facts, depth)).await.unwrap_or_default()
+    } else {
+        page::read(&body, &facts, depth)
+    }
 }
 
 /// A redirect that is followed.
@@ -319,7 +330,7 @@ impl Walker<'_> {
             jar.retain(|(known, _)| *known != name);
             jar.push((name, value));
         }
-        Ok(self.prober.read_exchange(self.record, fetched, started).await)
+        Ok(self.prober.read_exchange(self.record, fetched, started, Depth::Light).await)
     }
 
     async fn handshake(
