@@ -6,12 +6,14 @@ and ends with 1 if something is.
   same A.CSV B.CSV                readiness, reason and findings of every name in B are those in A
   servers TRUTH LOG               what the web servers saw agrees with the table
   without-ipv6 TRUTH FULL.CSV SCHOOLS.CSV  nothing that needs IPv6 was claimed
-  cut FULL.CSV SCHOOLS.CSV DROPPED         an outage leaves names not judged, or is made up for; it makes no other verdict
+  cut FULL-FOLDER CUT-FOLDER DROPPED       an outage leaves names not judged, or is made up for; it makes no other verdict
   rows STORE                      runs, finished sites and verdicts in the history
   served LIST SCHOOLS.CSV         none of these names is called ready unless IPv6 really served it (list: domain,leads)
 """
 import collections
 import csv
+import glob
+import json
 import sqlite3
 import sys
 
@@ -104,17 +106,26 @@ def without_ipv6(truth_path, full_path, found_path):
            f"(with IPv6: {len(before)}), {counts['INCONCLUSIVE']} INCONCLUSIVE, wrong {len(wrong)}", wrong)
 
 
-def cut(full_path, found_path, dropped):
-    full, got = table(full_path), table(found_path)
+def cut(full_folder, cut_folder, dropped):
+    [full_csv], [found_csv] = (glob.glob(f"{folder}/2*/schools.csv") for folder in (full_folder, cut_folder))
+    full, got = table(full_csv), table(found_csv)
+    rounds = []
+    for folder in (full_folder, cut_folder):
+        with sqlite3.connect(f"file:{folder}/history.db?mode=ro", uri=True) as db:
+            rounds.append(dict(db.execute("SELECT site_key, count(*) FROM evidence GROUP BY site_key")))
+            proofs = json.loads(db.execute("SELECT run_json FROM runs").fetchone()[0])["vantage"]["proofs"]
+    bad = sum(1 for proof in proofs if proof["family"] == "v6" and not proof["good"])
+    again = sum(1 for site, n in rounds[1].items() if n > rounds[0].get(site, n))
     changed = [n for n in full if n in got and verdict(got[n]) != verdict(full[n])]
     known = ("READY", "READY_DEFECT")
     open_again = [n for n in changed if got[n]["readiness"] == "INCONCLUSIVE"]
     wrong = [f"{n}: undisturbed {verdict(full[n])}, disturbed {verdict(got[n])} {got[n]['findings']}" for n in changed if n not in open_again
              and not (full[n]["readiness"] in known and got[n]["readiness"] in known)]
     wrong += [f"{n}: no row" for n in full if n not in got]
-    wrong += [] if int(dropped) > 100 else ["the cut was hardly felt"]
-    finish(f"n={len(full)} names, {dropped} packets dropped; {len(open_again)} left not judged, {len(changed) - len(open_again)} otherwise different, "
-           f"of these false {len(wrong)}", wrong)
+    # An outage that nobody felt proves nothing.
+    wrong += [] if int(dropped) > 100 and bad and again >= 5 else ["the outage was hardly felt"]
+    finish(f"n={len(full)} names, {dropped} packets dropped, {bad} canaries failed, {again} names looked at once more because of it; "
+           f"{len(open_again)} left not judged, {len(changed) - len(open_again)} otherwise different; wrong {len(wrong)}", wrong)
 
 
 def rows(path):
