@@ -227,7 +227,10 @@ fn failed_everywhere(asked: &[Asked<'_>], observation: &Observation) -> bool {
     let rounds: BTreeSet<_> = asked.iter().map(|a| a.pointer.round).collect();
     let useless = |lookup: &Lookup| {
         use LookupOutcome::{Answer, Nodata, NodataNosoa, NotAsked, Nxdomain};
-        !matches!(lookup.outcome, Answer | Nodata | NodataNosoa | Nxdomain | NotAsked)
+        // An authority without the AA bit only points elsewhere: to servers that do not answer either.
+        let referral = lookup.role == ServerRole::Authority && lookup.authoritative == Some(false);
+        (referral && lookup.outcome == NodataNosoa)
+            || !matches!(lookup.outcome, Answer | Nodata | NodataNosoa | Nxdomain | NotAsked)
     };
     resolvers.len() >= 2
         && rounds.len() >= 2

@@ -4,6 +4,7 @@
 
 use super::parity::{Sameness, compare};
 use super::service::{self, Landing, Outcome};
+use crate::model::address::Family;
 use crate::model::evidence::{CertificateFault, Observation};
 
 /// IPv6 gives the same service.
@@ -18,11 +19,25 @@ fn is_wrong_vhost(observation: &Observation, v4: &Outcome<'_>, v6: &Outcome<'_>)
     if service::is_not_a_site(page6) && !service::is_not_a_site(page4) {
         return true;
     }
-    let named = |outcome| {
-        let faults = service::certificate_faults(observation, outcome);
-        faults.is_some_and(|(faults, _)| faults.contains(&CertificateFault::Name))
+    sameness(observation, v4, v6) == Some(Sameness::Different) && has_foreign_certificate(observation)
+}
+
+/// For some name, IPv6 shows a certificate for other names while IPv4 shows a fitting one. This says whose server answers
+/// over IPv6 on its plain http port as well, where no certificate is shown.
+fn has_foreign_certificate(observation: &Observation) -> bool {
+    let handshakes = || observation.rounds.iter().flat_map(|round| &round.handshakes);
+    let shown = |family: Family, name: &str, fits: bool| {
+        handshakes().any(|handshake| {
+            let certificate = handshake.certificate.as_ref();
+            Family::of(handshake.address) == family
+                && handshake.server_name == name
+                && certificate.is_some_and(|c| fits != c.faults.contains(&CertificateFault::Name))
+        })
     };
-    named(v6) && !named(v4) && sameness(observation, v4, v6) == Some(Sameness::Different)
+    handshakes().any(|handshake| {
+        let name = &handshake.server_name;
+        shown(Family::V6, name, false) && !shown(Family::V4, name, false) && shown(Family::V4, name, true)
+    })
 }
 
 /// How alike the landing pages are. None: not both landed on one.

@@ -24,15 +24,19 @@ pub struct AddressPolicy {
 impl AddressPolicy {
     /// The scope of an address under this policy.
     pub fn classify(&self, address: IpAddr) -> Scope {
-        if self.local_deny.iter().any(|prefix| prefix.contains(&address)) {
-            return Scope::OwnNetwork;
-        }
-        if self.public_prefixes.iter().any(|prefix| prefix.contains(&address)) {
-            return Scope::Public;
-        }
-        match address {
+        let registered = match address {
             IpAddr::V4(address) => scope_v4(address),
             IpAddr::V6(address) => scope_v6(address),
+        };
+        let within = |prefixes: &[IpNet]| prefixes.iter().any(|prefix| prefix.contains(&address));
+        let laboratory = within(&self.public_prefixes);
+        // What the registries refuse is called by its own name, also where this host has such an address itself.
+        if !laboratory && !registered.is_public() {
+            registered
+        } else if within(&self.local_deny) {
+            Scope::OwnNetwork
+        } else {
+            Scope::Public
         }
     }
 }
