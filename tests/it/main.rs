@@ -9,3 +9,4 @@ mod manual;
 mod properties;
 mod scenarios;
 mod ssrf;
+mod weather;
