@@ -120,6 +120,7 @@ fn http(config: &Config) -> HttpLimits {
         total: config.deadlines.fetch,
         head_bytes: limits.header_bytes,
         head_lines: limits.header_lines,
+        informational: limits.informational,
         body_wire: size(limits.body_wire),
         body_decoded: size(limits.body_decoded),
         ratio: size(limits.ratio),

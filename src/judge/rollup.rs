@@ -301,6 +301,12 @@ impl<'a> Case<'a> {
             }
         }
         let Some(v6) = &primary.v6 else { return self.not_tried(primary, 5) };
+        // A limit that IPv4 ran into as well must not make the difference.
+        if Family::BOTH.into_iter().all(|family| self.has_untried_addresses(family)) {
+            let args = [("limit", Limit::Addresses.word().to_owned())];
+            self.findings.add_with(Code::LimitHit, &args, &[v6.pointer]);
+            return (Readiness::Inconclusive, "limit", 5);
+        }
         let reason = self.note_v6_failure(primary, v6);
         for entry in offered.iter().map(|index| &entries[*index]) {
             if let (Some(v4), Some(v6)) = (&entry.v4, &entry.v6)
@@ -368,6 +374,15 @@ impl<'a> Case<'a> {
             self.findings.add(Code::TlsUnsupported, &all);
             return (Readiness::Inconclusive, "tls_unsupported", rule);
         }
+        // A limit of ours ended it: a browser may get further.
+        let limits: Vec<&str> =
+            Family::BOTH.into_iter().flat_map(outcomes).filter_map(|outcome| self.limit_of(&outcome.landing)).collect();
+        if !limits.is_empty() {
+            for limit in limits {
+                self.findings.add_with(Code::LimitHit, &[("limit", limit.to_owned())], &all);
+            }
+            return (Readiness::Inconclusive, "limit", rule);
+        }
         if self.limit(Limit::Site) || tried.iter().any(|family| outcomes(*family).next().is_none()) {
             let at = if all.is_empty() { &self.naming.evidence_v6 } else { &all };
             self.findings.add(Code::LimitHit, &at.clone());
@@ -405,6 +420,22 @@ impl<'a> Case<'a> {
     fn usable_families(&self) -> Vec<Family> {
         let usable = [(Family::V4, self.usable.1), (Family::V6, self.usable.0 && self.measured_v6)];
         usable.into_iter().filter(|(_, usable)| *usable).map(|(family, _)| family).collect()
+    }
+
+    /// The limit of ours that ended a walk before it landed. None: something else did.
+    fn limit_of(&self, landing: &Landing<'_>) -> Option<&'static str> {
+        match landing {
+            Landing::Failed(WalkEnd::Failed(Failure::Limit(limit))) => Some(limit.word()),
+            Landing::Failed(WalkEnd::RedirectBadTarget) if self.limit(Limit::Url) => Some(Limit::Url.word()),
+            _ => None,
+        }
+    }
+
+    /// The family has more public addresses than were dialled in any round.
+    fn has_untried_addresses(&self, family: Family) -> bool {
+        let facts = || self.observation.rounds.iter().flat_map(|round| &round.addresses);
+        let dialled = |address| facts().any(|fact| fact.address == address && fact.dialled);
+        facts().any(|fact| Family::of(fact.address) == family && fact.scope.is_public() && !dialled(fact.address))
     }
 
     fn limit(&self, limit: Limit) -> bool {
