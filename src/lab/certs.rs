@@ -118,7 +118,7 @@ impl Authority {
     /// The chain a server presents.
     fn chain(&self, key: &ConfigKey) -> Result<Vec<CertificateDer<'static>>, rcgen::Error> {
         let cert = key.cert;
-        let more = (1..key.names.unwrap_or(1)).map(|number| format!("name-number-{number}.{}", key.name));
+        let more = (1..key.names.unwrap_or(1)).map(|number| format!("n{number}.{}", key.name));
         let mut params = CertificateParams::new(std::iter::once(key.name.clone()).chain(more).collect::<Vec<_>>())?;
         params.distinguished_name = common_name(key.common_name.as_deref().unwrap_or(&key.name));
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

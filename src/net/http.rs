@@ -242,6 +242,12 @@ fn hyper_failure(error: &hyper::Error) -> Failure {
             if io.kind() == std::io::ErrorKind::UnexpectedEof {
                 return Failure::HttpEof;
             }
+            // Chunks that are none.
+            if matches!(io.kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData)
+                && io.get_ref().is_none_or(|inner| !inner.is::<rustls::Error>())
+            {
+                return Failure::HttpMalformed;
+            }
             // With TLS 1.3, a server refuses a client after the client's side of the handshake is done.
             let tls = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
             if let Some(rustls::Error::AlertReceived(alert)) = tls {

@@ -67,7 +67,7 @@ pub struct Spot {
     pub charset_in: CharsetIn,
     /// The body is compressed.
     pub gzip: bool,
-    /// Redirects there. `{host}` and `{path}` stand for those of the request.
+    /// Redirects there. `{host}`, `{path}` and `{query}` stand for those of the request.
     pub redirect: Option<String>,
     /// Redirects to the same URL with a cookie until the cookie comes back.
     pub cookie_bounce: bool,
@@ -276,6 +276,9 @@ pub struct Drip {
     pub bytes: usize,
     /// Milliseconds between.
     pub every_ms: u64,
+    /// The head comes at once, the body is slow.
+    #[serde(default)]
+    pub body_only: bool,
 }
 
 impl World {

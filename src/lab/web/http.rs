@@ -93,6 +93,9 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
         answer.headers.extend((0..filler.lines).map(|line| (format!("X-Filler-{line}"), value.clone())));
     }
     let (mut bytes, body) = (head(&answer), answer.body);
+    if spot.drip.is_some_and(|drip| drip.body_only) {
+        send(&mut stream, &std::mem::take(&mut bytes), None).await?;
+    }
     let cut = spot.cut_body_at.map(|share| (body.len() as f64 * share.clamp(0.0, 1.0)).round());
     if request.method != "HEAD" {
         // The share is of the body's own length, so the product is within it.
@@ -151,7 +154,7 @@ fn compose(spot: &Spot, number: u64, request: &Request, host: &str, address: Soc
         return short(302, &[("Location", &format!("{path}?hop={}", hop + 1))]);
     }
     if let Some(target) = &spot.redirect {
-        let target = target.replace("{host}", host).replace("{path}", path);
+        let target = target.replace("{host}", host).replace("{path}", path).replace("{query}", query);
         let mut answer = short(spot.status.unwrap_or(302), &[("Location", &target)]);
         answer.headers.extend(spot.headers.clone());
         return answer;
