@@ -111,7 +111,7 @@ impl Progress {
                 });
             }
             ScanEvent::Canary { family, good } => self.canary(&mut state, *family, *good),
-            ScanEvent::Lost { total } => {
+            ScanEvent::Lost { total, .. } => {
                 self.tell(&format!(
                     "{} {total}",
                     say(self.lang, "内部错误，丢失的探测数", "internal errors, probes lost:")
@@ -173,7 +173,7 @@ fn json(event: &ScanEvent) -> serde_json::Value {
             serde_json::json!({"event": "second_round", "sites": sites, "pause_s": pause_s})
         }
         ScanEvent::Canary { family, good } => serde_json::json!({"event": "canary", "family": family, "good": good}),
-        ScanEvent::Lost { total } => serde_json::json!({"event": "lost", "total": total}),
+        ScanEvent::Lost { site, total } => serde_json::json!({"event": "lost", "site": site, "total": total}),
         ScanEvent::Stopping { in_flight } => serde_json::json!({"event": "stopping", "in_flight": in_flight}),
     }
 }

@@ -13,7 +13,7 @@ use super::{ScanEvent, gate};
 use crate::judge::{Criteria, first_look};
 use crate::model::evidence::{EVIDENCE_VERSION, Observation, Round};
 use crate::model::run::{Proof, RunEnd};
-use crate::model::site::Site;
+use crate::model::site::{Site, SiteKey};
 use crate::model::time::Timestamp;
 use crate::probe::{Prober, Transports};
 
@@ -86,6 +86,8 @@ struct Probed {
     again: Option<(Site, Timestamp)>,
     /// The receiver of the evidence is gone.
     unstored: bool,
+    /// The probe panicked at this site.
+    lost: Option<SiteKey>,
 }
 
 impl Scan {
@@ -130,7 +132,7 @@ impl Scan {
         lost: &mut usize,
     ) -> (Vec<(Site, Timestamp)>, bool) {
         let places = Arc::new(Semaphore::new(self.rules.jobs.max(1)));
-        let mut tasks: JoinSet<Option<Probed>> = JoinSet::new();
+        let mut tasks: JoinSet<Probed> = JoinSet::new();
         let mut again = Vec::new();
         let mut complete = true;
         let mut stop = self.stop.clone();
@@ -148,9 +150,12 @@ impl Scan {
             while let Some(done) = tasks.try_join_next() {
                 self.collect(done, &mut again, lost, &mut complete);
             }
-            let task = self.task(site, number);
+            let (task, otherwise) = (self.task(site.clone(), number), self.give_up(site, number));
             tasks.spawn(async move {
-                let probed = AssertUnwindSafe(task).catch_unwind().await.ok();
+                let probed = match AssertUnwindSafe(task).catch_unwind().await {
+                    Ok(probed) => probed,
+                    Err(_) => otherwise.await,
+                };
                 drop(place);
                 probed
             });
@@ -202,17 +207,35 @@ impl Scan {
 
     fn collect(
         &self,
-        done: Result<Option<Probed>, tokio::task::JoinError>,
+        done: Result<Probed, tokio::task::JoinError>,
         again: &mut Vec<(Site, Timestamp)>,
         lost: &mut usize,
         complete: &mut bool,
     ) {
-        if let Ok(Some(probed)) = done {
-            again.extend(probed.again);
-            *complete &= !probed.unstored;
-        } else {
-            *lost += 1;
-            (self.listener)(ScanEvent::Lost { total: *lost });
+        let site = match done {
+            Ok(probed) => {
+                again.extend(probed.again);
+                *complete &= !probed.unstored;
+                match probed.lost {
+                    None => return,
+                    lost => lost,
+                }
+            }
+            Err(_) => None,
+        };
+        *lost += 1;
+        (self.listener)(ScanEvent::Lost { site, total: *lost });
+    }
+
+    /// What is handed on of a site whose probe panicked: that it did. Every site ends in one row.
+    fn give_up(&self, site: Site, number: u8) -> impl Future<Output = Probed> + Send + 'static {
+        let (sink, clock) = (self.sink.clone(), Arc::clone(&self.prober.net.clock));
+        async move {
+            let mut round = Round::new(number, clock.now());
+            round.internal_error = true;
+            let lost = Some(site.key.clone());
+            let unstored = sink.send((site, round)).await.is_err();
+            Probed { again: None, unstored, lost }
         }
     }
 
@@ -234,7 +257,7 @@ impl Scan {
                 unstored = sink.send((site.clone(), round)).await.is_err();
             }
             listener(ScanEvent::Probed { site: site.key.clone(), round: number, readiness, again });
-            Probed { again: again.then_some((site, ended)), unstored }
+            Probed { again: again.then_some((site, ended)), unstored, lost: None }
         }
     }
 

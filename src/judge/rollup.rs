@@ -103,6 +103,7 @@ impl<'a> Case<'a> {
     fn decide(mut self) -> Assessment {
         self.note_naming();
         self.note_addresses();
+        self.note_lost_rounds();
         let (readiness, reason, rule) = self.rules();
         Assessment {
             site: self.observation.site.key.clone(),
@@ -118,6 +119,10 @@ impl<'a> Case<'a> {
     }
 
     fn rules(&mut self) -> Decision {
+        // Rule 5, where there is nothing to judge at all.
+        if self.nothing_is_left() {
+            return (Readiness::Inconclusive, "internal_error", 5);
+        }
         // Rule 1. A name that was found and dialled in one of the rounds exists.
         let missing = Presence::Absent(Absence::Nxdomain);
         if self.naming.v4 == missing && self.naming.v6 == missing && self.usable == (false, false) {
@@ -137,6 +142,11 @@ impl<'a> Case<'a> {
         }
         // Rules 4 to 6.
         self.with_aaaa()
+    }
+
+    /// Every round was lost to an error of the program.
+    fn nothing_is_left(&self) -> bool {
+        self.observation.rounds.iter().all(|round| round.internal_error)
     }
 
     fn unknown_naming(&mut self, obstacle: Obstacle) -> Decision {

@@ -144,7 +144,13 @@ async fn read_page(record: &Recorder, body: Vec<u8>, key: PageKey, depth: Depth)
 /// Reads a page here, or off the runtime's thread where it is large.
 pub(super) async fn read_body(body: Arc<Vec<u8>>, facts: Facts, depth: Depth) -> Extract {
     if body.len() > LARGE_BODY {
-        tokio::task::spawn_blocking(move || page::read(&body, &facts, depth)).await.unwrap_or_default()
+        match tokio::task::spawn_blocking(move || page::read(&body, &facts, depth)).await {
+            Ok(extract) => extract,
+            // An error of ours must not pass for a page without text.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The runtime is shutting down.
+            Err(_) => Extract::default(),
+        }
     } else {
         page::read(&body, &facts, depth)
     }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use v6ready::clock::SystemClock;
 use v6ready::engine::gate::{self, Anchor, GateRules};
 use v6ready::engine::pace::{Pacer, Rules};
-use v6ready::engine::scan::{Scan, ScanRules, Stop};
+use v6ready::engine::scan::{Listener, Scan, ScanReport, ScanRules, Stop};
 use v6ready::judge::Criteria;
 use v6ready::lab::world::{ANCHORS, CONTROL_V4ONLY};
 use v6ready::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS};
@@ -149,8 +149,21 @@ pub(crate) struct Evidence {
     pub(crate) vantage: Vantage,
 }
 
-/// Scans sites as a run does.
+/// Scans sites as a run does. Nothing may be lost.
 pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transports: Transports) -> Evidence {
+    let (evidence, report) = scan_reported(prober, sites, jobs, transports, Arc::new(|_| {})).await;
+    assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
+    evidence
+}
+
+/// The same with what the scan says of itself.
+pub(crate) async fn scan_reported(
+    prober: Prober,
+    sites: Vec<Site>,
+    jobs: usize,
+    transports: Transports,
+    listener: Listener,
+) -> (Evidence, ScanReport) {
     let prober = Arc::new(prober);
     let opening = gate::check(&prober, &gate_rules(), transports).await;
     assert!(opening.gate.is_open(), "the gate is shut: {:#?}", opening.gate.failures().collect::<Vec<_>>());
@@ -167,7 +180,7 @@ pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transpor
             criteria: Criteria::default(),
         },
         canaries: opening.canaries,
-        listener: Arc::new(|_| {}),
+        listener,
         sink,
         stop,
     };
@@ -181,12 +194,12 @@ pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transpor
         observations
     });
     let report = scan.run(sites).await;
-    assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
     let mut proofs = opening.proofs;
-    proofs.extend(report.proofs);
+    proofs.extend(report.proofs.iter().copied());
     let resolvers = prober.net.resolvers.clone();
-    Evidence {
+    let evidence = Evidence {
         observations: collecting.await.expect("the collector ends"),
         vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs },
-    }
+    };
+    (evidence, report)
 }

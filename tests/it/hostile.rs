@@ -4,22 +4,31 @@
 //! Leaves to others: redirects (`redirects`), addresses (`ssrf`), text in reports (`injection`), time and memory (`benches`).
 
 use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use v6ready::engine::ScanEvent;
+use v6ready::engine::pace::{Pacer, Rules};
 use v6ready::judge::{Criteria, assess};
 use v6ready::lab::Lab;
 use v6ready::lab::scenario::Scenario;
+use v6ready::lab::web::facts::{HostFacts, Spot};
 use v6ready::lab::world::World;
 use v6ready::model::address::Family;
-use v6ready::model::evidence::{Observation, Round, WalkEnd};
+use v6ready::model::evidence::{Lookup, Observation, Purpose, Round, ServerRole, Walk, WalkEnd};
+use v6ready::model::failure::{Failure, Limit};
+use v6ready::model::run::RunEnd;
 use v6ready::model::site::Site;
 use v6ready::model::verdict::{Assessment, CountsAs};
 use v6ready::net::http::HttpLimits;
+use v6ready::net::route::{Dial, Route, Transport};
+use v6ready::net::turn::{Pass, Subject, Turns, Waiting};
 use v6ready::probe::{Attempts, Prober, Transports};
 
-use crate::bench_net::{Evidence, Patience, prober, scan, site};
+use crate::bench_net::{Evidence, Patience, lab_policy, lab_resolvers, prober, prober_on, scan, scan_reported, site};
 
 /// One attack, and what must come of it. Verdicts are written `READINESS reason`.
 struct Attack {
@@ -149,11 +158,11 @@ fn judged(evidence: &Evidence, site: &Site) -> (Assessment, Observation) {
 /// How the walks of a family ended: the step's failure, else that of the landing page's body.
 fn ends(rounds: &[Round], family: Family) -> Vec<&'static str> {
     let walks = rounds.iter().flat_map(|round| &round.walks).filter(|walk| walk.family == family);
-    let end = |walk: &v6ready::model::evidence::Walk| match &walk.end {
+    let end = |walk: &Walk| match &walk.end {
         WalkEnd::Failed(failure) => Some(failure.word()),
-        _ => walk.landing().and_then(|exchange| exchange.body_failure.as_ref()).map(|failure| failure.word()),
+        _ => walk.landing().and_then(|exchange| exchange.body_failure.as_ref()).map(Failure::word),
     };
-    walks.filter(|walk| walk.purpose == v6ready::model::evidence::Purpose::Entry).filter_map(end).collect()
+    walks.filter(|walk| walk.purpose == Purpose::Entry).filter_map(end).collect()
 }
 
 /// What our bounds promise of any round whatever the peer does.
@@ -226,10 +235,8 @@ async fn a_resolver_that_drips_over_tcp_ends_in_time() {
     let lab = Lab::start(scenario.world().with_anchors()).await.expect("a lab");
     let prober = hasty(&lab);
     let round = prober.observe(&site("www.drip.example"), 1, Transports::Both).await;
-    assert!(!round.limits.contains(&v6ready::model::failure::Limit::Site));
-    let truncated = |lookup: &&v6ready::model::evidence::Lookup| {
-        lookup.retried_over_tcp && lookup.role == v6ready::model::evidence::ServerRole::Resolver
-    };
+    assert!(!round.limits.contains(&Limit::Site));
+    let truncated = |lookup: &&Lookup| lookup.retried_over_tcp && lookup.role == ServerRole::Resolver;
     assert!(round.lookups.iter().filter(truncated).count() >= 2);
     assert!(round.lookups.iter().filter(truncated).all(|lookup| lookup.addresses.is_empty()));
 }
@@ -252,9 +259,9 @@ async fn two_hundred_pages_that_lead_to_one_victim_do_not_crowd_it() {
     text.push_str("[expect]\nreadiness = \"READY\"\n");
     let scenario = Scenario::parse(&text, Path::new("victim.toml")).unwrap_or_else(|error| panic!("{error}"));
     let lab = Lab::start(scenario.world().with_anchors()).await.expect("a lab");
-    let turns = std::sync::Arc::new(Watched::default());
+    let turns = Arc::new(Watched::default());
     let mut prober = prober(&lab, Patience::USUAL);
-    prober.net.turns = std::sync::Arc::clone(&turns) as std::sync::Arc<dyn v6ready::net::turn::Turns>;
+    prober.net.turns = Arc::clone(&turns) as Arc<dyn Turns>;
     let sites = (0..200).map(|number| site(&format!("http://s{number}.example/"))).collect();
     let evidence = scan(prober, sites, 200, Transports::Both).await;
     for number in 0..200 {
@@ -269,27 +276,22 @@ async fn two_hundred_pages_that_lead_to_one_victim_do_not_crowd_it() {
 /// Passes turns on to the real rules, and counts those that the victim's addresses give at once.
 #[derive(Debug)]
 struct Watched {
-    rules: v6ready::engine::pace::Pacer,
-    now: std::sync::Arc<AtomicUsize>,
+    rules: Pacer,
+    now: Arc<AtomicUsize>,
     most: AtomicUsize,
     all: AtomicUsize,
 }
 
 impl Default for Watched {
     fn default() -> Self {
-        let rules = v6ready::engine::pace::Rules {
-            per_host_interval: Duration::ZERO,
-            resolver_qps: 0,
-            authority_qps: 0,
-            ..v6ready::engine::pace::Rules::default()
-        };
-        let rules = v6ready::engine::pace::Pacer::new(rules);
-        Self { rules, now: std::sync::Arc::default(), most: AtomicUsize::new(0), all: AtomicUsize::new(0) }
+        let rules = Rules { per_host_interval: Duration::ZERO, resolver_qps: 0, authority_qps: 0, ..Rules::default() };
+        let rules = Pacer::new(rules);
+        Self { rules, now: Arc::default(), most: AtomicUsize::new(0), all: AtomicUsize::new(0) }
     }
 }
 
 /// One place less when it is dropped.
-struct Leaving(std::sync::Arc<AtomicUsize>);
+struct Leaving(Arc<AtomicUsize>);
 
 impl Drop for Leaving {
     fn drop(&mut self) {
@@ -297,10 +299,10 @@ impl Drop for Leaving {
     }
 }
 
-impl v6ready::net::turn::Turns for Watched {
-    fn take(&self, subject: v6ready::net::turn::Subject) -> v6ready::net::turn::Waiting<'_> {
-        let victims: [std::net::IpAddr; 2] = ["203.0.113.9", "2001:db8:ffff::9"].map(|text| text.parse().expect("address"));
-        let of_victim = matches!(&subject, v6ready::net::turn::Subject::Connection(address) if victims.contains(address));
+impl Turns for Watched {
+    fn take(&self, subject: Subject) -> Waiting<'_> {
+        let victims: [IpAddr; 2] = ["203.0.113.9", "2001:db8:ffff::9"].map(|text| text.parse().expect("address"));
+        let of_victim = matches!(&subject, Subject::Connection(address) if victims.contains(address));
         Box::pin(async move {
             let pass = self.rules.take(subject).await;
             if !of_victim {
@@ -310,7 +312,56 @@ impl v6ready::net::turn::Turns for Watched {
             let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
             self.most.fetch_max(now, Ordering::SeqCst);
             // Both are dropped together: first the count, then the place.
-            v6ready::net::turn::Pass::holding(Box::new((Leaving(std::sync::Arc::clone(&self.now)), pass)))
+            Pass::holding(Box::new((Leaving(Arc::clone(&self.now)), pass)))
         })
     }
+}
+
+/// The way into the lab, with a hole in it: who dials this address falls in.
+#[derive(Debug)]
+struct Hole {
+    lab: Arc<dyn Route>,
+    at: IpAddr,
+}
+
+impl Route for Hole {
+    fn dial(&self, transport: Transport, target: SocketAddr) -> Dial {
+        assert!(target.ip() != self.at, "a test makes the prober panic here");
+        self.lab.dial(transport, target)
+    }
+
+    fn announce(&self, transport: Transport, local: SocketAddr, target: SocketAddr) {
+        self.lab.announce(transport, local, target);
+    }
+
+    fn standing_in_for(&self, target: SocketAddr) -> Option<SocketAddr> {
+        self.lab.standing_in_for(target)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_at_one_site_costs_that_site_only() {
+    let mut world = World::new().with_anchors();
+    let names = ["first.example", "hole.example", "last.example"];
+    for (number, name) in (1..).zip(names) {
+        let (v4, v6) = (Ipv4Addr::new(203, 0, 113, number), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number.into()));
+        let healthy = HostFacts { web: Some(Spot::default()), ..HostFacts::default() };
+        world.add_site(name, Some(v4), Some(v6), &healthy);
+    }
+    let lab = Lab::start(world).await.expect("a lab");
+    let hole = Hole { lab: lab.route(), at: "2001:db8::2".parse().expect("an address") };
+    let anchors = [lab.ca_pem().into_bytes()];
+    let prober = prober_on(Arc::new(hole), lab_policy(), lab_resolvers(), &anchors, Patience::USUAL);
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&events);
+    let listener = Arc::new(move |event| heard.lock().expect("not poisoned").push(event));
+    let sites: Vec<Site> = names.iter().map(|name| site(name)).collect();
+    let (evidence, report) = scan_reported(prober, sites.clone(), 1, Transports::Both, listener).await;
+    assert_eq!((report.end, report.lost), (RunEnd::InternalError, 1));
+    let verdicts: Vec<_> = sites.iter().map(|site| judged(&evidence, site).0).collect();
+    let words = verdicts.iter().map(|verdict| (verdict.readiness.name(), verdict.reason.as_str())).collect::<Vec<_>>();
+    assert_eq!(words, [("READY", ""), ("INCONCLUSIVE", "internal_error"), ("READY", "")]);
+    assert_eq!(evidence.observations.len(), 3, "every site ends in one row");
+    let lost = ScanEvent::Lost { site: Some(sites[1].key.clone()), total: 1 };
+    assert!(events.lock().expect("not poisoned").contains(&lost));
 }

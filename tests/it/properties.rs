@@ -48,6 +48,7 @@ fn resolves(observation: &Observation, pointer: Pointer) -> bool {
         StepKind::Handshake => round.handshakes.len(),
         StepKind::Walk => round.walks.len(),
         StepKind::Sibling => usize::from(round.sibling.is_some()),
+        StepKind::Round => 1,
     };
     pointer.index < steps
 }
@@ -174,6 +175,27 @@ proptest! {
         let tried = observation.rounds.iter().any(|round| round.walks.iter().any(|walk| walk.family == Family::V6));
         prop_assert!(assessment.readiness != Readiness::Broken);
         prop_assert!(!tried || assessment.readiness == Readiness::Inconclusive, "{:?}", assessment.readiness);
+    }
+
+    #[test]
+    fn a_round_that_was_lost_takes_no_success_away_and_confirms_no_failure(
+        (mut observation, vantage) in cases(), first in any::<bool>(),
+    ) {
+        let number = u8::try_from(observation.rounds.len()).expect("few") + 1;
+        let before = judged(&observation, &vantage);
+        let mut lost = Round::new(number, observation.rounds[0].ended);
+        lost.internal_error = true;
+        observation.rounds.insert(if first { 0 } else { observation.rounds.len() }, lost.clone());
+        let after = judged(&observation, &vantage);
+        prop_assert_eq!(passes(&after), passes(&before));
+        let failed = |assessment: &Assessment| matches!(assessment.readiness, Readiness::Broken | Readiness::Down);
+        prop_assert!(!failed(&after) || failed(&before));
+        prop_assert!(after.findings.iter().any(|finding| finding.code == Code::InternalError));
+        observation.rounds = vec![lost];
+        let nothing = judged(&observation, &vantage);
+        prop_assert_eq!((nothing.readiness, nothing.reason.as_str()), (Readiness::Inconclusive, "internal_error"));
+        prop_assert!(nothing.evidence.iter().all(|pointer| resolves(&observation, *pointer)));
+        prop_assert!(!nothing.evidence.is_empty());
     }
 
     #[test]

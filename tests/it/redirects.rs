@@ -29,7 +29,8 @@ fn place(world: &mut String, number: usize, name: &str, spot: &str, families: &[
 async fn measure(world: &str, names: &[String]) -> (Lab, Evidence) {
     let head = "id = \"R\"\nname = \"r\"\nlist = [\"x.example\"]\n";
     let text = format!("{head}{world}\n[expect]\nreadiness = \"DOWN\"\n");
-    let scenario = Scenario::parse(&text, Path::new("redirects.toml")).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let scenario =
+        Scenario::parse(&text, Path::new("redirects.toml")).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let lab = Lab::start(scenario.world().with_anchors()).await.expect("a lab");
     let sites = names.iter().map(|name| site(&format!("http://{name}/"))).collect();
     let evidence = scan(prober(&lab, Patience::USUAL), sites, 50, Transports::Both).await;
@@ -75,7 +76,8 @@ async fn exactly_ten_redirects_are_followed() {
         ("v6.chain11.example", "BROKEN redirect_endless", 2),
     ] {
         assert_eq!(verdict(&evidence, name), expected, "{name}");
-        let longest = observed(&evidence, name).rounds.iter().flat_map(|round| &round.walks).map(|walk| walk.hops.len());
+        let longest =
+            observed(&evidence, name).rounds.iter().flat_map(|round| &round.walks).map(|walk| walk.hops.len());
         assert_eq!(longest.max(), Some(if name.contains("chain9") { 10 } else { 11 }), "{name}");
         let paths: Vec<String> = requests(&lab, name).into_iter().map(|(path, _)| path).collect();
         assert!(!paths.iter().any(|path| path.contains("hop=11")), "{name}");
@@ -92,9 +94,8 @@ async fn a_bounce_for_a_cookie_is_no_loop_and_a_bounce_without_end_is() {
     place(&mut world, 0, "bounce.example", "cookie_bounce = true", &Family::BOTH);
     place(&mut world, 1, "loop.example", r#"redirect = "http://loop.example/""#, &Family::BOTH);
     // Another cookie every time, and no end.
-    let more: Vec<String> = (1..30)
-        .map(|n| format!(r#"{n} = {{ redirect = "/", headers = {{ "Set-Cookie" = "n{n}=1" }} }}"#))
-        .collect();
+    let more: Vec<String> =
+        (1..30).map(|n| format!(r#"{n} = {{ redirect = "/", headers = {{ "Set-Cookie" = "n{n}=1" }} }}"#)).collect();
     place(&mut world, 2, "cookies.example", &format!("nth = {{ {} }}", more.join(", ")), &Family::BOTH);
     let names = ["bounce.example", "loop.example", "cookies.example"].map(str::to_owned);
     let (lab, evidence) = measure(&world, &names).await;
@@ -113,7 +114,13 @@ async fn two_sites_that_play_ping_pong_end_after_ten() {
     let mut world = String::new();
     place(&mut world, 0, "ping.example", r#"redirect = "http://pong.example/?{query}x""#, &Family::BOTH);
     place(&mut world, 1, "pong.example", r#"redirect = "http://ping.example/?{query}y""#, &Family::BOTH);
-    place(&mut world, 2, "wide.example", r#"redirect = "http://wide.example/?{query}{query}0123456789abcdef""#, &Family::BOTH);
+    place(
+        &mut world,
+        2,
+        "wide.example",
+        r#"redirect = "http://wide.example/?{query}{query}0123456789abcdef""#,
+        &Family::BOTH,
+    );
     let (lab, evidence) = measure(&world, &["ping.example".to_owned(), "wide.example".to_owned()]).await;
     assert_eq!(verdict(&evidence, "ping.example"), "DOWN redirect_endless");
     let all = requests(&lab, "ping.example").len() + requests(&lab, "pong.example").len();
@@ -154,7 +161,9 @@ async fn what_may_not_be_requested_is_not_requested() {
     place(&mut world, 0, "victim.example", "", &[]);
     let mut names = Vec::new();
     for (number, target) in NOT_FOLLOWED.iter().enumerate() {
-        for (offset, (kind, families)) in [("both", &Family::BOTH[..]), ("v6", &[Family::V6][..])].into_iter().enumerate() {
+        for (offset, (kind, families)) in
+            [("both", &Family::BOTH[..]), ("v6", &[Family::V6][..])].into_iter().enumerate()
+        {
             let name = format!("{kind}{number}.example");
             place(&mut world, 1 + number * 2 + offset, &name, &format!("redirect = \"{target}\""), families);
             names.push(name);
@@ -181,7 +190,9 @@ async fn what_may_not_be_requested_is_not_requested() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_told_what_another_said() {
     let mut world = String::new();
-    let lead = |target: &str| format!(r#"redirect = "{target}", headers = {{ "Set-Cookie" = "secret=first; Domain=example; Path=/" }}"#);
+    let lead = |target: &str| {
+        format!(r#"redirect = "{target}", headers = {{ "Set-Cookie" = "secret=first; Domain=example; Path=/" }}"#)
+    };
     let spellings = [
         "http://user:secret@second.example/",
         "http:\\\\\\\\second.example\\\\",
