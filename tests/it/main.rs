@@ -9,5 +9,6 @@ mod hostile;
 mod manual;
 mod properties;
 mod redirects;
+mod registry;
 mod scenarios;
 mod ssrf;
