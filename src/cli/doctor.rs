@@ -3,7 +3,7 @@
 use super::args::{Common, DoctorArgs};
 use super::assemble::{self, Surroundings};
 use super::error::CliError;
-use super::output::{line, say};
+use super::output::{json, line, say};
 use super::scan::gate_line;
 use super::settings;
 use crate::config::Config;
@@ -32,7 +32,7 @@ pub(super) async fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, CliE
     let open = opening.gate.is_open();
     checks.extend(opening.gate.checks);
     if args.json {
-        line(serde_json::json!({"open": open, "checks": checks}));
+        json(&serde_json::json!({"open": open, "checks": checks}));
     } else {
         for check in &checks {
             line(gate_line(check));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::output::{line, note, say};
+use super::output::{json, note, say};
 use crate::engine::ScanEvent;
 use crate::engine::scan::Listener;
 use crate::model::address::Family;
@@ -74,7 +74,7 @@ impl Progress {
     fn hear(&self, event: &ScanEvent) {
         match self.mode {
             Mode::Quiet => {}
-            Mode::Json => line(json(event)),
+            Mode::Json => json(&as_json(event)),
             Mode::Human => self.show(event),
         }
     }
@@ -163,7 +163,7 @@ fn counts(state: &State) -> String {
     parts.join(" · ")
 }
 
-fn json(event: &ScanEvent) -> serde_json::Value {
+fn as_json(event: &ScanEvent) -> serde_json::Value {
     match event {
         ScanEvent::Started { sites } => serde_json::json!({"event": "started", "sites": sites}),
         ScanEvent::Probed { site, round, readiness, again } => serde_json::json!({

@@ -6,6 +6,7 @@ mod cli;
 mod evidence;
 mod golden;
 mod hostile;
+mod injection;
 mod manual;
 mod properties;
 mod redirects;
