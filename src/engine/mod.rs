@@ -6,6 +6,7 @@
 
 pub mod gate;
 pub mod pace;
+mod places;
 pub mod plan;
 pub mod scan;
 

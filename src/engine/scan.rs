@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::places::{Place, Places};
 use super::{ScanEvent, gate};
 use crate::judge::{Criteria, first_look};
 use crate::model::evidence::{EVIDENCE_VERSION, Observation, Round};
@@ -20,8 +21,12 @@ use crate::probe::{Prober, Transports};
 /// How a scan is run.
 #[derive(Clone, Debug)]
 pub struct ScanRules {
-    /// Sites probed at once.
+    /// Sites probed at once, not counting the slow.
     pub jobs: usize,
+    /// Slow sites under way besides these.
+    pub slow_jobs: usize,
+    /// A site that is under way for longer is slow.
+    pub slow_after: Duration,
     /// From a site's first look to its second, at least.
     pub second_round_after: Duration,
     /// How often a canary is sent.
@@ -131,7 +136,7 @@ impl Scan {
         sites: Vec<(Site, Option<Timestamp>)>,
         lost: &mut usize,
     ) -> (Vec<(Site, Timestamp)>, bool) {
-        let places = Arc::new(Semaphore::new(self.rules.jobs.max(1)));
+        let places = Places::new(self.rules.jobs, self.rules.slow_jobs, self.rules.slow_after);
         let mut tasks: JoinSet<Probed> = JoinSet::new();
         let mut again = Vec::new();
         let mut complete = true;
@@ -152,12 +157,10 @@ impl Scan {
             }
             let (task, otherwise) = (self.task(site.clone(), number), self.give_up(site, number));
             tasks.spawn(async move {
-                let probed = match AssertUnwindSafe(task).catch_unwind().await {
+                match place.hold(AssertUnwindSafe(task).catch_unwind()).await {
                     Ok(probed) => probed,
                     Err(_) => otherwise.await,
-                };
-                drop(place);
-                probed
+                }
             });
         }
         if !complete {
@@ -193,16 +196,12 @@ impl Scan {
         (again, complete)
     }
 
-    async fn place(
-        &self,
-        places: &Arc<Semaphore>,
-        due: Option<Timestamp>,
-    ) -> Option<tokio::sync::OwnedSemaphorePermit> {
+    async fn place(&self, places: &Places, due: Option<Timestamp>) -> Option<Place> {
         if let Some(due) = due {
             let wait = due.0.saturating_sub(self.prober.net.clock.now().0).max(0);
             tokio::time::sleep(Duration::from_millis(wait.unsigned_abs())).await;
         }
-        Arc::clone(places).acquire_owned().await.ok()
+        places.take().await
     }
 
     fn collect(

@@ -173,6 +173,9 @@ pub(crate) async fn scan_reported(
         prober: Arc::clone(&prober),
         rules: ScanRules {
             jobs,
+            // The tests say how many there are at once.
+            slow_jobs: 0,
+            slow_after: Duration::from_secs(1),
             second_round_after: Duration::ZERO,
             canary_interval: Duration::from_secs(1),
             grace: Duration::from_secs(5),

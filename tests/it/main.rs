@@ -7,6 +7,7 @@ mod evidence;
 mod golden;
 mod hostile;
 mod injection;
+mod load;
 mod manual;
 mod properties;
 mod redirects;
