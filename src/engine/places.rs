@@ -52,7 +52,7 @@ impl Place {
         };
         tokio::select! {
             biased;
-            done = &mut work => return done,
+            done = &mut work => done,
             _slow = moved => {
                 drop(first);
                 work.await

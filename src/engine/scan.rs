@@ -157,7 +157,7 @@ impl Scan {
             }
             let (task, otherwise) = (self.task(site.clone(), number), self.give_up(site, number));
             tasks.spawn(async move {
-                match place.hold(AssertUnwindSafe(task).catch_unwind()).await {
+                match place.hold(Box::pin(AssertUnwindSafe(task).catch_unwind())).await {
                     Ok(probed) => probed,
                     Err(_) => otherwise.await,
                 }

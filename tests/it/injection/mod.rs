@@ -98,7 +98,7 @@ fn place(world: &mut World, number: usize, text: &str) {
     let tls = TlsFacts { cert: Cert::WrongName, common_name: Some(text.replace('\0', "")), ..TlsFacts::default() };
     let shown = Spot { tls: Some(tls), ..page.clone() };
     let redirect = Spot { redirect: Some(format!("gopher://{header}")), headers, ..Spot::default() };
-    let over_v6 = if number % 3 == 0 { redirect } else { shown.clone() };
+    let over_v6 = if number.is_multiple_of(3) { redirect } else { shown.clone() };
     world.hosts.insert(v6.into(), HostFacts { web: Some(over_v6), ..HostFacts::default() });
     let shared = world.hosts.entry(v4.into()).or_default();
     shared.web.get_or_insert_default().vhost.insert(host(number), shown);
