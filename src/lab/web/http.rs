@@ -260,7 +260,9 @@ async fn endless<S: AsyncWrite + Unpin>(stream: &mut S, spot: &Spot) -> io::Resu
     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n").await?;
     let pause = Duration::from_millis(spot.drip.map_or(1, |drip| drip.every_ms));
     let part = if spot.endless_headers {
-        format!("X-Filler: {}\r\n", "a".repeat(200)).into_bytes()
+        // Many at a time, unless it is to be slow.
+        let lines = if spot.drip.is_some() { 1 } else { 20 };
+        format!("X-Filler: {}\r\n", "a".repeat(200)).repeat(lines).into_bytes()
     } else {
         stream.write_all(b"\r\n").await?;
         format!("{:x}\r\n{}\r\n", 16 * 1024, "<p>endless</p>\n\n".repeat(1024)).into_bytes()
