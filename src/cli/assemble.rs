@@ -120,6 +120,7 @@ fn http(config: &Config) -> HttpLimits {
         total: config.deadlines.fetch,
         head_bytes: limits.header_bytes,
         head_lines: limits.header_lines,
+        informational: limits.informational,
         body_wire: size(limits.body_wire),
         body_decoded: size(limits.body_decoded),
         ratio: size(limits.ratio),
@@ -171,17 +172,32 @@ pub(super) fn gate(config: &Config) -> GateRules {
     }
 }
 
-/// How the scan is run. The number of sites at once is what the configuration says, as far as descriptors reach.
+/// How the scan is run. The number of sites at once is what the configuration says, as far as descriptors reach: first those
+/// in the places for all, then the slow.
 pub(super) fn scan_rules(config: &Config, transports: Transports) -> ScanRules {
     let affordable =
         descriptor_limit().map_or(usize::MAX, |limit| limit.saturating_sub(SPARE_DESCRIPTORS) / DESCRIPTORS_PER_SITE);
+    let jobs = config.pace.jobs.min(affordable).max(1);
     ScanRules {
-        jobs: config.pace.jobs.min(affordable).max(1),
+        jobs,
+        slow_jobs: config.pace.slow_jobs.min(affordable.saturating_sub(jobs)),
+        slow_after: config.pace.slow_after,
         second_round_after: config.attempts.second_round_after,
         canary_interval: config.gate.canary_interval,
         grace: Duration::from_secs(10),
         transports,
         criteria: Criteria::default(),
+    }
+}
+
+/// Raises the soft limit of open descriptors to the hard one, which is there for the taking. Where that fails, fewer sites are
+/// probed at once.
+pub(super) fn raise_descriptor_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     }
 }
 

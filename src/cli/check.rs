@@ -6,7 +6,7 @@ use super::args::{CheckArgs, Common};
 use super::assemble::{self, Surroundings};
 use super::error::CliError;
 use super::history::{explain, explain_json};
-use super::output::{line, note, say};
+use super::output::{json, line, note, say};
 use super::settings;
 use crate::engine::gate;
 use crate::exit::Exit;
@@ -65,7 +65,11 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     };
     for observation in &observations {
         let assessment = assess(observation, &vantage, &criteria);
-        line(if args.json { explain_json(observation, &assessment) } else { explain(observation, &assessment, lang) });
+        if args.json {
+            json(&explain_json(observation, &assessment));
+        } else {
+            line(explain(observation, &assessment, lang));
+        }
     }
     Ok(Exit::Done)
 }

@@ -90,6 +90,8 @@ fn quick(config: &Config) -> Config {
     quick.attempts.spacing = Duration::from_millis(200);
     quick.attempts.second_round_after = Duration::from_secs(2);
     quick.pace.jobs = 64;
+    // Otherwise all of its sites would be under way at once, and there would be no progress to be seen.
+    quick.pace.slow_jobs = 0;
     quick.pace.per_host_interval = Duration::ZERO;
     quick.pace.per_address = 0;
     quick.pace.per_prefix = 0;

@@ -3,7 +3,7 @@
 use super::args::{Common, DoctorArgs};
 use super::assemble::{self, Surroundings};
 use super::error::CliError;
-use super::output::{line, say};
+use super::output::{json, line, say};
 use super::scan::gate_line;
 use super::settings;
 use crate::config::Config;
@@ -32,7 +32,7 @@ pub(super) async fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, CliE
     let open = opening.gate.is_open();
     checks.extend(opening.gate.checks);
     if args.json {
-        line(serde_json::json!({"open": open, "checks": checks}));
+        json(&serde_json::json!({"open": open, "checks": checks}));
     } else {
         for check in &checks {
             line(gate_line(check));
@@ -56,7 +56,7 @@ fn own(name: &str, outcome: CheckOutcome, detail: String, advice: &str) -> GateC
 
 fn own_checks(config: &Config) -> Vec<GateCheck> {
     let mut checks = Vec::new();
-    let wanted = config.pace.jobs * 3 + 64;
+    let wanted = (config.pace.jobs + config.pace.slow_jobs) * 3 + 64;
     checks.push(match assemble::descriptor_limit() {
         None => own("descriptors", CheckOutcome::Skipped, "limit not known on this system".to_owned(), ""),
         Some(limit) if limit < 128 => own(
@@ -68,7 +68,7 @@ fn own_checks(config: &Config) -> Vec<GateCheck> {
         Some(limit) if limit < wanted => own(
             "descriptors",
             CheckOutcome::Warn,
-            format!("limit {limit}: fewer than {} sites at once", config.pace.jobs),
+            format!("limit {limit}: fewer than {} sites at once", config.pace.jobs + config.pace.slow_jobs),
             "raise it for full speed: ulimit -n 4096, or LimitNOFILE= in the service",
         ),
         Some(limit) => own("descriptors", CheckOutcome::Pass, format!("limit {limit}"), ""),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::output::{line, note, say};
+use super::output::{json, note, say};
 use crate::engine::ScanEvent;
 use crate::engine::scan::Listener;
 use crate::model::address::Family;
@@ -74,7 +74,7 @@ impl Progress {
     fn hear(&self, event: &ScanEvent) {
         match self.mode {
             Mode::Quiet => {}
-            Mode::Json => line(json(event)),
+            Mode::Json => json(&as_json(event)),
             Mode::Human => self.show(event),
         }
     }
@@ -111,7 +111,7 @@ impl Progress {
                 });
             }
             ScanEvent::Canary { family, good } => self.canary(&mut state, *family, *good),
-            ScanEvent::Lost { total } => {
+            ScanEvent::Lost { total, .. } => {
                 self.tell(&format!(
                     "{} {total}",
                     say(self.lang, "内部错误，丢失的探测数", "internal errors, probes lost:")
@@ -163,7 +163,7 @@ fn counts(state: &State) -> String {
     parts.join(" · ")
 }
 
-fn json(event: &ScanEvent) -> serde_json::Value {
+fn as_json(event: &ScanEvent) -> serde_json::Value {
     match event {
         ScanEvent::Started { sites } => serde_json::json!({"event": "started", "sites": sites}),
         ScanEvent::Probed { site, round, readiness, again } => serde_json::json!({
@@ -173,7 +173,7 @@ fn json(event: &ScanEvent) -> serde_json::Value {
             serde_json::json!({"event": "second_round", "sites": sites, "pause_s": pause_s})
         }
         ScanEvent::Canary { family, good } => serde_json::json!({"event": "canary", "family": family, "good": good}),
-        ScanEvent::Lost { total } => serde_json::json!({"event": "lost", "total": total}),
+        ScanEvent::Lost { site, total } => serde_json::json!({"event": "lost", "site": site, "total": total}),
         ScanEvent::Stopping { in_flight } => serde_json::json!({"event": "stopping", "in_flight": in_flight}),
     }
 }

@@ -8,7 +8,7 @@ use super::args::{Common, ScanArgs};
 use super::assemble::{self, Surroundings};
 use super::error::CliError;
 use super::finish::{judge_run, print_result, remember, report_run};
-use super::output::{line, note, say};
+use super::output::{json, note, say};
 use super::progress::{self, Mode};
 use super::settings;
 use crate::engine::plan::order;
@@ -209,7 +209,7 @@ fn print_gate(opening: &Opening, plan: &RunPlan) {
         ));
     }
     if plan.mode == Mode::Json {
-        line(serde_json::json!({"event": "gate", "open": open, "checks": opening.gate.checks}));
+        json(&serde_json::json!({"event": "gate", "open": open, "checks": opening.gate.checks}));
     }
 }
 

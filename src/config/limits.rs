@@ -14,6 +14,8 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Lines of a response head.
     pub header_lines: usize,
+    /// Informational (1xx) responses before a response.
+    pub informational: usize,
     /// Bytes of a body as they come over the wire.
     pub body_wire: u64,
     /// Bytes of a body after decompression.
@@ -43,6 +45,7 @@ impl Default for Limits {
         Self {
             header_bytes: 64 << 10,
             header_lines: 100,
+            informational: 10,
             body_wire: 2 << 20,
             body_decoded: 4 << 20,
             ratio: 200,

@@ -94,8 +94,13 @@ impl Default for Attempts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pace {
-    /// Sites that are under way at the same time. At least 1.
+    /// Sites that are under way at the same time, not counting slow ones. At least 1.
     pub jobs: usize,
+    /// Slow sites that are under way besides these. 0: slow ones hold the places of the others.
+    pub slow_jobs: usize,
+    /// A site that is under way for longer than this is slow.
+    #[serde(with = "duration")]
+    pub slow_after: Duration,
     /// Between two requests to the same host. 0: none.
     #[serde(with = "duration")]
     pub per_host_interval: Duration,
@@ -113,6 +118,8 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             jobs: 64,
+            slow_jobs: 960,
+            slow_after: Duration::from_millis(500),
             per_host_interval: Duration::from_secs(1),
             per_address: 2,
             per_prefix: 4,

@@ -155,7 +155,18 @@ fn redirects_are_few(config: &Config) -> Found {
 }
 
 fn some_jobs(config: &Config) -> Found {
-    demand((1..=10_000).contains(&config.pace.jobs), "pace.jobs", "is out of range", "1 to 10000 are possible")
+    let pace = &config.pace;
+    let mut found =
+        demand((1..=10_000).contains(&pace.jobs), "pace.jobs", "is out of range", "1 to 10000 are possible");
+    found.extend(demand(pace.slow_jobs <= 10_000, "pace.slow_jobs", "is out of range", "0 to 10000 are possible"));
+    let soon = Duration::from_millis(10)..=Duration::from_mins(10);
+    found.extend(demand(
+        soon.contains(&pace.slow_after),
+        "pace.slow_after",
+        "is out of range",
+        "from 10ms to 10m is possible",
+    ));
+    found
 }
 
 fn anchors_suffice(config: &Config) -> Found {
@@ -262,6 +273,8 @@ mod tests {
         assert_eq!(keys(|c| c.limits.body_decoded = 1), ["limits.body_decoded"]);
         assert_eq!(keys(|c| c.limits.redirects = 21), ["limits.redirects"]);
         assert_eq!(keys(|c| c.pace.jobs = 0), ["pace.jobs"]);
+        assert_eq!(keys(|c| c.pace.slow_jobs = 10_001), ["pace.slow_jobs"]);
+        assert_eq!(keys(|c| c.pace.slow_after = Duration::ZERO), ["pace.slow_after"]);
         assert_eq!(keys(|c| c.gate.minimum_pass = 11), ["gate.minimum_pass"]);
         assert_eq!(keys(|c| c.gate.anchors.truncate(3)), ["gate.minimum_pass", "gate.minimum_networks"]);
         let anchor = |host: &str| Anchor { host: host.into(), network: "n".into() };

@@ -6,6 +6,7 @@
 
 pub mod gate;
 pub mod pace;
+mod places;
 pub mod plan;
 pub mod scan;
 
@@ -46,8 +47,10 @@ pub enum ScanEvent {
         /// It was alive.
         good: bool,
     },
-    /// A probe of ours panicked; the site has no evidence.
+    /// A probe of ours panicked; the round has no evidence but that.
     Lost {
+        /// The site. None: not even that is known.
+        site: Option<SiteKey>,
         /// How many so far.
         total: usize,
     },

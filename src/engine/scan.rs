@@ -6,22 +6,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::places::{Place, Places};
 use super::{ScanEvent, gate};
 use crate::judge::{Criteria, first_look};
 use crate::model::evidence::{EVIDENCE_VERSION, Observation, Round};
 use crate::model::run::{Proof, RunEnd};
-use crate::model::site::Site;
+use crate::model::site::{Site, SiteKey};
 use crate::model::time::Timestamp;
 use crate::probe::{Prober, Transports};
 
 /// How a scan is run.
 #[derive(Clone, Debug)]
 pub struct ScanRules {
-    /// Sites probed at once.
+    /// Sites probed at once, not counting the slow.
     pub jobs: usize,
+    /// Slow sites under way besides these.
+    pub slow_jobs: usize,
+    /// A site that is under way for longer is slow.
+    pub slow_after: Duration,
     /// From a site's first look to its second, at least.
     pub second_round_after: Duration,
     /// How often a canary is sent.
@@ -86,6 +91,8 @@ struct Probed {
     again: Option<(Site, Timestamp)>,
     /// The receiver of the evidence is gone.
     unstored: bool,
+    /// The probe panicked at this site.
+    lost: Option<SiteKey>,
 }
 
 impl Scan {
@@ -129,8 +136,8 @@ impl Scan {
         sites: Vec<(Site, Option<Timestamp>)>,
         lost: &mut usize,
     ) -> (Vec<(Site, Timestamp)>, bool) {
-        let places = Arc::new(Semaphore::new(self.rules.jobs.max(1)));
-        let mut tasks: JoinSet<Option<Probed>> = JoinSet::new();
+        let places = Places::new(self.rules.jobs, self.rules.slow_jobs, self.rules.slow_after);
+        let mut tasks: JoinSet<Probed> = JoinSet::new();
         let mut again = Vec::new();
         let mut complete = true;
         let mut stop = self.stop.clone();
@@ -148,11 +155,12 @@ impl Scan {
             while let Some(done) = tasks.try_join_next() {
                 self.collect(done, &mut again, lost, &mut complete);
             }
-            let task = self.task(site, number);
+            let (task, otherwise) = (self.task(site.clone(), number), self.give_up(site, number));
             tasks.spawn(async move {
-                let probed = AssertUnwindSafe(task).catch_unwind().await.ok();
-                drop(place);
-                probed
+                match place.hold(Box::pin(AssertUnwindSafe(task).catch_unwind())).await {
+                    Ok(probed) => probed,
+                    Err(_) => otherwise.await,
+                }
             });
         }
         if !complete {
@@ -188,31 +196,45 @@ impl Scan {
         (again, complete)
     }
 
-    async fn place(
-        &self,
-        places: &Arc<Semaphore>,
-        due: Option<Timestamp>,
-    ) -> Option<tokio::sync::OwnedSemaphorePermit> {
+    async fn place(&self, places: &Places, due: Option<Timestamp>) -> Option<Place> {
         if let Some(due) = due {
             let wait = due.0.saturating_sub(self.prober.net.clock.now().0).max(0);
             tokio::time::sleep(Duration::from_millis(wait.unsigned_abs())).await;
         }
-        Arc::clone(places).acquire_owned().await.ok()
+        places.take().await
     }
 
     fn collect(
         &self,
-        done: Result<Option<Probed>, tokio::task::JoinError>,
+        done: Result<Probed, tokio::task::JoinError>,
         again: &mut Vec<(Site, Timestamp)>,
         lost: &mut usize,
         complete: &mut bool,
     ) {
-        if let Ok(Some(probed)) = done {
-            again.extend(probed.again);
-            *complete &= !probed.unstored;
-        } else {
-            *lost += 1;
-            (self.listener)(ScanEvent::Lost { total: *lost });
+        let site = match done {
+            Ok(probed) => {
+                again.extend(probed.again);
+                *complete &= !probed.unstored;
+                match probed.lost {
+                    None => return,
+                    lost => lost,
+                }
+            }
+            Err(_) => None,
+        };
+        *lost += 1;
+        (self.listener)(ScanEvent::Lost { site, total: *lost });
+    }
+
+    /// What is handed on of a site whose probe panicked: that it did. Every site ends in one row.
+    fn give_up(&self, site: Site, number: u8) -> impl Future<Output = Probed> + Send + 'static {
+        let (sink, clock) = (self.sink.clone(), Arc::clone(&self.prober.net.clock));
+        async move {
+            let mut round = Round::new(number, clock.now());
+            round.internal_error = true;
+            let lost = Some(site.key.clone());
+            let unstored = sink.send((site, round)).await.is_err();
+            Probed { again: None, unstored, lost }
         }
     }
 
@@ -234,7 +256,7 @@ impl Scan {
                 unstored = sink.send((site.clone(), round)).await.is_err();
             }
             listener(ScanEvent::Probed { site: site.key.clone(), round: number, readiness, again });
-            Probed { again: again.then_some((site, ended)), unstored }
+            Probed { again: again.then_some((site, ended)), unstored, lost: None }
         }
     }
 

@@ -103,6 +103,7 @@ impl<'a> Case<'a> {
     fn decide(mut self) -> Assessment {
         self.note_naming();
         self.note_addresses();
+        self.note_lost_rounds();
         let (readiness, reason, rule) = self.rules();
         Assessment {
             site: self.observation.site.key.clone(),
@@ -118,6 +119,10 @@ impl<'a> Case<'a> {
     }
 
     fn rules(&mut self) -> Decision {
+        // Rule 5, where there is nothing to judge at all.
+        if self.nothing_is_left() {
+            return (Readiness::Inconclusive, "internal_error", 5);
+        }
         // Rule 1. A name that was found and dialled in one of the rounds exists.
         let missing = Presence::Absent(Absence::Nxdomain);
         if self.naming.v4 == missing && self.naming.v6 == missing && self.usable == (false, false) {
@@ -137,6 +142,11 @@ impl<'a> Case<'a> {
         }
         // Rules 4 to 6.
         self.with_aaaa()
+    }
+
+    /// Every round was lost to an error of the program.
+    fn nothing_is_left(&self) -> bool {
+        self.observation.rounds.iter().all(|round| round.internal_error)
     }
 
     fn unknown_naming(&mut self, obstacle: Obstacle) -> Decision {
@@ -301,6 +311,12 @@ impl<'a> Case<'a> {
             }
         }
         let Some(v6) = &primary.v6 else { return self.not_tried(primary, 5) };
+        // A limit that IPv4 ran into as well must not make the difference.
+        if Family::BOTH.into_iter().all(|family| self.has_untried_addresses(family)) {
+            let args = [("limit", Limit::Addresses.word().to_owned())];
+            self.findings.add_with(Code::LimitHit, &args, &[v6.pointer]);
+            return (Readiness::Inconclusive, "limit", 5);
+        }
         let reason = self.note_v6_failure(primary, v6);
         for entry in offered.iter().map(|index| &entries[*index]) {
             if let (Some(v4), Some(v6)) = (&entry.v4, &entry.v6)
@@ -368,6 +384,15 @@ impl<'a> Case<'a> {
             self.findings.add(Code::TlsUnsupported, &all);
             return (Readiness::Inconclusive, "tls_unsupported", rule);
         }
+        // A limit of ours ended it: a browser may get further.
+        let limits: Vec<&str> =
+            Family::BOTH.into_iter().flat_map(outcomes).filter_map(|outcome| self.limit_of(&outcome.landing)).collect();
+        if !limits.is_empty() {
+            for limit in limits {
+                self.findings.add_with(Code::LimitHit, &[("limit", limit.to_owned())], &all);
+            }
+            return (Readiness::Inconclusive, "limit", rule);
+        }
         if self.limit(Limit::Site) || tried.iter().any(|family| outcomes(*family).next().is_none()) {
             let at = if all.is_empty() { &self.naming.evidence_v6 } else { &all };
             self.findings.add(Code::LimitHit, &at.clone());
@@ -405,6 +430,22 @@ impl<'a> Case<'a> {
     fn usable_families(&self) -> Vec<Family> {
         let usable = [(Family::V4, self.usable.1), (Family::V6, self.usable.0 && self.measured_v6)];
         usable.into_iter().filter(|(_, usable)| *usable).map(|(family, _)| family).collect()
+    }
+
+    /// The limit of ours that ended a walk before it landed. None: something else did.
+    fn limit_of(&self, landing: &Landing<'_>) -> Option<&'static str> {
+        match landing {
+            Landing::Failed(WalkEnd::Failed(Failure::Limit(limit))) => Some(limit.word()),
+            Landing::Failed(WalkEnd::RedirectBadTarget) if self.limit(Limit::Url) => Some(Limit::Url.word()),
+            _ => None,
+        }
+    }
+
+    /// The family has more public addresses than were dialled in any round.
+    fn has_untried_addresses(&self, family: Family) -> bool {
+        let facts = || self.observation.rounds.iter().flat_map(|round| &round.addresses);
+        let dialled = |address| facts().any(|fact| fact.address == address && fact.dialled);
+        facts().any(|fact| Family::of(fact.address) == family && fact.scope.is_public() && !dialled(fact.address))
     }
 
     fn limit(&self, limit: Limit) -> bool {

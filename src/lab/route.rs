@@ -67,7 +67,7 @@ impl LabRoute {
             let reach = self.shared.directory.reach(target.ip());
             return match (transport, reach.udp, reach.tcp) {
                 (Transport::Udp, Reach::Open, _) => (Dial::Mapped(ports.dns_udp), Fate::Served),
-                (Transport::Tcp, _, Reach::Open) => (Dial::Mapped(ports.dns_tcp), Fate::Served),
+                (Transport::Tcp, _, Reach::Open | Reach::Drip) => (Dial::Mapped(ports.dns_tcp), Fate::Served),
                 (Transport::Tcp, _, Reach::Refused) => (Dial::Mapped(ports.refuse), Fate::Refused),
                 (Transport::Udp, Reach::Refused, _) => (Dial::Unreachable(Icmp::Host), Fate::Unreachable),
                 _ => dropped,

@@ -64,6 +64,10 @@ pub struct Round {
     pub sibling: Option<Sibling>,
     /// Bounds of ours that were hit.
     pub limits: Vec<Limit>,
+    /// The program itself failed while it measured: whatever was seen is lost, and nothing in this round says anything
+    /// about the site.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub internal_error: bool,
 }
 
 impl Round {
@@ -81,6 +85,7 @@ impl Round {
             walks: Vec::new(),
             sibling: None,
             limits: Vec::new(),
+            internal_error: false,
         }
     }
 
@@ -111,6 +116,8 @@ pub enum StepKind {
     Walk,
     /// [`Round::sibling`].
     Sibling,
+    /// The round as a whole; the index is 0.
+    Round,
 }
 
 /// A pointer into the evidence: round, step, index. Written `r1/connect/3`.
@@ -133,6 +140,7 @@ impl fmt::Display for Pointer {
             StepKind::Handshake => "handshake",
             StepKind::Walk => "walk",
             StepKind::Sibling => "sibling",
+            StepKind::Round => "round",
         };
         write!(f, "r{}/{step}/{}", self.round, self.index)
     }

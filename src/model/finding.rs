@@ -172,6 +172,8 @@ codes! {
     LimitHit Note;
     /// A fault of our own machine got in the way.
     LocalFault Fault;
+    /// The program failed while it measured the site.
+    InternalError Fault;
     /// Failed at first, served later in the same run: weather, or trouble that comes and goes.
     Intermittent Note;
 }

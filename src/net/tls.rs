@@ -17,7 +17,9 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_sig
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, CipherSuite, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, CipherSuite, ClientConfig, DigitallySignedStruct, InvalidMessage, RootCertStore, SignatureScheme,
+};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -27,7 +29,7 @@ use tokio_rustls::client::TlsStream;
 use super::errors::{When, failure_of};
 use super::hex;
 use crate::model::evidence::{Certificate, CertificateFault};
-use crate::model::failure::Failure;
+use crate::model::failure::{Failure, Limit};
 use crate::model::time::Timestamp;
 
 /// Certificates remembered within a run: one provider's certificate is verified once, not once per school.
@@ -259,6 +261,10 @@ fn handshake_failure(error: &io::Error, first: &[u8]) -> Failure {
     match tls {
         rustls::Error::AlertReceived(alert) => Failure::TlsAlert(u8::from(*alert)),
         rustls::Error::PeerIncompatible(_) => Failure::TlsUnsupported,
+        // rustls reads messages of up to 64 KiB.
+        rustls::Error::InvalidMessage(
+            InvalidMessage::HandshakePayloadTooLarge | InvalidMessage::CertificatePayloadTooLarge,
+        ) => Failure::Limit(Limit::Handshake),
         _ if first.starts_with(b"HTTP/") || first.starts_with(b"<") => Failure::HttpOnTlsPort,
         // A TLS or TLCP record of a version the library does not read: content types 20 to 23, major version 1 or 3.
         rustls::Error::InvalidMessage(_) if matches!(first, [20..=23, 1 | 3, ..]) => Failure::TlsUnsupported,

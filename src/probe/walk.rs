@@ -31,6 +31,11 @@ const TRIED_PER_HOP: usize = 3;
 const REDIRECT_PORTS: [u16; 4] = [80, 443, 8080, 8443];
 /// Times one walk waits because a server asked it to.
 const WAITS: u8 = 2;
+/// Cookies kept of one host, and bytes of one of them, both as browsers do (RFC 6265 §6.1).
+const COOKIES: usize = 50;
+const COOKIE: usize = 4096;
+/// Characters of the list of content codings that are looked at: one coding is enough.
+const CODINGS: usize = 50;
 /// Bodies larger than this are read off the runtime's threads.
 const LARGE_BODY: usize = 128 * 1024;
 
@@ -40,6 +45,9 @@ pub(super) struct Read {
     extract: Extract,
 }
 
+/// Name and value of a cookie.
+type Cookie = (Vec<u8>, Vec<u8>);
+
 /// The state of one walk.
 struct Walker<'a> {
     prober: &'a Prober,
@@ -48,7 +56,7 @@ struct Walker<'a> {
     host: &'a str,
     listed_port: u16,
     reached: &'a mut Reached,
-    cookies: HashMap<String, Vec<(String, String)>>,
+    cookies: HashMap<String, Vec<Cookie>>,
     known: HashMap<String, Vec<IpAddr>>,
     hops: Vec<Hop>,
 }
@@ -89,7 +97,7 @@ impl Prober {
     ) -> Read {
         let text = |name: HeaderName, most: usize| header(&fetched.headers, &name, most);
         let content_type = text(CONTENT_TYPE, 200);
-        let coding = text(CONTENT_ENCODING, 50);
+        let coding = codings(&fetched.headers);
         let cookies = set_cookies(&fetched.headers);
         let mut exchange = Exchange {
             status: fetched.status,
@@ -97,7 +105,7 @@ impl Prober {
             server: text(SERVER, 200),
             content_type,
             retry_after_s: text(RETRY_AFTER, 40).and_then(|value| value.trim().parse().ok()),
-            cookies: cookies.iter().take(20).map(|(name, _)| name.chars().take(100).collect()).collect(),
+            cookies: cookies.iter().take(20).map(|(name, _)| text_of(name).chars().take(100).collect()).collect(),
             started,
             ttfb_us: super::micros(fetched.ttfb),
             total_us: super::micros(fetched.total),
@@ -136,10 +144,27 @@ async fn read_page(record: &Recorder, body: Vec<u8>, key: PageKey, depth: Depth)
 /// Reads a page here, or off the runtime's thread where it is large.
 pub(super) async fn read_body(body: Arc<Vec<u8>>, facts: Facts, depth: Depth) -> Extract {
     if body.len() > LARGE_BODY {
-        tokio::task::spawn_blocking(move || page::read(&body, &facts, depth)).await.unwrap_or_default()
+        match tokio::task::spawn_blocking(move || page::read(&body, &facts, depth)).await {
+            Ok(extract) => extract,
+            // An error of ours must not pass for a page without text.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The runtime is shutting down.
+            Err(_) => Extract::default(),
+        }
     } else {
         page::read(&body, &facts, depth)
     }
+}
+
+/// All content codings, as one list. None: none was applied.
+fn codings(headers: &HeaderMap) -> Option<String> {
+    let values: Vec<_> = headers.get_all(CONTENT_ENCODING).iter().map(|value| text_of(value.as_bytes())).collect();
+    (!values.is_empty()).then(|| values.join(",").chars().take(CODINGS).collect())
+}
+
+/// Text of a header field, which may hold anything but control characters.
+fn text_of(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).into_owned()
 }
 
 /// A redirect that is followed.
@@ -149,18 +174,17 @@ fn leads_elsewhere(exchange: &Exchange) -> bool {
 
 fn header(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String> {
     let value = headers.get(name)?;
-    let text: String = String::from_utf8_lossy(value.as_bytes()).into_owned();
-    Some(text.chars().take(most).collect())
+    Some(text_of(value.as_bytes()).chars().take(most).collect())
 }
 
-fn set_cookies(headers: &HeaderMap) -> Vec<(String, String)> {
+/// Names and values as they came: what is sent back must be the same bytes.
+fn set_cookies(headers: &HeaderMap) -> Vec<Cookie> {
     let pairs = headers.get_all(SET_COOKIE).iter().filter_map(|value| {
-        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let pair = text.split(';').next()?.trim();
-        let (name, value) = pair.split_once('=')?;
-        Some((name.trim().to_owned(), value.trim().to_owned()))
+        let pair = value.as_bytes().split(|byte| *byte == b';').next()?;
+        let at = pair.iter().position(|byte| *byte == b'=')?;
+        Some((pair[..at].trim_ascii().to_vec(), pair[at + 1..].trim_ascii().to_vec()))
     });
-    pairs.filter(|(name, value)| !name.is_empty() && name.len() + value.len() <= 4096).take(50).collect()
+    pairs.filter(|(name, value)| !name.is_empty() && name.len() + value.len() <= COOKIE).take(COOKIES).collect()
 }
 
 /// Where a response leads.
@@ -179,7 +203,7 @@ impl Walker<'_> {
     async fn run(&mut self, entry: &str) -> WalkEnd {
         let Ok(mut url) = Url::parse(entry) else { return WalkEnd::RedirectBadTarget };
         let mut via = Via::Start;
-        let mut seen: HashSet<(String, String)> = HashSet::new();
+        let mut seen: HashSet<(String, Vec<u8>)> = HashSet::new();
         let (mut redirects, mut soft, mut waits) = (0, 0, 0);
         loop {
             let spelled = url.as_str().to_owned();
@@ -328,7 +352,9 @@ impl Walker<'_> {
         let jar = self.cookies.entry(host).or_default();
         for (name, value) in set_cookies(&fetched.headers) {
             jar.retain(|(known, _)| *known != name);
-            jar.push((name, value));
+            if jar.len() < COOKIES {
+                jar.push((name, value));
+            }
         }
         Ok(self.prober.read_exchange(self.record, fetched, started, Depth::Light).await)
     }
@@ -363,10 +389,10 @@ impl Walker<'_> {
         outcome
     }
 
-    fn cookie(&self, url: &Url) -> Option<String> {
+    fn cookie(&self, url: &Url) -> Option<Vec<u8>> {
         let jar = self.cookies.get(url.host_str()?)?;
-        let pairs: Vec<String> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        (!pairs.is_empty()).then(|| pairs.join("; "))
+        let pairs: Vec<Vec<u8>> = jar.iter().map(|(name, value)| [name, &b"="[..], value].concat()).collect();
+        (!pairs.is_empty()).then(|| pairs.join(&b"; "[..]))
     }
 
     fn next(&self, url: &Url, read: &Read, waits: u8) -> Next {
@@ -392,14 +418,18 @@ impl Walker<'_> {
 
     /// The absolute target of a redirect, if it is one that may be requested.
     fn join(&self, base: &Url, target: &str) -> Option<Url> {
-        if target.len() > self.prober.bounds.url_bytes {
-            self.record.limit(Limit::Url);
-            return None;
-        }
-        let mut url = base.join(target.trim()).ok()?;
-        if !matches!(url.scheme(), "http" | "https") || url.as_str().len() > self.prober.bounds.url_bytes {
-            return None;
-        }
+        let most = self.prober.bounds.url_bytes;
+        // Text that is cut to the same length before it comes here is not parsed at all.
+        let url = (target.len() <= most).then(|| base.join(target.trim()));
+        let mut url = match url {
+            Some(Err(_)) => return None,
+            Some(Ok(url)) if !matches!(url.scheme(), "http" | "https") => return None,
+            Some(Ok(url)) if url.as_str().len() <= most => url,
+            _ => {
+                self.record.limit(Limit::Url);
+                return None;
+            }
+        };
         url.set_fragment(None);
         // Credentials in a URL are never sent on.
         url.set_username("").ok()?;

@@ -84,6 +84,12 @@ impl Writer {
         if let Some(sibling) = &round.sibling {
             self.sibling(sibling);
         }
+        if round.internal_error {
+            let line = self
+                .pick("监测程序内部错误，本轮结果已丢失", "The scanner failed: what this round saw is lost")
+                .to_owned();
+            self.step(&line);
+        }
         if !round.limits.is_empty() {
             let words: Vec<&str> = round.limits.iter().map(|limit| limit.word()).collect();
             let line = format!("{} {}", self.pick("达到上限", "Bounds hit"), words.join(" "));

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use v6ready::clock::SystemClock;
 use v6ready::engine::gate::{self, Anchor, GateRules};
 use v6ready::engine::pace::{Pacer, Rules};
-use v6ready::engine::scan::{Scan, ScanRules, Stop};
+use v6ready::engine::scan::{Listener, Scan, ScanReport, ScanRules, Stop};
 use v6ready::judge::Criteria;
 use v6ready::lab::world::{ANCHORS, CONTROL_V4ONLY};
 use v6ready::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS};
@@ -161,19 +161,31 @@ pub(crate) enum Gate {
     MustBeShut,
 }
 
-/// Scans sites as a run does.
-pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transports: Transports) -> Evidence {
-    scan_through(Gate::MustBeOpen, prober, sites, jobs, transports).await
+/// How a scan is run.
+pub(crate) struct Setting {
+    pub(crate) gate: Gate,
+    pub(crate) jobs: usize,
+    pub(crate) transports: Transports,
+    pub(crate) listener: Listener,
 }
 
-/// Scans sites as a run does, whatever the gate says as long as it was expected.
-pub(crate) async fn scan_through(
-    gate: Gate,
-    prober: Prober,
-    sites: Vec<Site>,
-    jobs: usize,
-    transports: Transports,
-) -> Evidence {
+impl Setting {
+    /// From a good vantage, without a listener.
+    pub(crate) fn usual(jobs: usize, transports: Transports) -> Self {
+        Self { gate: Gate::MustBeOpen, jobs, transports, listener: Arc::new(|_| {}) }
+    }
+}
+
+/// Scans sites as a run does. Nothing may be lost.
+pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transports: Transports) -> Evidence {
+    let (evidence, report) = scan_under(Setting::usual(jobs, transports), prober, sites).await;
+    assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
+    evidence
+}
+
+/// The same under a setting of its own, with what the scan says of itself.
+pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site>) -> (Evidence, ScanReport) {
+    let Setting { gate, jobs, transports, listener } = setting;
     let prober = Arc::new(prober);
     let opening = gate::check(&prober, &gate_rules(), transports).await;
     let failures: Vec<_> = opening.gate.failures().collect();
@@ -188,6 +200,9 @@ pub(crate) async fn scan_through(
         prober: Arc::clone(&prober),
         rules: ScanRules {
             jobs,
+            // The tests say how many there are at once.
+            slow_jobs: 0,
+            slow_after: Duration::from_secs(1),
             second_round_after: Duration::ZERO,
             canary_interval: Duration::from_secs(1),
             grace: Duration::from_secs(5),
@@ -195,7 +210,7 @@ pub(crate) async fn scan_through(
             criteria: Criteria::default(),
         },
         canaries: opening.canaries,
-        listener: Arc::new(|_| {}),
+        listener,
         sink,
         stop,
     };
@@ -209,12 +224,12 @@ pub(crate) async fn scan_through(
         observations
     });
     let report = scan.run(sites).await;
-    assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
     let mut proofs = opening.proofs;
-    proofs.extend(report.proofs);
+    proofs.extend(report.proofs.iter().copied());
     let resolvers = prober.net.resolvers.clone();
-    Evidence {
+    let evidence = Evidence {
         observations: collecting.await.expect("the collector ends"),
         vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs },
-    }
+    };
+    (evidence, report)
 }

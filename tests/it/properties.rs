@@ -1,13 +1,16 @@
 //! Properties of the rules that hold for every possible evidence (docs/method/verdict.md).
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use v6ready::judge::{Criteria, assess, first_look};
 use v6ready::model::address::Family;
-use v6ready::model::evidence::{LookupOutcome, Observation, Pointer, Purpose, RecordType, Round, StepKind};
+use v6ready::model::evidence::{
+    AddressFact, LookupOutcome, Observation, Pointer, Purpose, RecordType, Round, StepKind, WalkEnd,
+};
 use v6ready::model::failure::{Failure, Limit};
 use v6ready::model::finding::Code;
 use v6ready::model::run::Vantage;
@@ -45,6 +48,7 @@ fn resolves(observation: &Observation, pointer: Pointer) -> bool {
         StepKind::Handshake => round.handshakes.len(),
         StepKind::Walk => round.walks.len(),
         StepKind::Sibling => usize::from(round.sibling.is_some()),
+        StepKind::Round => 1,
     };
     pointer.index < steps
 }
@@ -164,13 +168,78 @@ proptest! {
             for walk in round.walks.iter_mut().filter(|walk| walk.family == Family::V6) {
                 walk.hops.truncate(1);
                 walk.hops[0].exchange = None;
-                walk.end = v6ready::model::evidence::WalkEnd::Failed(fault.clone());
+                walk.end = WalkEnd::Failed(fault.clone());
             }
         }
         let assessment = judged(&observation, &vantage);
         let tried = observation.rounds.iter().any(|round| round.walks.iter().any(|walk| walk.family == Family::V6));
         prop_assert!(assessment.readiness != Readiness::Broken);
         prop_assert!(!tried || assessment.readiness == Readiness::Inconclusive, "{:?}", assessment.readiness);
+    }
+
+    #[test]
+    fn a_round_that_was_lost_takes_no_success_away_and_confirms_no_failure(
+        (mut observation, vantage) in cases(), first in any::<bool>(),
+    ) {
+        let number = u8::try_from(observation.rounds.len()).expect("few") + 1;
+        let before = judged(&observation, &vantage);
+        let mut lost = Round::new(number, observation.rounds[0].ended);
+        lost.internal_error = true;
+        observation.rounds.insert(if first { 0 } else { observation.rounds.len() }, lost.clone());
+        let after = judged(&observation, &vantage);
+        prop_assert_eq!(passes(&after), passes(&before));
+        let failed = |assessment: &Assessment| matches!(assessment.readiness, Readiness::Broken | Readiness::Down);
+        prop_assert!(!failed(&after) || failed(&before));
+        prop_assert!(after.findings.iter().any(|finding| finding.code == Code::InternalError));
+        observation.rounds = vec![lost];
+        let nothing = judged(&observation, &vantage);
+        prop_assert_eq!((nothing.readiness, nothing.reason.as_str()), (Readiness::Inconclusive, "internal_error"));
+        prop_assert!(nothing.evidence.iter().all(|pointer| resolves(&observation, *pointer)));
+        prop_assert!(!nothing.evidence.is_empty());
+    }
+
+    #[test]
+    fn a_limit_that_both_families_hit_makes_nothing_broken_or_down(
+        (mut observation, vantage) in cases(),
+        limit in prop::sample::select(vec![Limit::Headers, Limit::Informational, Limit::Handshake, Limit::Url]),
+    ) {
+        let end = match limit {
+            Limit::Url => WalkEnd::RedirectBadTarget,
+            limit => WalkEnd::Failed(Failure::Limit(limit)),
+        };
+        for round in &mut observation.rounds {
+            round.limits.push(limit);
+            for walk in &mut round.walks {
+                walk.hops.truncate(1);
+                walk.hops[0].exchange = None;
+                walk.end = end.clone();
+            }
+        }
+        let hit = |family| observation.rounds.iter().any(|round| round.walks.iter().any(|walk| walk.family == family));
+        prop_assume!(Family::BOTH.into_iter().all(hit));
+        let assessment = judged(&observation, &vantage);
+        prop_assert!(!matches!(assessment.readiness, Readiness::Broken | Readiness::Down), "{assessment:?}");
+    }
+
+    #[test]
+    fn addresses_left_out_of_both_families_make_nothing_broken((mut observation, vantage) in cases()) {
+        for round in &mut observation.rounds {
+            for family in Family::BOTH {
+                let Some(dialled) = round.addresses.iter().find(|fact| Family::of(fact.address) == family && fact.dialled)
+                else { continue };
+                let address = match dialled.address {
+                    IpAddr::V4(_) => IpAddr::from([192, 0, 2, 99]),
+                    IpAddr::V6(_) => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x99]),
+                };
+                round.addresses.push(AddressFact { address, dialled: false, ..dialled.clone() });
+            }
+        }
+        let left_out = |family| {
+            let mut facts = observation.rounds.iter().flat_map(|round| &round.addresses);
+            facts.any(|fact| Family::of(fact.address) == family && fact.scope.is_public() && !fact.dialled)
+        };
+        prop_assume!(Family::BOTH.into_iter().all(left_out));
+        prop_assert_ne!(judged(&observation, &vantage).readiness, Readiness::Broken);
     }
 
     #[test]

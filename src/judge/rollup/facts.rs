@@ -4,7 +4,7 @@ use super::{Case, primary};
 use crate::judge::naming::Presence;
 use crate::judge::service::{Landing, Outcome};
 use crate::model::address::Family;
-use crate::model::evidence::{Exchange, Pointer, WalkEnd};
+use crate::model::evidence::{Exchange, Pointer, StepKind, WalkEnd};
 use crate::model::failure::Failure;
 use crate::model::verdict::{Facts, Readiness, Stack};
 
@@ -69,6 +69,10 @@ impl<'a> Case<'a> {
         pointers.extend(&self.naming.evidence_v6);
         if readiness == Readiness::NoName || pointers.is_empty() {
             pointers.extend(&self.naming.evidence_v4);
+        }
+        if pointers.is_empty() {
+            let rounds = self.observation.rounds.iter();
+            pointers.extend(rounds.map(|round| Pointer { round: round.number, step: StepKind::Round, index: 0 }));
         }
         pointers.sort_unstable();
         pointers.dedup();

@@ -66,6 +66,14 @@ impl Case<'_> {
         }
     }
 
+    /// Rounds that the program itself lost.
+    pub(super) fn note_lost_rounds(&mut self) {
+        for round in self.observation.rounds.iter().filter(|round| round.internal_error) {
+            let at = [Pointer { round: round.number, step: StepKind::Round, index: 0 }];
+            self.findings.add(Code::InternalError, &at);
+        }
+    }
+
     /// What is noted of an entry that serves over both families.
     pub(super) fn note_pair(&mut self, v4: &Outcome<'_>, v6: &Outcome<'_>) {
         let at = [v4.pointer, v6.pointer];

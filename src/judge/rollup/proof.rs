@@ -12,7 +12,8 @@ impl Case<'_> {
             let looks = self.entries.iter().filter_map(|entry| entry.rounds.get(at));
             looks.filter_map(|look| look.over(family)).any(|outcome| outcome.landing.is_evidence())
         };
-        let rounds = 0..self.observation.rounds.len();
+        // A round that was lost agrees with nothing, not even with having nothing to try.
+        let rounds = (0..self.observation.rounds.len()).filter(|at| !self.observation.rounds[*at].internal_error);
         let agreeing = rounds.filter(|at| tried.iter().all(|family| failed(*at, *family))).count();
         self.vantage.is_none() || agreeing >= self.criteria.rounds
     }
