@@ -109,6 +109,7 @@ fn pace(config: &Config) -> Rules {
         per_prefix: pace.per_prefix,
         resolver_qps: pace.resolver_qps,
         authority_qps: pace.authority_qps,
+        reset_pause: pace.reset_pause,
     }
 }
 

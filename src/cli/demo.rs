@@ -95,6 +95,7 @@ fn quick(config: &Config) -> Config {
     quick.pace.per_prefix = 0;
     quick.pace.resolver_qps = 0;
     quick.pace.authority_qps = 0;
+    quick.pace.reset_pause = Duration::ZERO;
     quick.gate.anchors = ANCHORS
         .iter()
         .enumerate()

@@ -16,7 +16,7 @@ use crate::engine::scan::{Scan, ScanRules, Stop};
 use crate::engine::{gate, gate::GateRules, gate::Opening};
 use crate::exit::Exit;
 use crate::model::METHOD_VERSION;
-use crate::model::run::{CheckOutcome, Run, RunEnd, RunId, Vantage};
+use crate::model::run::{CheckOutcome, Cost, Run, RunEnd, RunId, Vantage};
 use crate::model::site::Site;
 use crate::model::time::Timestamp;
 use crate::probe::{Prober, Transports};
@@ -145,14 +145,14 @@ pub(super) async fn measure(
         without_ipv6: rules.transports == Transports::WithoutIpv6,
         lab: plan.lab,
         simulated: plan.simulated,
+        cost: None,
     };
     store.begin_run(&run, &loaded.roster, &loaded.policy, &plan.config_toml).await?;
     let (sink, receiver) = mpsc::channel(CHANNEL);
     let writer = Writer::spawn(store.clone(), plan.id.clone(), receiver);
     let sites: Vec<Site> = order(loaded.roster.sites.values().cloned().collect(), &plan.id.0);
-    let clock = Arc::clone(&prober.net.clock);
     let scan = Scan {
-        prober,
+        prober: Arc::clone(&prober),
         rules,
         canaries: opening.canaries,
         listener: progress::listener(plan.mode, plan.lang),
@@ -162,8 +162,11 @@ pub(super) async fn measure(
     let report = scan.run(sites).await;
     let written = writer.await.map_err(|error| CliError::Setup { what: "the writer", why: error.to_string() })?;
     run.vantage.proofs.extend(report.proofs);
-    run.ended = Some(clock.now());
+    let ended = prober.net.clock.now();
+    let (bytes_sent, bytes_received) = prober.net.connector.traffic().so_far();
+    run.ended = Some(ended);
     run.end = report.end;
+    run.cost = Some(Cost { bytes_sent, bytes_received, pauses: prober.net.turns.pauses(ended) });
     store.update_run(&run).await?;
     written?;
     Ok(report.end)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::{ScanEvent, gate};
@@ -15,12 +15,17 @@ use crate::model::evidence::{EVIDENCE_VERSION, Observation, Round};
 use crate::model::run::{Proof, RunEnd};
 use crate::model::site::Site;
 use crate::model::time::Timestamp;
+use crate::net::work::Work;
 use crate::probe::{Prober, Transports};
+
+/// Sites that may be under way or wait for their turns, where fewer are under way. A bound on memory: what a site that
+/// waits keeps is some ten kilobytes.
+const IN_FLIGHT: usize = 4096;
 
 /// How a scan is run.
 #[derive(Clone, Debug)]
 pub struct ScanRules {
-    /// Sites probed at once.
+    /// Sites under way at once. One that only waits for its turns is not counted.
     pub jobs: usize,
     /// From a site's first look to its second, at least.
     pub second_round_after: Duration,
@@ -130,6 +135,7 @@ impl Scan {
         lost: &mut usize,
     ) -> (Vec<(Site, Timestamp)>, bool) {
         let places = Arc::new(Semaphore::new(self.rules.jobs.max(1)));
+        let room = Arc::new(Semaphore::new(self.rules.jobs.max(IN_FLIGHT)));
         let mut tasks: JoinSet<Option<Probed>> = JoinSet::new();
         let mut again = Vec::new();
         let mut complete = true;
@@ -138,20 +144,20 @@ impl Scan {
             let place = tokio::select! {
                 biased;
                 () = stopped(&mut stop, Stop::Drain) => None,
-                place = self.place(&places, due) => place,
+                place = self.place(&places, &room, due) => place,
             };
             // The evidence's receiver is gone only if the store failed: going on would measure for nobody.
-            let Some(place) = place.filter(|_| !self.sink.is_closed()) else {
+            let Some((place, room)) = place.filter(|_| !self.sink.is_closed()) else {
                 complete = false;
                 break;
             };
             while let Some(done) = tasks.try_join_next() {
                 self.collect(done, &mut again, lost, &mut complete);
             }
-            let task = self.task(site, number);
+            let task = Work::at(Arc::clone(&places), place).run(self.task(site, number));
             tasks.spawn(async move {
                 let probed = AssertUnwindSafe(task).catch_unwind().await.ok();
-                drop(place);
+                drop(room);
                 probed
             });
         }
@@ -191,13 +197,15 @@ impl Scan {
     async fn place(
         &self,
         places: &Arc<Semaphore>,
+        room: &Arc<Semaphore>,
         due: Option<Timestamp>,
-    ) -> Option<tokio::sync::OwnedSemaphorePermit> {
+    ) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
         if let Some(due) = due {
             let wait = due.0.saturating_sub(self.prober.net.clock.now().0).max(0);
             tokio::time::sleep(Duration::from_millis(wait.unsigned_abs())).await;
         }
-        Arc::clone(places).acquire_owned().await.ok()
+        let room = Arc::clone(room).acquire_owned().await.ok()?;
+        Some((Arc::clone(places).acquire_owned().await.ok()?, room))
     }
 
     fn collect(

@@ -90,6 +90,15 @@ pub struct Fetched {
 /// Ends the connection's task together with the exchange.
 struct Driver(tokio::task::JoinHandle<()>);
 
+impl Driver {
+    /// Ends it, and waits until the connection is closed: whoever is next in line may then connect.
+    async fn end(mut self) {
+        self.0.abort();
+        // Aborted is what was wanted.
+        let _ = (&mut self.0).await;
+    }
+}
+
 impl Drop for Driver {
     fn drop(&mut self) {
         self.0.abort();
@@ -102,7 +111,6 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let begun = Instant::now();
-    let head_deadline = tokio::time::Instant::from_std(begun + limits.first_byte);
     let message = build(request)?;
     let handshake = http1::Builder::new()
         // Sloppy heads that every browser reads must not make a site broken.
@@ -113,11 +121,24 @@ where
         .max_buf_size(limits.head_bytes)
         .handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
         .await;
-    let (mut sender, connection) = handshake.map_err(|error| hyper_failure(&error))?;
-    let _driver = Driver(tokio::spawn(async move {
+    let (sender, connection) = handshake.map_err(|error| hyper_failure(&error))?;
+    let driver = Driver(tokio::spawn(async move {
         // The exchange itself reports what went wrong on the connection.
         let _ = connection.await;
     }));
+    let fetched = exchange(sender, message, begun, limits).await;
+    driver.end().await;
+    fetched
+}
+
+/// The request and its response on a connection that is driven elsewhere.
+async fn exchange(
+    mut sender: http1::SendRequest<Empty<Bytes>>,
+    message: Request<Empty<Bytes>>,
+    begun: Instant,
+    limits: &HttpLimits,
+) -> Result<Fetched, Failure> {
+    let head_deadline = tokio::time::Instant::from_std(begun + limits.first_byte);
     let response = match timeout_at(head_deadline, sender.send_request(message)).await {
         Err(_) => return Err(Failure::HttpStall),
         Ok(Err(error)) => return Err(hyper_failure(&error)),

@@ -29,7 +29,8 @@ use crate::net::dns::exchange::Exchanges;
 use crate::net::http::HttpLimits;
 use crate::net::pages::Pages;
 use crate::net::tls::TlsClient;
-use crate::net::turn::Turns;
+use crate::net::turn::{Subject, Turns};
+use crate::net::work;
 
 /// How long single steps may take.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,7 +41,8 @@ pub struct Deadlines {
     pub connect_retry: Duration,
     /// TLS handshake.
     pub tls: Duration,
-    /// The whole site in one round. Inner deadlines end earlier, so that the specific failure is recorded.
+    /// The whole site in one round, without what is waited for turns. Inner deadlines end earlier, so that the specific
+    /// failure is recorded.
     pub site: Duration,
 }
 
@@ -147,7 +149,7 @@ impl Prober {
         round.without_ipv6 = transports == Transports::WithoutIpv6;
         let record = Recorder::new(round);
         let steps = self.steps(&record, site, transports);
-        if tokio::time::timeout(self.deadlines.site, steps).await.is_err() {
+        if work::within(self.deadlines.site, steps).await.is_none() {
             record.limit(Limit::Site);
         }
         let mut round = record.finish();
@@ -165,7 +167,7 @@ impl Prober {
                 self.measure(record, site, &host, Family::V6, &dial_v6).await;
             }
         };
-        tokio::join!(self.measure(record, site, &host, Family::V4, &dial_v4), over_v6);
+        work::both(self.measure(record, site, &host, Family::V4, &dial_v4), over_v6).await;
         self.read_to_the_end(record).await;
         self.noise_floor(record).await;
     }
@@ -246,8 +248,10 @@ impl Prober {
             let url = Site::entry_url(host, scheme, port);
             let walked = record.read(|round| round.entry(family, &url).is_some());
             if !walked {
-                self.reach_first(record, port, &mut reached).await;
+                self.reach_first(record, host, port, &mut reached).await;
                 self.walk(record, family, host, (scheme, port), &mut reached).await;
+                // A connection that the walk had no use for must not keep the next one waiting.
+                reached.kept.clear();
             }
         }
     }
@@ -268,9 +272,12 @@ impl Prober {
         });
         let Some((url, scheme, Some(address))) = wanted else { return };
         let Ok(parsed) = url::Url::parse(&url) else { return };
-        let _pass = self.net.turns.take(crate::net::turn::Subject::Connection(address)).await;
+        let host = parsed.host_str().unwrap_or_default().to_owned();
+        let pass = self.net.turns.take(Subject::Request(host, address)).await;
         let started = self.net.clock.now();
-        if let Ok(fetched) = self.net.pages_v4.get(&parsed, address).await {
+        let fetched = self.net.pages_v4.get(&parsed, address).await;
+        drop(pass);
+        if let Ok(fetched) = fetched {
             let read = self.read_exchange(record, fetched, started, Depth::Full).await;
             record.walk(crate::model::evidence::Walk {
                 family: Family::V4,

@@ -23,6 +23,8 @@ use crate::model::failure::{Failure, Limit};
 use crate::model::site::{Scheme, Site};
 use crate::model::time::Timestamp;
 use crate::net::http::{self, Fetched, Get};
+use crate::net::turn::Subject;
+use crate::net::work;
 use crate::net::{body, hex};
 
 /// Addresses of one redirect target that are tried.
@@ -206,7 +208,7 @@ impl Walker<'_> {
                 Next::Wait(seconds) => {
                     waits += 1;
                     via = Via::RetryAfter;
-                    tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+                    work::waiting(tokio::time::sleep(std::time::Duration::from_secs(seconds))).await;
                 }
                 Next::To(target, how) => {
                     redirects += 1;
@@ -246,7 +248,7 @@ impl Walker<'_> {
         if name == self.host {
             if self.reached.ports.contains(&port) {
                 // The walk may come here before the entry's own turn: the first address may be open where others are not.
-                self.prober.reach_first(self.record, port, self.reached).await;
+                self.prober.reach_first(self.record, self.host, port, self.reached).await;
             }
             return match (self.reached.open.get(&port), self.reached.failures.get(&port)) {
                 (Some(open), _) => Ok(open.clone()),
@@ -302,12 +304,15 @@ impl Walker<'_> {
             hop.address = Some(target.ip());
         }
         let kept = self.reached.kept.remove(&target.port()).filter(|held| held.address == target.ip());
+        let host = url.host_str().unwrap_or_default().to_owned();
         let held = match kept {
             Some(held) => held,
-            None => self.prober.connect_once(self.record, target, attempt).await?,
+            None => {
+                let subject = Subject::Request(host.clone(), target.ip());
+                self.prober.connect_once(self.record, &subject, target, attempt).await?
+            }
         };
         let net = &self.prober.net;
-        let _turn = net.turns.take(crate::net::turn::Subject::Request(target.ip())).await;
         let authority = match (url.host_str(), url.port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             (Some(host), None) => host.to_owned(),
@@ -316,15 +321,19 @@ impl Walker<'_> {
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
         let cookie = self.cookie(url);
         let get = Get { authority: &authority, target: path, user_agent: &net.user_agent, cookie: cookie.as_deref() };
-        let (started, fetched) = if url.scheme() == "https" {
-            let Held { stream, pass: _pass, .. } = held;
-            let secured = self.handshake(stream, url, target, attempt).await?;
-            (net.clock.now(), http::get(secured.stream, &get, &net.http).await?)
+        let Held { stream, pass, .. } = held;
+        let (started, outcome) = if url.scheme() == "https" {
+            match self.handshake(stream, url, target, attempt).await {
+                Ok(secured) => (net.clock.now(), http::get(secured.stream, &get, &net.http).await),
+                Err(failure) => (net.clock.now(), Err(failure)),
+            }
         } else {
-            let Held { stream, pass: _pass, .. } = held;
-            (net.clock.now(), http::get(stream, &get, &net.http).await?)
+            (net.clock.now(), http::get(stream, &get, &net.http).await)
         };
-        let host = url.host_str().unwrap_or_default().to_owned();
+        // The connection is closed: the next in line may have its turn.
+        drop(pass);
+        net.turns.heard(&host, target.ip(), outcome.as_ref().is_err_and(|failure| *failure == Failure::Reset));
+        let fetched = outcome?;
         let jar = self.cookies.entry(host).or_default();
         for (name, value) in set_cookies(&fetched.headers) {
             jar.retain(|(known, _)| *known != name);

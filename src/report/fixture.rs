@@ -375,6 +375,7 @@ fn run() -> Run {
         without_ipv6: false,
         lab: false,
         simulated: true,
+        cost: None,
     }
 }
 

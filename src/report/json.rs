@@ -10,7 +10,7 @@ use super::model::{Mark, Report, RunInfo, SCHEMA_VERSION};
 use super::{File, ReportInput};
 use crate::model::address::Family;
 use crate::model::evidence::EVIDENCE_VERSION;
-use crate::model::run::{GateCheck, Proof};
+use crate::model::run::{GateCheck, Pause, Proof};
 
 /// Renders `summary.json`. Its JSON Schema is `docs/summary.schema.json`.
 pub fn summary(report: &Report) -> File {
@@ -55,6 +55,11 @@ pub fn manifest(report: &Report, input: &ReportInput, files: &[File]) -> File {
             .collect(),
         rows_in: input.roster.rows_in(),
         rows_out: input.roster.rows_out(),
+        cost: run.cost.as_ref().map(|cost| CostEntry {
+            bytes_sent: cost.bytes_sent,
+            bytes_received: cost.bytes_received,
+            pauses: cost.pauses.iter().map(PauseEntry::of).collect(),
+        }),
         files,
     };
     ("manifest.json".into(), pretty(&manifest))
@@ -77,7 +82,31 @@ struct Manifest<'a> {
     lists: Vec<List<'a>>,
     rows_in: u64,
     rows_out: u64,
+    /// What the run cost others. None: not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<CostEntry<'a>>,
     files: Vec<FileEntry<'a>>,
+}
+
+#[derive(Serialize)]
+struct CostEntry<'a> {
+    bytes_sent: u64,
+    bytes_received: u64,
+    /// Networks that were left alone for a while.
+    pauses: Vec<PauseEntry<'a>>,
+}
+
+#[derive(Serialize)]
+struct PauseEntry<'a> {
+    network: &'a str,
+    from: String,
+    until: String,
+}
+
+impl<'a> PauseEntry<'a> {
+    fn of(pause: &'a Pause) -> Self {
+        Self { network: &pause.network, from: rfc3339(pause.from), until: rfc3339(pause.until) }
+    }
 }
 
 #[derive(Serialize)]

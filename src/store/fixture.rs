@@ -56,6 +56,7 @@ pub(super) fn run(id: &str, started: i64) -> Run {
         without_ipv6: false,
         lab: false,
         simulated: false,
+        cost: None,
     }
 }
 

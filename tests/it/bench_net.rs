@@ -77,6 +77,7 @@ pub(crate) fn prober_on(
         per_prefix: 64,
         resolver_qps: 0,
         authority_qps: 0,
+        reset_pause: Duration::ZERO,
     }));
     let clock = Arc::new(SystemClock);
     let http =

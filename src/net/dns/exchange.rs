@@ -114,7 +114,11 @@ impl Exchanges {
         }
         match self.udp(question, ask.server).await {
             Ok(Some(reply)) => (reply, DnsTransport::Udp, false),
-            Ok(None) => (self.tcp(question, ask).await, DnsTransport::Tcp, true),
+            Ok(None) => {
+                // A second query, so a second turn.
+                let _pass = self.turns.take(Subject::Query(ask.server, ask.role)).await;
+                (self.tcp(question, ask).await, DnsTransport::Tcp, true)
+            }
             Err(unsent) => (outcome(unsent), DnsTransport::Udp, false),
         }
     }
@@ -128,6 +132,7 @@ impl Exchanges {
         if let Err(error) = socket.send(&query).await {
             return Err(unsent(&crate::net::errors::failure_of(&error, crate::net::errors::When::Before)));
         }
+        self.connector.traffic().add_sent(query.len());
         let mut buffer = vec![0; 4096];
         let mut wrong: Option<Reply> = None;
         loop {
@@ -135,6 +140,7 @@ impl Exchanges {
                 // Silence, or an ICMP error for our datagram: nobody listens there. To the name, both are no answer.
                 return Ok(Some(wrong.unwrap_or_else(|| outcome(LookupOutcome::Timeout))));
             };
+            self.connector.traffic().add_received(length);
             match decode(&buffer[..length], id, question, self.limits.cname) {
                 Incoming::Unrelated => {}
                 Incoming::Truncated => return Ok(None),

@@ -1,0 +1,272 @@
+//! Whether a site in flight works or only waits for its turn.
+//!
+//! Turns at a crowded address take minutes. A site that waits for one gives its place among the sites under way back, so
+//! that a provider with hundreds of schools does not keep the others from being measured, and its deadline stands still:
+//! what is waited for is our own courtesy and says nothing about the site. Leaves to others: who waits for what
+//! ([`super::turn`]), and how many places there are (the engine).
+//!
+//! The steps of a site run side by side in places ([`both`], [`all`]); it waits when every one of them does. The state
+//! belongs to the task, not to a parameter that every step would have to hand on.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use futures_util::poll;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+tokio::task_local! {
+    static WORK: Arc<Work>;
+}
+
+/// The least time between two looks at a deadline that stands still.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// One site in flight.
+#[derive(Debug, Default)]
+pub struct Work {
+    /// Places among the sites under way. None: as many as like.
+    places: Option<Arc<Semaphore>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Steps that do not wait.
+    active: usize,
+    /// The place, unless it was given back.
+    place: Option<OwnedSemaphorePermit>,
+    /// Since when nothing but waiting happens.
+    idle_since: Option<Instant>,
+    /// What passed like that before.
+    idle: Duration,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { active: 1, place: None, idle_since: None, idle: Duration::ZERO }
+    }
+}
+
+impl Work {
+    /// A site that has a place among these.
+    pub fn at(places: Arc<Semaphore>, place: OwnedSemaphorePermit) -> Self {
+        Self { places: Some(places), state: Mutex::new(State { place: Some(place), ..State::default() }) }
+    }
+
+    /// Runs the site's steps.
+    pub fn run<F: Future>(self, steps: F) -> impl Future<Output = F::Output> {
+        // On the heap: a site's steps are large, and are moved several times before they are run.
+        WORK.scope(Arc::new(self), Box::pin(steps))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One step less that does something.
+    fn pause(&self) {
+        let mut state = self.state();
+        state.active = state.active.saturating_sub(1);
+        if state.active == 0 {
+            state.place = None;
+            state.idle_since = Some(Instant::now());
+        }
+    }
+
+    /// One step more, once there is a place for the site.
+    async fn resume(&self) {
+        let mut got = None;
+        loop {
+            {
+                let mut state = self.state();
+                if state.place.is_none() {
+                    state.place = got.take();
+                }
+                if state.place.is_some() || self.places.is_none() {
+                    state.activate();
+                    return;
+                }
+            }
+            let Some(places) = &self.places else { continue };
+            // Closed places are those of a run that is over.
+            let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
+            got = Some(place);
+        }
+    }
+
+    fn idle(&self) -> Duration {
+        let state = self.state();
+        state.idle + state.idle_since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+impl State {
+    fn activate(&mut self) {
+        self.active += 1;
+        if let Some(since) = self.idle_since.take() {
+            self.idle += since.elapsed();
+        }
+    }
+}
+
+/// A step that waits and is dropped in the middle counts again: its site has come to an end.
+struct Paused<'a>(Option<&'a Work>);
+
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        if let Some(work) = self.0 {
+            work.state().activate();
+        }
+    }
+}
+
+/// Waits for something that is not the site's doing.
+pub async fn waiting<F: Future>(turn: F) -> F::Output {
+    let mut turn = pin!(turn);
+    // Most turns come at once.
+    if let std::task::Poll::Ready(come) = poll!(turn.as_mut()) {
+        return come;
+    }
+    let Ok(work) = WORK.try_with(Arc::clone) else { return turn.await };
+    work.pause();
+    let mut paused = Paused(Some(&work));
+    let come = turn.await;
+    work.resume().await;
+    paused.0 = None;
+    come
+}
+
+/// Runs a site's steps until they have worked for longer than this, waiting not counted. None: they had.
+pub async fn within<F: Future>(limit: Duration, steps: F) -> Option<F::Output> {
+    let work = WORK.try_with(Arc::clone).unwrap_or_default();
+    let mut steps = Box::pin(steps);
+    WORK.scope(Arc::clone(&work), async move {
+        let begun = Instant::now();
+        let before = work.idle();
+        let mut due = begun + limit;
+        loop {
+            if let Ok(done) = tokio::time::timeout_at(due, steps.as_mut()).await {
+                return Some(done);
+            }
+            let now = Instant::now();
+            due = begun + limit + work.idle().saturating_sub(before);
+            if due <= now {
+                return None;
+            }
+            due = due.max(now + GLANCE);
+        }
+    })
+    .await
+}
+
+/// Two steps side by side.
+pub async fn both<A: Future, B: Future>(one: A, other: B) -> (A::Output, B::Output) {
+    let fork = Fork::into(2);
+    tokio::join!(fork.branch(Box::pin(one)), fork.branch(Box::pin(other)))
+}
+
+/// Many steps side by side; the results in their order.
+pub async fn all<F: Future>(steps: Vec<F>) -> Vec<F::Output> {
+    let fork = Fork::into(steps.len());
+    join_all(steps.into_iter().map(|step| fork.branch(step))).await
+}
+
+/// Branches of which each counts until it is done; the last one's count is that of the step that began them.
+struct Fork {
+    work: Option<Arc<Work>>,
+    left: AtomicUsize,
+}
+
+impl Fork {
+    fn into(branches: usize) -> Self {
+        let work = WORK.try_with(Arc::clone).ok();
+        if let Some(work) = &work {
+            work.state().active += branches.saturating_sub(1);
+        }
+        Self { work, left: AtomicUsize::new(branches) }
+    }
+
+    async fn branch<F: Future>(&self, step: F) -> F::Output {
+        let done = step.await;
+        if self.left.fetch_sub(1, Ordering::Relaxed) > 1
+            && let Some(work) = &self.work
+        {
+            work.pause();
+        }
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn second() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_stands_still_while_everything_waits() {
+        let limit = Duration::from_millis(1500);
+        assert_eq!(within(limit, async { waiting(tokio::time::sleep(Duration::from_hours(1))).await }).await, Some(()));
+        assert_eq!(within(limit, async { both(second(), waiting(second())).await }).await, Some(((), ())));
+        // One branch works while the other waits: time passes.
+        let busy = async {
+            both(waiting(tokio::time::sleep(Duration::from_hours(1))), async {
+                second().await;
+                second().await
+            })
+            .await
+        };
+        assert_eq!(within(limit, busy).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_is_free_while_everything_waits_and_no_longer() {
+        let places = Arc::new(Semaphore::new(1));
+        let place = Arc::clone(&places).acquire_owned().await.unwrap();
+        let site = Work::at(Arc::clone(&places), place).run(async {
+            // One step works for a second and then waits for one; the other waits for three.
+            let first = async {
+                second().await;
+                waiting(second()).await;
+                places.available_permits()
+            };
+            let (on_return, ()) = both(first, waiting(tokio::time::sleep(Duration::from_secs(3)))).await;
+            assert_eq!(on_return, 0, "whoever goes on has a place again");
+            assert_eq!(places.available_permits(), 0);
+        });
+        let watch = async {
+            let mut free = Vec::new();
+            for _ in 0..4 {
+                tokio::time::sleep(Duration::from_millis(700)).await;
+                free.push(places.available_permits());
+            }
+            free
+        };
+        // At 0.7 s a step works; at 1.4 s both wait; then one is done and the other waits.
+        assert_eq!(tokio::join!(site, watch).1, [0, 1, 1, 1]);
+        assert_eq!(places.available_permits(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_does_not_hold_up_others() {
+        let places = Arc::new(Semaphore::new(1));
+        let place = Arc::clone(&places).acquire_owned().await.unwrap();
+        let crowded = Work::at(Arc::clone(&places), place)
+            .run(async { waiting(tokio::time::sleep(Duration::from_mins(10))).await });
+        let other = async {
+            let place = Arc::clone(&places).acquire_owned().await.unwrap();
+            Work::at(Arc::clone(&places), place).run(second()).await;
+            Instant::now()
+        };
+        let begun = Instant::now();
+        let ((), ended) = tokio::join!(crowded, other);
+        assert!(ended - begun < Duration::from_secs(2));
+    }
+}

@@ -1,0 +1,145 @@
+//! How the scanner treats others, proven by what the lab's servers saw: one request at a time and a pause between two, to
+//! a name and to an address; one GET for each family and scheme; a crowded address that does not keep the rest waiting.
+//!
+//! Every proof here is a count, or a distance that must not be too short: a slow machine makes distances longer. What
+//! needs a kernel's own network (simultaneous connections, queries a second) is in `tests/acceptance`.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use v6ready::engine::pace::{Pacer, Rules};
+use v6ready::lab::Lab;
+use v6ready::lab::log::{Entry, Event};
+use v6ready::lab::web::facts::{HostFacts, Spot};
+use v6ready::lab::world::World;
+use v6ready::model::site::Site;
+use v6ready::probe::{Prober, Transports};
+
+use crate::bench_net::{Evidence, Patience, prober, scan, site};
+
+/// Between two requests to a name or an address.
+const INTERVAL: Duration = Duration::from_millis(40);
+
+/// A prober that keeps the rules of a real run, in less time.
+fn polite(lab: &Lab) -> Prober {
+    let mut prober = prober(lab, Patience::USUAL);
+    let rules = Rules { per_host_interval: INTERVAL, resolver_qps: 0, authority_qps: 0, ..Rules::default() };
+    prober.net.turns = Arc::new(Pacer::new(rules));
+    prober
+}
+
+fn web(spot: Spot) -> HostFacts {
+    HostFacts { web: Some(spot), ..HostFacts::default() }
+}
+
+fn v4(group: u8, last: u8) -> Ipv4Addr {
+    Ipv4Addr::from([[192, 0, 2, last], [198, 51, 100, last], [203, 0, 113, last]][usize::from(group)])
+}
+
+fn v6(network: u16, subnet: u16, host: u16) -> Ipv6Addr {
+    Ipv6Addr::new(0x2001, 0xdb8, network, subnet, 0, 0, 0, host)
+}
+
+/// Requests with their host and address, in order of time.
+fn requests(entries: &[Entry]) -> Vec<(Duration, String, IpAddr, bool)> {
+    let request = |entry: &Entry| match &entry.event {
+        Event::Request { address, host, tls, .. } => Some((entry.at, host.clone(), address.ip(), *tls)),
+        _ => None,
+    };
+    entries.iter().filter_map(request).collect()
+}
+
+/// The least distance between two requests with the same key, and how many distances there are.
+fn closest<K: Ord>(requests: impl Iterator<Item = (Duration, K)>) -> (Duration, usize) {
+    let (mut last, mut least, mut n) = (BTreeMap::new(), Duration::MAX, 0);
+    for (at, key) in requests {
+        if let Some(before) = last.insert(key, at) {
+            least = least.min(at - before);
+            n += 1;
+        }
+    }
+    (least, n)
+}
+
+/// Many names on one address pair, many in one /64 and /24, many that redirect to one victim, and one whose pages differ.
+fn crowds() -> (World, Vec<Site>) {
+    let mut world = World::new().with_anchors();
+    let mut names = Vec::new();
+    for i in 0..8_u8 {
+        let name = format!("shared{i}.pol.example");
+        world.add_site(&name, Some(v4(0, 9)), Some(v6(0x90, 0, 9)), &web(Spot::default()));
+        names.push(name);
+        let name = format!("near{i}.pol.example");
+        let at = u16::from(i) + 1;
+        world.add_site(&name, Some(v4(1, i + 1)), Some(v6(0x91, i.into(), at)), &web(Spot::default()));
+        names.push(name);
+        let name = format!("to{i}.pol.example");
+        let to_victim = Spot { redirect: Some("https://victim.pol.example/".to_owned()), ..Spot::default() };
+        world.add_site(&name, Some(v4(2, i + 1)), Some(v6(0x92 + u16::from(i), 0, 1)), &web(to_victim));
+        names.push(name);
+    }
+    world.add_site("victim.pol.example", Some(v4(0, 10)), Some(v6(0xa0, 0, 9)), &web(Spot::default()));
+    let page = |title: &str| web(Spot { title: Some(title.to_owned()), ..Spot::default() });
+    world.add_site("differs.pol.example", Some(v4(0, 11)), Some(v6(0xa1, 0, 9)), &page("one"));
+    world.hosts.insert(v6(0xa1, 0, 9).into(), page("other"));
+    names.push("differs.pol.example".to_owned());
+    (world, names.iter().map(|name| site(name)).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_to_a_host_come_one_after_another_with_a_pause() {
+    let (world, sites) = crowds();
+    let count = sites.len();
+    let lab = Lab::start(world).await.expect("a lab");
+    let evidence = scan(polite(&lab), sites, 16, Transports::Both).await;
+    assert_eq!(evidence.observations.len(), count);
+    let entries = lab.log().entries();
+    let seen = requests(&entries);
+    // The gate, the canaries, redirects, the noise floor: every request of the run counts.
+    let (least, n) = closest(seen.iter().map(|(at, host, ..)| (*at, host.clone())));
+    assert!(least >= INTERVAL && n > 50, "to one name: {least:?} apart, n={n}");
+    let (least, n) = closest(seen.iter().map(|(at, _, address, _)| (*at, *address)));
+    assert!(least >= INTERVAL && n > 50, "to one address: {least:?} apart, n={n}");
+    let other = lab.log().count(|event| matches!(event, Event::Request { method, .. } if method != "GET"));
+    assert_eq!(other, 0, "GET and nothing else, n={}", seen.len());
+    let mut per_entry: BTreeMap<(String, bool, bool), usize> = BTreeMap::new();
+    for (_, host, address, tls) in seen.iter().filter(|(_, host, ..)| host.ends_with("pol.example")) {
+        *per_entry.entry((host.clone(), address.is_ipv6(), *tls)).or_default() += 1;
+    }
+    for ((host, over_v6, tls), times) in &per_entry {
+        let expected = match host.as_str() {
+            // Eight sites, each by http and by https.
+            "victim.pol.example" => 16,
+            // The page over IPv4 once more, to see how much it differs from itself.
+            "differs.pol.example" if !over_v6 && *tls => 2,
+            _ => 1,
+        };
+        assert_eq!(*times, expected, "{host}, IPv6 {over_v6}, TLS {tls}");
+    }
+    assert_eq!(per_entry.len(), 25 * 4 + 2, "every entry of every site, and https of the victim");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowded_address_does_not_keep_the_others_waiting() {
+    let mut world = World::new().with_anchors();
+    let mut sites = Vec::new();
+    for i in 0..40_u8 {
+        let (crowded, alone) = (format!("crowd{i}.pol.example"), format!("alone{i}.pol.example"));
+        world.add_site(&crowded, Some(v4(0, 9)), None, &web(Spot::default()));
+        world.add_site(&alone, Some(v4(1 + i % 2, 60 + i)), None, &web(Spot::default()));
+        sites.extend([site(&format!("http://{crowded}/")), site(&format!("http://{alone}/"))]);
+    }
+    // The crowd comes first, with ten times the places.
+    sites.sort_by_key(|site| site.host.starts_with("alone"));
+    let lab = Lab::start(world).await.expect("a lab");
+    let Evidence { observations, .. } = scan(polite(&lab), sites, 4, Transports::Both).await;
+    assert_eq!(observations.len(), 80);
+    let seen = requests(&lab.log().entries());
+    let last_alone = seen.iter().rposition(|(_, host, ..)| host.starts_with("alone")).expect("requests");
+    let crowd_after = seen[last_alone..].iter().filter(|(_, host, ..)| host.starts_with("crowd")).count();
+    assert!(crowd_after >= 10, "only {crowd_after} of 40 requests to the crowded address came after all others");
+    let site_limits = observations.values().flat_map(|site| &site.rounds).filter(|round| !round.limits.is_empty());
+    assert_eq!(site_limits.count(), 0, "waiting for a turn is no fault of the site's");
+}
