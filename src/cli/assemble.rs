@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::CliError;
+use crate::calendar::Freeze;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Roots};
 use crate::engine::gate::{Anchor, GateRules};
@@ -13,6 +14,7 @@ use crate::engine::pace::{Pacer, Rules};
 use crate::engine::scan::ScanRules;
 use crate::judge::Criteria;
 use crate::model::address::Family;
+use crate::model::optout::OptOuts;
 use crate::model::site::Site;
 use crate::net::connect::Connector;
 use crate::net::dns::authority::{Authorities, system_resolvers};
@@ -98,7 +100,13 @@ pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Pro
         http,
         user_agent,
     };
-    Ok(Prober { net, deadlines: deadlines(config), attempts: attempts(config), bounds: bounds(config) })
+    Ok(Prober {
+        net,
+        deadlines: deadlines(config),
+        attempts: attempts(config),
+        bounds: bounds(config),
+        opt_outs: OptOuts::default(),
+    })
 }
 
 fn pace(config: &Config) -> Rules {
@@ -154,10 +162,11 @@ fn bounds(config: &Config) -> Bounds {
     }
 }
 
-/// The gate's rules.
-pub(super) fn gate(config: &Config) -> GateRules {
+/// The gate's rules. An anchor that asked to be left alone is none.
+pub(super) fn gate(config: &Config, opt_outs: &OptOuts) -> GateRules {
     let gate = &config.gate;
-    let anchors = gate.anchors.iter().map(|anchor| Anchor {
+    let willing = gate.anchors.iter().filter(|anchor| opt_outs.of(&anchor.host.to_ascii_lowercase()).is_none());
+    let anchors = willing.map(|anchor| Anchor {
         site: Site::new(anchor.host.clone(), None, None, None),
         network: anchor.network.clone(),
     });
@@ -183,7 +192,13 @@ pub(super) fn scan_rules(config: &Config, transports: Transports) -> ScanRules {
         grace: Duration::from_secs(10),
         transports,
         criteria: Criteria::default(),
+        freeze: freeze(config),
     }
+}
+
+/// When nothing may be measured. That the windows can be read was asked when the configuration was.
+pub(super) fn freeze(config: &Config) -> Freeze {
+    Freeze::read(&config.pace.freeze, super::settings::zone(config)).unwrap_or_default()
 }
 
 /// The soft limit of open descriptors. None: not known on this system.

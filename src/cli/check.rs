@@ -12,6 +12,7 @@ use crate::engine::gate;
 use crate::exit::Exit;
 use crate::judge::{Criteria, assess, first_look};
 use crate::model::evidence::{EVIDENCE_VERSION, Observation};
+use crate::model::optout::OptOuts;
 use crate::model::run::{Proof, Vantage};
 use crate::model::site::Site;
 use crate::targets::{LoadOptions, load_bytes};
@@ -38,7 +39,8 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     }
     let prober = assemble::prober(config, &surroundings)?;
     let transports = assemble::transports(args.measure.without_ipv6);
-    let anchors: Vec<Site> = assemble::gate(config).anchors.into_iter().map(|anchor| anchor.site).collect();
+    let anchors: Vec<Site> =
+        assemble::gate(config, &OptOuts::default()).anchors.into_iter().map(|anchor| anchor.site).collect();
     let criteria = Criteria::default();
     let mut proofs: Vec<Proof> = gate::canary(&prober, &anchors, 0, transports).await;
     let mut observations = Vec::new();

@@ -47,7 +47,9 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
         anchors_pem: vec![lab.ca_pem().into_bytes()],
         lab: false,
     };
-    let prober = Arc::new(assemble::prober(&config, &surroundings)?);
+    let mut prober = assemble::prober(&config, &surroundings)?;
+    prober.opt_outs = loaded.roster.opt_outs.clone();
+    let prober = Arc::new(prober);
     let path = args.reports.join("demo.db");
     remove_database(&path);
     let store = Store::open(&path, OpenMode::ReadWrite).await?;
@@ -64,7 +66,7 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
         lang,
     };
     let rules = assemble::scan_rules(&config, Transports::Both);
-    let end = measure(&store, prober, &assemble::gate(&config), rules, &plan, &loaded).await?;
+    let end = measure(&store, prober, &assemble::gate(&config, &loaded.roster.opt_outs), rules, &plan, &loaded).await?;
     let judged = judge_run(&store, &plan.id, lang).await?;
     remember(&store, &judged).await?;
     let folder = report_run(&store, &judged, &args.reports, &config).await?;
@@ -96,6 +98,7 @@ fn quick(config: &Config) -> Config {
     quick.pace.resolver_qps = 0;
     quick.pace.authority_qps = 0;
     quick.pace.reset_pause = Duration::ZERO;
+    quick.pace.freeze = Vec::new();
     quick.gate.anchors = ANCHORS
         .iter()
         .enumerate()

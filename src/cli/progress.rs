@@ -110,6 +110,12 @@ impl Progress {
                     ),
                 });
             }
+            ScanEvent::Frozen { local, .. } => self.tell(&match self.lang {
+                Lang::Zh => format!("处于不探测时段（pace.freeze），{local} 之后继续；进行中的网站会做完"),
+                Lang::En => format!(
+                    "nothing may be measured now (pace.freeze): sites under way are finished, the rest waits until {local}"
+                ),
+            }),
             ScanEvent::Canary { family, good } => self.canary(&mut state, *family, *good),
             ScanEvent::Lost { total } => {
                 self.tell(&format!(
@@ -172,6 +178,7 @@ fn json(event: &ScanEvent) -> serde_json::Value {
         ScanEvent::SecondRound { sites, pause_s } => {
             serde_json::json!({"event": "second_round", "sites": sites, "pause_s": pause_s})
         }
+        ScanEvent::Frozen { until, local } => serde_json::json!({"event": "frozen", "until": until, "local": local}),
         ScanEvent::Canary { family, good } => serde_json::json!({"event": "canary", "family": family, "good": good}),
         ScanEvent::Lost { total } => serde_json::json!({"event": "lost", "total": total}),
         ScanEvent::Stopping { in_flight } => serde_json::json!({"event": "stopping", "in_flight": in_flight}),

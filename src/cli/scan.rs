@@ -1,6 +1,7 @@
 //! `scan`: lists in, gate, evidence, verdicts, history, reports out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -11,6 +12,8 @@ use super::finish::{judge_run, print_result, remember, report_run};
 use super::output::{line, note, say};
 use super::progress::{self, Mode};
 use super::settings;
+use crate::calendar::Freeze;
+use crate::clock::Clock;
 use crate::engine::plan::order;
 use crate::engine::scan::{Scan, ScanRules, Stop};
 use crate::engine::{gate, gate::GateRules, gate::Opening};
@@ -58,7 +61,9 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     announce(&loaded, lang);
     // Outputs are opened before the long run, so that a bad path fails at once.
     let store = Store::open(&args.store, OpenMode::ReadWrite).await?;
-    let prober = Arc::new(assemble::prober(config, &surroundings)?);
+    let mut prober = assemble::prober(config, &surroundings)?;
+    prober.opt_outs = loaded.roster.opt_outs.clone();
+    let prober = Arc::new(prober);
     let started = prober.net.clock.now();
     let _lock = store.lock(started)?;
     let transports = assemble::transports(args.measure.without_ipv6);
@@ -74,6 +79,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
             rules.jobs
         ));
     }
+    let started = wait_until_allowed(&rules.freeze, prober.net.clock.as_ref(), lang).await;
     let plan = RunPlan {
         id: RunId(format_id(started)),
         vantage: config.vantage.name.clone(),
@@ -91,7 +97,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
         },
         lang,
     };
-    let end = measure(&store, prober, &assemble::gate(config), rules, &plan, &loaded).await?;
+    let end = measure(&store, prober, &assemble::gate(config, &loaded.roster.opt_outs), rules, &plan, &loaded).await?;
     let judged = judge_run(&store, &plan.id, lang).await?;
     remember(&store, &judged).await?;
     let folder = report_run(&store, &judged, &args.reports, config).await?;
@@ -170,6 +176,31 @@ pub(super) async fn measure(
     store.update_run(&run).await?;
     written?;
     Ok(report.end)
+}
+
+/// Says what windows are ahead, and waits until the one that holds now is over: not even the gate is asked in it.
+async fn wait_until_allowed(freeze: &Freeze, clock: &dyn Clock, lang: Lang) -> Timestamp {
+    while let Some(until) = freeze.until(clock.now()) {
+        let local = freeze.say(until);
+        note(match lang {
+            Lang::Zh => format!("现在是不探测时段（pace.freeze），等待至 {local}；Ctrl-C 放弃"),
+            Lang::En => format!("nothing may be measured now (pace.freeze): waiting until {local}; Ctrl-C gives up"),
+        });
+        while clock.now() < until {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+    let now = clock.now();
+    if let Some(next) = freeze.next(now) {
+        let (from, until) = (freeze.say(next.from), freeze.say(next.until));
+        note(match lang {
+            Lang::Zh => format!("下一个不探测时段：{from} 至 {until}，届时未完成的扫描会等待"),
+            Lang::En => {
+                format!("next window without measurements: {from} to {until}; a scan that is not done by then waits")
+            }
+        });
+    }
+    now
 }
 
 fn announce(loaded: &Loaded, lang: Lang) {

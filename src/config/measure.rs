@@ -110,6 +110,8 @@ pub struct Pace {
     /// How long a network is left alone that resets one connection after another. 0: not at all.
     #[serde(with = "duration")]
     pub reset_pause: Duration,
+    /// Times in which no site is begun, as [`crate::calendar`] reads them, in the zone of the reports.
+    pub freeze: Vec<String>,
 }
 
 impl Default for Pace {
@@ -122,6 +124,7 @@ impl Default for Pace {
             resolver_qps: 50,
             authority_qps: 10,
             reset_pause: Duration::from_mins(10),
+            freeze: Vec::new(),
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Violation {
 
 type Found = Vec<Violation>;
 
-const RULES: [fn(&Config) -> Found; 17] = [
+const RULES: [fn(&Config) -> Found; 18] = [
     vantage_has_a_name,
     project_url_is_a_page,
     contact_fits_a_header,
@@ -30,6 +30,7 @@ const RULES: [fn(&Config) -> Found; 17] = [
     decoded_body_holds_the_wire_body,
     redirects_are_few,
     some_jobs,
+    windows_leave_time,
     anchors_suffice,
     anchors_are_names,
     gate_names_are_names,
@@ -158,6 +159,14 @@ fn some_jobs(config: &Config) -> Found {
     demand((1..=10_000).contains(&config.pace.jobs), "pace.jobs", "is out of range", "1 to 10000 are possible")
 }
 
+fn windows_leave_time(config: &Config) -> Found {
+    // A zone that is none is another rule's matter.
+    let zone = jiff::tz::TimeZone::get(&config.report.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let read = crate::calendar::Freeze::read(&config.pace.freeze, zone);
+    let remedy = "write windows such as \"07:30-12:00 Mon-Fri\" or \"2026-06-07..2026-06-09\"";
+    demand(read.is_ok(), "pace.freeze", read.err().unwrap_or_default(), remedy)
+}
+
 fn anchors_suffice(config: &Config) -> Found {
     let gate = &config.gate;
     let networks: BTreeSet<&str> = gate.anchors.iter().map(|anchor| anchor.network.as_str()).collect();
@@ -262,6 +271,8 @@ mod tests {
         assert_eq!(keys(|c| c.limits.body_decoded = 1), ["limits.body_decoded"]);
         assert_eq!(keys(|c| c.limits.redirects = 21), ["limits.redirects"]);
         assert_eq!(keys(|c| c.pace.jobs = 0), ["pace.jobs"]);
+        assert_eq!(keys(|c| c.pace.freeze = vec!["at night".into()]), ["pace.freeze"]);
+        assert_eq!(keys(|c| c.pace.freeze = vec!["Mon-Sun".into()]), ["pace.freeze"]);
         assert_eq!(keys(|c| c.gate.minimum_pass = 11), ["gate.minimum_pass"]);
         assert_eq!(keys(|c| c.gate.anchors.truncate(3)), ["gate.minimum_pass", "gate.minimum_networks"]);
         let anchor = |host: &str| Anchor { host: host.into(), network: "n".into() };

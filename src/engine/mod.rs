@@ -11,6 +11,7 @@ pub mod scan;
 
 use crate::model::address::Family;
 use crate::model::site::SiteKey;
+use crate::model::time::Timestamp;
 use crate::model::verdict::Readiness;
 
 /// Something that happened in a scan. Progress bars, event logs and tests are derived from these.
@@ -38,6 +39,13 @@ pub enum ScanEvent {
         sites: usize,
         /// Seconds until the first of them is due.
         pause_s: u64,
+    },
+    /// Nothing may be begun until then: the run waits.
+    Frozen {
+        /// When it goes on.
+        until: Timestamp,
+        /// The same in local time.
+        local: String,
     },
     /// A canary came back.
     Canary {

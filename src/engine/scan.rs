@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::{ScanEvent, gate};
+use crate::calendar::Freeze;
 use crate::judge::{Criteria, first_look};
 use crate::model::evidence::{EVIDENCE_VERSION, Observation, Round};
 use crate::model::run::{Proof, RunEnd};
@@ -18,6 +19,8 @@ use crate::model::time::Timestamp;
 use crate::net::work::Work;
 use crate::probe::{Prober, Transports};
 
+/// Between two looks at the clock while nothing may be measured.
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
 /// Sites that may be under way or wait for their turns, where fewer are under way. A bound on memory: what a site that
 /// waits keeps is some ten kilobytes.
 const IN_FLIGHT: usize = 4096;
@@ -37,6 +40,8 @@ pub struct ScanRules {
     pub transports: Transports,
     /// Parameters of the provisional verdicts.
     pub criteria: Criteria,
+    /// When nothing may be begun.
+    pub freeze: Freeze,
 }
 
 /// How far stopping has got.
@@ -97,10 +102,10 @@ impl Scan {
     /// Probes all sites, in the order given.
     pub async fn run(self, sites: Vec<Site>) -> ScanReport {
         (self.listener)(ScanEvent::Started { sites: sites.len() });
-        let (end_canaries, canaries) = self.start_canaries();
+        let (rest, end_canaries, canaries) = self.start_canaries();
         let mut lost = 0;
         let first = sites.into_iter().map(|site| (site, None)).collect();
-        let (mut again, mut complete) = self.round(1, first, &mut lost).await;
+        let (mut again, mut complete) = self.round(1, first, &rest, &mut lost).await;
         if complete && !again.is_empty() {
             again.sort_by_key(|(_, ended)| *ended);
             let due: Vec<_> = again
@@ -114,7 +119,7 @@ impl Scan {
             let wait = due.first().and_then(|(_, due)| *due).map_or(0, |due| (due.0 - now.0).max(0));
             let pause_s = u64::try_from(wait).unwrap_or(0).div_ceil(1000);
             (self.listener)(ScanEvent::SecondRound { sites: due.len(), pause_s });
-            (_, complete) = self.round(2, due, &mut lost).await;
+            (_, complete) = self.round(2, due, &rest, &mut lost).await;
         }
         // The receiver may be gone already if the canaries' task failed.
         let _ = end_canaries.send(true);
@@ -132,6 +137,7 @@ impl Scan {
         &self,
         number: u8,
         sites: Vec<(Site, Option<Timestamp>)>,
+        rest: &Rest,
         lost: &mut usize,
     ) -> (Vec<(Site, Timestamp)>, bool) {
         let places = Arc::new(Semaphore::new(self.rules.jobs.max(1)));
@@ -144,7 +150,7 @@ impl Scan {
             let place = tokio::select! {
                 biased;
                 () = stopped(&mut stop, Stop::Drain) => None,
-                place = self.place(&places, &room, due) => place,
+                place = self.place(&places, &room, due, rest) => place,
             };
             // The evidence's receiver is gone only if the store failed: going on would measure for nobody.
             let Some((place, room)) = place.filter(|_| !self.sink.is_closed()) else {
@@ -199,13 +205,35 @@ impl Scan {
         places: &Arc<Semaphore>,
         room: &Arc<Semaphore>,
         due: Option<Timestamp>,
+        rest: &Rest,
     ) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
         if let Some(due) = due {
             let wait = due.0.saturating_sub(self.prober.net.clock.now().0).max(0);
             tokio::time::sleep(Duration::from_millis(wait.unsigned_abs())).await;
         }
+        self.thaw(room, rest).await;
         let room = Arc::clone(room).acquire_owned().await.ok()?;
         Some((Arc::clone(places).acquire_owned().await.ok()?, room))
+    }
+
+    /// Waits while nothing may be begun. Canaries go on until the sites under way are done, whose failures need proofs on
+    /// both sides, and come first when the time is over.
+    async fn thaw(&self, room: &Arc<Semaphore>, rest: &Rest) {
+        let clock = &self.prober.net.clock;
+        while let Some(until) = self.rules.freeze.until(clock.now()) {
+            (self.listener)(ScanEvent::Frozen { until, local: self.rules.freeze.say(until) });
+            let everything = u32::try_from(self.rules.jobs.max(IN_FLIGHT)).unwrap_or(u32::MAX);
+            // The semaphore is never closed.
+            let under_way = room.acquire_many(everything).await;
+            rest.begin();
+            drop(under_way);
+            // In short steps: a machine may be asleep meanwhile, and clocks are put right.
+            while clock.now() < until {
+                let left = u64::try_from(until.0 - clock.now().0).unwrap_or(0);
+                tokio::time::sleep(Duration::from_millis(left).clamp(Duration::from_millis(1), LOOK_AGAIN)).await;
+            }
+            rest.end().await;
+        }
     }
 
     fn collect(
@@ -247,8 +275,10 @@ impl Scan {
     }
 
     /// Sends canaries until told to end, and a last one then, so that every failure has a proof after it.
-    fn start_canaries(&self) -> (watch::Sender<bool>, tokio::task::JoinHandle<Vec<Proof>>) {
+    fn start_canaries(&self) -> (Rest, watch::Sender<bool>, tokio::task::JoinHandle<Vec<Proof>>) {
         let (end, mut ended) = watch::channel(false);
+        let (resting, mut rest) = watch::channel(false);
+        let (turns, taken) = watch::channel(0);
         let prober = Arc::clone(&self.prober);
         let (canaries, interval, transports) =
             (self.canaries.clone(), self.rules.canary_interval, self.rules.transports);
@@ -259,23 +289,48 @@ impl Scan {
                 return proofs;
             }
             for turn in 0.. {
-                let last = *ended.borrow();
+                let (last, resting) = (*ended.borrow(), *rest.borrow_and_update());
                 let new = gate::canary(&prober, &canaries, turn, transports).await;
                 for proof in &new {
                     listener(ScanEvent::Canary { family: proof.family, good: proof.good });
                 }
                 proofs.extend(new);
+                turns.send_replace(turn);
                 if last {
                     break;
                 }
                 tokio::select! {
-                    () = tokio::time::sleep(interval) => {}
+                    () = tokio::time::sleep(interval), if !resting => {}
                     _ = ended.changed() => {}
+                    _ = rest.changed() => {}
                 }
             }
             proofs
         });
-        (end, task)
+        (Rest { resting, taken }, end, task)
+    }
+}
+
+/// Lets the canaries rest while nothing may be measured.
+struct Rest {
+    resting: watch::Sender<bool>,
+    /// Turns of the canaries so far.
+    taken: watch::Receiver<usize>,
+}
+
+impl Rest {
+    /// One more canary, and then none.
+    fn begin(&self) {
+        self.resting.send_replace(true);
+    }
+
+    /// Canaries again; waits for the first of them.
+    async fn end(&self) {
+        let mut taken = self.taken.clone();
+        taken.borrow_and_update();
+        self.resting.send_replace(false);
+        // Without canaries there is nobody to wait for, and the run goes on all the same when they fail to come back.
+        let _ = tokio::time::timeout(LOOK_AGAIN, taken.changed()).await;
     }
 }
 

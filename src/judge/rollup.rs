@@ -328,6 +328,11 @@ impl<'a> Case<'a> {
 
     /// Failures that say nothing about the site.
     fn unjudgeable(&mut self, outcome: &Outcome<'_>, rule: u8) -> Option<Decision> {
+        if matches!(outcome.landing, Landing::Failed(WalkEnd::RedirectOptedOut)) {
+            let target = outcome.hops.last().map(|hop| hop.url.clone()).unwrap_or_default();
+            self.findings.add_with(Code::RedirectOptedOut, &[("target", target)], &[outcome.pointer]);
+            return Some((Readiness::Inconclusive, "policy", rule));
+        }
         let (code, reason) = match outcome.landing {
             Landing::Failed(WalkEnd::Failed(Failure::NoRoute)) => (Code::VantageUnproven, "vantage"),
             Landing::Failed(WalkEnd::Failed(Failure::LocalResource)) => (Code::LocalFault, "local"),

@@ -93,7 +93,11 @@ impl<'a> Landing<'a> {
         let doubtful = matches!(
             self,
             Self::RateLimited(_)
-                | Self::Failed(WalkEnd::RedirectUnresolved(_) | WalkEnd::RedirectInternal(Scope::OwnNetwork))
+                | Self::Failed(
+                    WalkEnd::RedirectUnresolved(_)
+                        | WalkEnd::RedirectInternal(Scope::OwnNetwork)
+                        | WalkEnd::RedirectOptedOut
+                )
         );
         !doubtful && !self.is_local()
     }

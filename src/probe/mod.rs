@@ -9,6 +9,7 @@ pub mod page;
 mod reach;
 mod record;
 mod resolve;
+mod retry;
 mod walk;
 
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,7 @@ use crate::clock::Clock;
 use crate::model::address::Family;
 use crate::model::evidence::{AddressFact, Purpose, RecordType, Round, Sibling, WalkEnd};
 use crate::model::failure::Limit;
+use crate::model::optout::OptOuts;
 use crate::model::site::Site;
 use crate::net::connect::Connector;
 use crate::net::dns::authority::Authorities;
@@ -131,6 +133,8 @@ pub struct Prober {
     pub attempts: Attempts,
     /// Bounds.
     pub bounds: Bounds,
+    /// Names that nothing is asked about and nothing is sent to.
+    pub opt_outs: OptOuts,
 }
 
 /// Which transports a round may use.
@@ -192,6 +196,9 @@ impl Prober {
             return (listed, v4, v6);
         }
         let host = www.map_or_else(|| format!("www.{listed}"), str::to_owned);
+        if self.opt_outs.of(&host).is_some() {
+            return (listed, v4, v6);
+        }
         let sibling_v6 = self.resolve_other(record, &host, RecordType::Aaaa).await;
         let mut sibling = Sibling { host: host.clone(), has_a: None, has_aaaa: None, judged: false };
         sibling.has_aaaa = self.has_usable(&sibling_v6);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::HeaderMap;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER, SERVER, SET_COOKIE};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, LOCATION, SERVER, SET_COOKIE};
 use sha2::{Digest, Sha256};
 use url::{Host, Url};
 
@@ -17,6 +17,7 @@ use super::Prober;
 use super::page::{self, Depth, Extract, Facts};
 use super::reach::{Held, Reached};
 use super::record::{PageKey, Recorder};
+use super::retry;
 use crate::model::address::Family;
 use crate::model::evidence::{Exchange, Handshake, Hop, LookupOutcome, Purpose, RecordType, Via, Walk, WalkEnd};
 use crate::model::failure::{Failure, Limit};
@@ -98,7 +99,7 @@ impl Prober {
             location: text(LOCATION, self.bounds.url_bytes + 1),
             server: text(SERVER, 200),
             content_type,
-            retry_after_s: text(RETRY_AFTER, 40).and_then(|value| value.trim().parse().ok()),
+            retry_after_s: retry::after(&fetched.headers, self.net.clock.now()),
             cookies: cookies.iter().take(20).map(|(name, _)| name.chars().take(100).collect()).collect(),
             started,
             ttfb_us: super::micros(fetched.ttfb),
@@ -256,6 +257,9 @@ impl Walker<'_> {
                 // A port that is no entry's.
                 (None, None) => Ok(self.reached.addresses.iter().take(TRIED_PER_HOP).copied().collect()),
             };
+        }
+        if self.prober.opt_outs.of(&name).is_some() {
+            return Err(WalkEnd::RedirectOptedOut);
         }
         if let Some(known) = self.known.get(&name) {
             return Ok(known.clone());

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use v6ready::calendar::Freeze;
 use v6ready::clock::SystemClock;
 use v6ready::engine::gate::{self, Anchor, GateRules};
 use v6ready::engine::pace::{Pacer, Rules};
@@ -18,6 +19,7 @@ use v6ready::lab::world::{ANCHORS, CONTROL_V4ONLY};
 use v6ready::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::{EVIDENCE_VERSION, Observation};
+use v6ready::model::optout::OptOuts;
 use v6ready::model::run::{RunEnd, Vantage};
 use v6ready::model::site::{Scheme, Site};
 use v6ready::net::connect::Connector;
@@ -111,6 +113,7 @@ pub(crate) fn prober_on(
         },
         attempts: Attempts { spacing: Duration::from_millis(30), ..Attempts::default() },
         bounds: Bounds { retry_after: Duration::from_secs(10), ..Bounds::default() },
+        opt_outs: OptOuts::default(),
     }
 }
 
@@ -166,6 +169,7 @@ pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transpor
             grace: Duration::from_secs(5),
             transports,
             criteria: Criteria::default(),
+            freeze: Freeze::default(),
         },
         canaries: opening.canaries,
         listener: Arc::new(|_| {}),

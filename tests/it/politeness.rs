@@ -10,12 +10,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use v6ready::engine::pace::{Pacer, Rules};
+use v6ready::judge::{Criteria, assess};
 use v6ready::lab::Lab;
 use v6ready::lab::log::{Entry, Event};
 use v6ready::lab::web::facts::{HostFacts, Spot};
 use v6ready::lab::world::World;
+use v6ready::model::finding::Code;
+use v6ready::model::school::RosterState;
 use v6ready::model::site::Site;
+use v6ready::model::verdict::Readiness;
 use v6ready::probe::{Prober, Transports};
+use v6ready::targets::{LoadOptions, load_bytes};
 
 use crate::bench_net::{Evidence, Patience, prober, scan, site};
 
@@ -142,4 +147,42 @@ async fn a_crowded_address_does_not_keep_the_others_waiting() {
     assert!(crowd_after >= 10, "only {crowd_after} of 40 requests to the crowded address came after all others");
     let site_limits = observations.values().flat_map(|site| &site.rounds).filter(|round| !round.limits.is_empty());
     assert_eq!(site_limits.count(), 0, "waiting for a turn is no fault of the site's");
+}
+
+/// Who asked to be left alone is left alone, also where others lead to them: no query, no connection, no request.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_opted_out_is_not_met_on_any_way() {
+    let mut world = World::new().with_anchors();
+    let leads = |to: &str| web(Spot { redirect: Some(format!("https://{to}/")), ..Spot::default() });
+    let page = |name: &str| {
+        web(Spot { body: Some(format!("<meta http-equiv=refresh content='0;url=http://{name}/'>")), ..Spot::default() })
+    };
+    let (private, below) = ("private.pol.example", "deep.below.private.pol.example");
+    for (i, name) in (0_u8..).zip([private, below, "www.quiet.pol.example"]) {
+        world.add_site(name, Some(v4(0, 70 + i)), Some(v6(0xb0, i.into(), 1)), &web(Spot::default()));
+    }
+    world.add_site("from.pol.example", Some(v4(1, 70)), Some(v6(0xb1, 0, 1)), &leads("PRIVATE.pol.example."));
+    world.add_site("deep.pol.example", Some(v4(1, 71)), Some(v6(0xb2, 0, 1)), &page(below));
+    world.add_site("quiet.pol.example", Some(v4(1, 72)), None, &web(Spot::default()));
+    let listed = [private, "from.pol.example", "deep.pol.example", "quiet.pol.example"];
+    let list: String = listed.iter().map(|name| format!("{name} school,{name}\n")).collect();
+    let requests = ".private.pol.example # 2026-03-02 owner: no wish\nwww.quiet.pol.example # 2026-03-03 owner\n";
+    let files = [("list.csv", list.as_str()), ("optout.txt", requests)];
+    let roster = load_bytes(&files, &LoadOptions::lab()).expect("lists").roster;
+    assert!(roster.rows.iter().any(|row| row.state == RosterState::OptedOut));
+    let lab = Lab::start(world).await.expect("a lab");
+    let mut prober = polite(&lab);
+    prober.opt_outs = roster.opt_outs.clone();
+    let evidence = scan(prober, roster.sites.into_values().collect(), 4, Transports::Both).await;
+    assert_eq!(evidence.observations.len(), 3);
+    let addresses: Vec<IpAddr> = (0..3).flat_map(|i| [v4(0, 70 + i).into(), v6(0xb0, i.into(), 1).into()]).collect();
+    let met: Vec<_> = lab.log().of_site(&[private, below, "www.quiet.pol.example"], &addresses);
+    assert_eq!(met, [], "n={} events in all", lab.log().entries().len());
+    for name in ["from.pol.example", "deep.pol.example"] {
+        let verdict = assess(&evidence.observations[name], &evidence.vantage, &Criteria::default());
+        let codes: Vec<Code> = verdict.findings.iter().map(|finding| finding.code).collect();
+        assert_eq!((verdict.readiness, verdict.reason.as_str()), (Readiness::Inconclusive, "policy"), "{name}");
+        assert_eq!(codes, [Code::RedirectOptedOut], "{name}");
+        assert_eq!(evidence.observations[name].rounds.len(), 1, "{name} is not looked at again");
+    }
 }

@@ -110,7 +110,9 @@ impl Case<'_> {
     /// Why IPv4 does not give the service that IPv6 gives: there is none, it fails, or we could not see.
     pub(super) fn note_without_v4(&mut self, v6: &Outcome<'_>) {
         let v4: Vec<Outcome<'_>> = self.entries.iter().filter_map(|entry| entry.v4.clone()).collect();
-        let failed: Vec<Pointer> = v4.iter().filter(|v4| !v4.landing.is_local()).map(|v4| v4.pointer).collect();
+        let left_alone = |v4: &Outcome<'_>| matches!(v4.landing, Landing::Failed(WalkEnd::RedirectOptedOut));
+        let fails = |v4: &&Outcome<'_>| !v4.landing.is_local() && !left_alone(v4);
+        let failed: Vec<Pointer> = v4.iter().filter(fails).map(|v4| v4.pointer).collect();
         if !failed.is_empty() {
             self.findings.add(Code::V4Broken, &failed);
         } else if matches!(self.naming.v4, Presence::Absent(_)) && !self.usable.1 {
