@@ -1,4 +1,5 @@
-//! hickory-resolver on our own sockets: everything it sends goes through the one connector and waits for its turn.
+//! hickory-resolver on our own sockets: everything it sends goes through the one connector. A query over UDP has had its
+//! turn before ([`super::authority`]); one that is sent again over TCP waits for it here.
 
 use std::future::Future;
 use std::io;
@@ -82,7 +83,6 @@ impl RuntimeProvider for Provider {
     ) -> Pin<Box<dyn Send + Future<Output = Result<Self::Udp, io::Error>>>> {
         let this = self.clone();
         Box::pin(async move {
-            let _pass = this.turns.take(Subject::Query(server_addr, ServerRole::Resolver)).await;
             let socket = this.connector.udp(server_addr).map_err(|failure| as_io(&failure))?;
             Ok(ConnectedUdp { socket, server: server_addr, traffic: Arc::clone(this.connector.traffic()) })
         })
