@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::error::CliError;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Roots};
+use crate::engine::breaker::BreakerRules;
 use crate::engine::gate::{Anchor, GateRules};
 use crate::engine::pace::{Pacer, Rules};
 use crate::engine::scan::ScanRules;
@@ -98,7 +99,7 @@ pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Pro
         http,
         user_agent,
     };
-    Ok(Prober { net, deadlines: deadlines(config), attempts: attempts(config), bounds: bounds(config) })
+    Ok(Prober { net: Arc::new(net), deadlines: deadlines(config), attempts: attempts(config), bounds: bounds(config) })
 }
 
 fn pace(config: &Config) -> Rules {
@@ -179,6 +180,14 @@ pub(super) fn scan_rules(config: &Config, transports: Transports) -> ScanRules {
         jobs: config.pace.jobs.min(affordable).max(1),
         second_round_after: config.attempts.second_round_after,
         canary_interval: config.gate.canary_interval,
+        recovery_interval: config.gate.recovery_interval,
+        outage_patience: config.gate.outage_patience,
+        breaker: BreakerRules {
+            opens_after: config.gate.breaker_opens_after,
+            closes_after: config.gate.breaker_closes_after,
+            burst: config.gate.failure_burst,
+            ..BreakerRules::default()
+        },
         grace: Duration::from_secs(10),
         transports,
         criteria: Criteria::default(),

@@ -134,6 +134,7 @@ pub(super) async fn measure(
             isp: plan.isp.clone(),
             resolvers: prober.net.resolvers.clone(),
             proofs: opening.proofs.clone(),
+            clock: Vec::new(),
         },
         started,
         ended: None,
@@ -142,6 +143,7 @@ pub(super) async fn measure(
         method_version: METHOD_VERSION.to_owned(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         gate: opening.gate.clone(),
+        outages: Vec::new(),
         without_ipv6: rules.transports == Transports::WithoutIpv6,
         lab: plan.lab,
         simulated: plan.simulated,
@@ -162,6 +164,7 @@ pub(super) async fn measure(
     let report = scan.run(sites).await;
     let written = writer.await.map_err(|error| CliError::Setup { what: "the writer", why: error.to_string() })?;
     run.vantage.proofs.extend(report.proofs);
+    run.outages = report.outages;
     run.ended = Some(clock.now());
     run.end = report.end;
     store.update_run(&run).await?;

@@ -7,6 +7,7 @@ pub mod address;
 pub mod evidence;
 pub mod failure;
 pub mod finding;
+pub mod outage;
 pub mod run;
 pub mod school;
 pub mod site;
