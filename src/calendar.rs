@@ -75,6 +75,9 @@ impl Freeze {
 
     /// Until when nothing may be measured, windows that touch taken together. None: now is no such time.
     pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.windows.is_empty() {
+            return None;
+        }
         let mut at = now;
         // Windows that follow each other without a gap end somewhere: the week has a gap, and dates are bounded.
         for _ in 0..2 * HORIZON_DAYS {

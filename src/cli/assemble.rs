@@ -9,6 +9,7 @@ use super::error::CliError;
 use crate::calendar::Freeze;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Roots};
+use crate::engine::breaker::BreakerRules;
 use crate::engine::gate::{Anchor, GateRules};
 use crate::engine::pace::{Pacer, Rules};
 use crate::engine::scan::ScanRules;
@@ -101,7 +102,7 @@ pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Pro
         user_agent,
     };
     Ok(Prober {
-        net,
+        net: Arc::new(net),
         deadlines: deadlines(config),
         attempts: attempts(config),
         bounds: bounds(config),
@@ -189,10 +190,19 @@ pub(super) fn scan_rules(config: &Config, transports: Transports) -> ScanRules {
         jobs: config.pace.jobs.min(affordable).max(1),
         second_round_after: config.attempts.second_round_after,
         canary_interval: config.gate.canary_interval,
+        recovery_interval: config.gate.recovery_interval,
+        outage_patience: config.gate.outage_patience,
+        breaker: BreakerRules {
+            opens_after: config.gate.breaker_opens_after,
+            closes_after: config.gate.breaker_closes_after,
+            burst: config.gate.failure_burst,
+            ..BreakerRules::default()
+        },
         grace: Duration::from_secs(10),
         transports,
         criteria: Criteria::default(),
         freeze: freeze(config),
+        retry_after: config.limits.retry_after_longest,
     }
 }
 

@@ -42,13 +42,13 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     let anchors: Vec<Site> =
         assemble::gate(config, &OptOuts::default()).anchors.into_iter().map(|anchor| anchor.site).collect();
     let criteria = Criteria::default();
-    let mut proofs: Vec<Proof> = gate::canary(&prober, &anchors, 0, transports).await;
+    let mut proofs: Vec<Proof> = gate::canary(&prober, &anchors, 0, transports).await.proofs;
     let mut observations = Vec::new();
     for site in loaded.roster.sites.values() {
         let round = prober.observe(site, 1, transports).await;
         observations.push(Observation { version: EVIDENCE_VERSION, site: site.clone(), rounds: vec![round] });
     }
-    proofs.extend(gate::canary(&prober, &anchors, 1, transports).await);
+    proofs.extend(gate::canary(&prober, &anchors, 1, transports).await.proofs);
     let again: Vec<usize> = (0..observations.len()).filter(|i| first_look(&observations[*i], &criteria).1).collect();
     if !again.is_empty() {
         note(format!("{} {} s", say(lang, "复测失败项，等待", "looking again at what failed, in"), args.pause));
@@ -57,13 +57,14 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
             let round = prober.observe(&observations[index].site.clone(), 2, transports).await;
             observations[index].rounds.push(round);
         }
-        proofs.extend(gate::canary(&prober, &anchors, 2, transports).await);
+        proofs.extend(gate::canary(&prober, &anchors, 2, transports).await.proofs);
     }
     let vantage = Vantage {
         name: config.vantage.name.clone(),
         isp: config.vantage.isp.clone(),
         resolvers: prober.net.resolvers.clone(),
         proofs,
+        clock: Vec::new(),
     };
     for observation in &observations {
         let assessment = assess(observation, &vantage, &criteria);

@@ -108,6 +108,7 @@ fn quick(config: &Config) -> Config {
     quick.gate.nxdomain_suffixes = vec!["example".to_owned()];
     quick.gate.controls = vec![(std::net::Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1), 80).into()];
     quick.gate.canary_interval = Duration::from_secs(2);
+    quick.gate.recovery_interval = Duration::from_secs(1);
     quick
 }
 

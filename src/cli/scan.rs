@@ -140,6 +140,7 @@ pub(super) async fn measure(
             isp: plan.isp.clone(),
             resolvers: prober.net.resolvers.clone(),
             proofs: opening.proofs.clone(),
+            clock: Vec::new(),
         },
         started,
         ended: None,
@@ -148,6 +149,7 @@ pub(super) async fn measure(
         method_version: METHOD_VERSION.to_owned(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         gate: opening.gate.clone(),
+        outages: Vec::new(),
         without_ipv6: rules.transports == Transports::WithoutIpv6,
         lab: plan.lab,
         simulated: plan.simulated,
@@ -171,6 +173,7 @@ pub(super) async fn measure(
     let ended = prober.net.clock.now();
     let (bytes_sent, bytes_received) = prober.net.connector.traffic().so_far();
     run.ended = Some(ended);
+    run.outages = report.outages;
     run.end = report.end;
     run.cost = Some(Cost { bytes_sent, bytes_received, pauses: prober.net.turns.pauses(ended) });
     store.update_run(&run).await?;

@@ -1,15 +1,22 @@
 //! Running a scan: what to probe in which order, how fast, and whether this vantage can be believed.
 //!
-//! [`plan`] orders the sites, [`pace`] gives turns, [`gate`] proves the vantage before and during the run, [`scan`] spawns,
-//! collects and stops. Evidence leaves through one bounded channel to whoever stores it. Leaves to others: the steps of a
+//! [`plan`] orders the sites, [`pace`] gives turns, [`gate`] proves the vantage before and during the run, [`breaker`] says
+//! from these proofs and from the [`symptoms`] of finished sites whether any may be started, [`scan`] spawns, collects and
+//! stops. Evidence leaves through one bounded channel to whoever stores it. Leaves to others: the steps of a
 //! probe, verdicts, storage, and how progress is shown: it only emits [`ScanEvent`]s.
 
+pub mod breaker;
 pub mod gate;
 pub mod pace;
 pub mod plan;
 pub mod scan;
+pub mod symptoms;
+mod watch;
+mod work;
 
+use self::breaker::Turn;
 use crate::model::address::Family;
+use crate::model::outage::Line;
 use crate::model::site::SiteKey;
 use crate::model::time::Timestamp;
 use crate::model::verdict::Readiness;
@@ -53,6 +60,23 @@ pub enum ScanEvent {
         family: Family,
         /// It was alive.
         good: bool,
+    },
+    /// A line could not be proven, or is proven again.
+    Breaker {
+        /// The line.
+        line: Line,
+        /// What became of it.
+        turn: Turn,
+    },
+    /// So many sites wait to be looked at again besides those that were to be probed.
+    Requeued {
+        /// Sites put back.
+        sites: usize,
+    },
+    /// This machine ran short of descriptors, ports or buffers: fewer sites at once from now on.
+    Pressure {
+        /// Sites at once.
+        jobs: usize,
     },
     /// A probe of ours panicked; the site has no evidence.
     Lost {

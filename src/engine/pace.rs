@@ -98,9 +98,7 @@ impl Pacer {
                 };
                 let interval = (Duration::from_secs(1) * QUERY_SLACK_PERCENT / 100).checked_div(rate);
                 if let Some(interval) = interval {
-                    // In line the site only waits. First in line it has its place again before the moment is taken.
-                    let turn = waiting(self.queries.queue(server, interval)).await;
-                    turn.due().await;
+                    waiting(async { self.queries.queue(server, interval).await.due().await }).await;
                 }
                 Pass::default()
             }

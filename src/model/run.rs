@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::address::Family;
+use super::outage::{ClockCheck, Outage};
 use super::time::Timestamp;
 
 /// Identifier of a run: its start in UTC as `20261123T191000Z`, or `demo`; also the name of its report folder.
@@ -40,6 +41,9 @@ pub struct Vantage {
     pub resolvers: Vec<SocketAddr>,
     /// Proofs in order of time.
     pub proofs: Vec<Proof>,
+    /// Checks of this host's clock, in order of time. Empty: none was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clock: Vec<ClockCheck>,
 }
 
 /// One check of the run gate.
@@ -145,6 +149,9 @@ pub struct Run {
     pub program_version: String,
     /// The gate's result.
     pub gate: Gate,
+    /// What was lost in its course, in order of time: the breaker's log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outages: Vec<Outage>,
     /// IPv6 transport was not used.
     pub without_ipv6: bool,
     /// Laboratory: prefixes were treated as public that are not. Every report says LAB.

@@ -12,11 +12,12 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::poll;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 tokio::task_local! {
@@ -26,11 +27,54 @@ tokio::task_local! {
 /// The least time between two looks at a deadline that stands still.
 const GLANCE: Duration = Duration::from_millis(50);
 
+/// Places among the sites under way. A new site needs a free one. One whose turn has come goes on at once, also where that
+/// makes one too many: it may hold what others wait for. Then no new site is begun until there are fewer again.
+#[derive(Debug)]
+pub struct Places {
+    limit: AtomicUsize,
+    taken: AtomicUsize,
+    freed: Notify,
+}
+
+impl Places {
+    /// So many.
+    pub fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { limit: AtomicUsize::new(limit), taken: AtomicUsize::new(0), freed: Notify::new() })
+    }
+
+    /// So many from now on.
+    pub fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::SeqCst);
+        self.freed.notify_one();
+    }
+
+    /// There is a free one.
+    pub fn is_free(&self) -> bool {
+        self.taken.load(Ordering::SeqCst) < self.limit.load(Ordering::SeqCst)
+    }
+
+    /// Waits until there is a free one, for the one who begins sites.
+    pub async fn free(&self) {
+        while !self.is_free() {
+            self.freed.notified().await;
+        }
+    }
+
+    fn take(&self) {
+        self.taken.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn give_back(&self) {
+        self.taken.fetch_sub(1, Ordering::SeqCst);
+        self.freed.notify_one();
+    }
+}
+
 /// One site in flight.
 #[derive(Debug, Default)]
 pub struct Work {
-    /// Places among the sites under way. None: as many as like.
-    places: Option<Arc<Semaphore>>,
+    /// Where it has its place while it works. None: it needs none.
+    places: Option<Arc<Places>>,
     state: Mutex<State>,
 }
 
@@ -38,8 +82,6 @@ pub struct Work {
 struct State {
     /// Steps that do not wait.
     active: usize,
-    /// The place, unless it was given back.
-    place: Option<OwnedSemaphorePermit>,
     /// Since when nothing but waiting happens.
     idle_since: Option<Instant>,
     /// What passed like that before.
@@ -48,14 +90,15 @@ struct State {
 
 impl Default for State {
     fn default() -> Self {
-        Self { active: 1, place: None, idle_since: None, idle: Duration::ZERO }
+        Self { active: 1, idle_since: None, idle: Duration::ZERO }
     }
 }
 
 impl Work {
-    /// A site that has a place among these.
-    pub fn at(places: Arc<Semaphore>, place: OwnedSemaphorePermit) -> Self {
-        Self { places: Some(places), state: Mutex::new(State { place: Some(place), ..State::default() }) }
+    /// A site that begins, with a place among these.
+    pub fn at(places: &Arc<Places>) -> Self {
+        places.take();
+        Self { places: Some(Arc::clone(places)), state: Mutex::default() }
     }
 
     /// Runs the site's steps.
@@ -72,30 +115,23 @@ impl Work {
     fn pause(&self) {
         let mut state = self.state();
         state.active = state.active.saturating_sub(1);
-        if state.active == 0 {
-            state.place = None;
+        if state.active == 0 && state.idle_since.is_none() {
             state.idle_since = Some(Instant::now());
+            if let Some(places) = &self.places {
+                places.give_back();
+            }
         }
     }
 
-    /// One step more, once there is a place for the site.
-    async fn resume(&self) {
-        let mut got = None;
-        loop {
-            {
-                let mut state = self.state();
-                if state.place.is_none() {
-                    state.place = got.take();
-                }
-                if state.place.is_some() || self.places.is_none() {
-                    state.activate();
-                    return;
-                }
+    /// One step more.
+    fn resume(&self) {
+        let mut state = self.state();
+        state.active += 1;
+        if let Some(since) = state.idle_since.take() {
+            state.idle += since.elapsed();
+            if let Some(places) = &self.places {
+                places.take();
             }
-            let Some(places) = &self.places else { continue };
-            // Closed places are those of a run that is over.
-            let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
-            got = Some(place);
         }
     }
 
@@ -105,23 +141,21 @@ impl Work {
     }
 }
 
-impl State {
-    fn activate(&mut self) {
-        self.active += 1;
-        if let Some(since) = self.idle_since.take() {
-            self.idle += since.elapsed();
+impl Drop for Work {
+    fn drop(&mut self) {
+        let working = self.state().idle_since.is_none();
+        if let Some(places) = self.places.as_ref().filter(|_| working) {
+            places.give_back();
         }
     }
 }
 
-/// A step that waits and is dropped in the middle counts again: its site has come to an end.
-struct Paused<'a>(Option<&'a Work>);
+/// A step that waits; it goes on when this is dropped, also where that is because its site came to an end.
+struct Paused<'a>(&'a Work);
 
 impl Drop for Paused<'_> {
     fn drop(&mut self) {
-        if let Some(work) = self.0 {
-            work.state().activate();
-        }
+        self.0.resume();
     }
 }
 
@@ -129,16 +163,13 @@ impl Drop for Paused<'_> {
 pub async fn waiting<F: Future>(turn: F) -> F::Output {
     let mut turn = pin!(turn);
     // Most turns come at once.
-    if let std::task::Poll::Ready(come) = poll!(turn.as_mut()) {
+    if let Poll::Ready(come) = poll!(turn.as_mut()) {
         return come;
     }
     let Ok(work) = WORK.try_with(Arc::clone) else { return turn.await };
     work.pause();
-    let mut paused = Paused(Some(&work));
-    let come = turn.await;
-    work.resume().await;
-    paused.0 = None;
-    come
+    let _paused = Paused(&work);
+    turn.await
 }
 
 /// Runs a site's steps until they have worked for longer than this, waiting not counted. None: they had.
@@ -219,7 +250,7 @@ mod tests {
         let busy = async {
             both(waiting(tokio::time::sleep(Duration::from_hours(1))), async {
                 second().await;
-                second().await
+                second().await;
             })
             .await
         };
@@ -228,45 +259,60 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_place_is_free_while_everything_waits_and_no_longer() {
-        let places = Arc::new(Semaphore::new(1));
-        let place = Arc::clone(&places).acquire_owned().await.unwrap();
-        let site = Work::at(Arc::clone(&places), place).run(async {
+        let places = Places::new(1);
+        let site = Work::at(&places).run(async {
             // One step works for a second and then waits for one; the other waits for three.
             let first = async {
                 second().await;
                 waiting(second()).await;
-                places.available_permits()
+                assert!(!places.is_free(), "whoever goes on has a place again");
             };
-            let (on_return, ()) = both(first, waiting(tokio::time::sleep(Duration::from_secs(3)))).await;
-            assert_eq!(on_return, 0, "whoever goes on has a place again");
-            assert_eq!(places.available_permits(), 0);
+            both(first, waiting(tokio::time::sleep(Duration::from_secs(3)))).await;
+            assert!(!places.is_free());
         });
         let watch = async {
             let mut free = Vec::new();
             for _ in 0..4 {
                 tokio::time::sleep(Duration::from_millis(700)).await;
-                free.push(places.available_permits());
+                free.push(places.is_free());
             }
             free
         };
         // At 0.7 s a step works; at 1.4 s both wait; then one is done and the other waits.
-        assert_eq!(tokio::join!(site, watch).1, [0, 1, 1, 1]);
-        assert_eq!(places.available_permits(), 1);
+        assert_eq!(tokio::join!(site, watch).1, [false, true, true, true]);
+        assert!(places.is_free());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_waits_does_not_hold_up_others() {
-        let places = Arc::new(Semaphore::new(1));
-        let place = Arc::clone(&places).acquire_owned().await.unwrap();
-        let crowded = Work::at(Arc::clone(&places), place)
-            .run(async { waiting(tokio::time::sleep(Duration::from_mins(10))).await });
-        let other = async {
-            let place = Arc::clone(&places).acquire_owned().await.unwrap();
-            Work::at(Arc::clone(&places), place).run(second()).await;
-            Instant::now()
-        };
+    async fn who_waits_does_not_hold_up_others_and_is_not_held_up_by_them() {
+        let places = Places::new(1);
         let begun = Instant::now();
-        let ((), ended) = tokio::join!(crowded, other);
-        assert!(ended - begun < Duration::from_secs(2));
+        let crowded = Work::at(&places).run(async {
+            waiting(second()).await;
+            begun.elapsed()
+        });
+        let other = async {
+            places.free().await;
+            let site = Work::at(&places).run(tokio::time::sleep(Duration::from_mins(1)));
+            let at = begun.elapsed();
+            site.await;
+            at
+        };
+        let (crowded, other) = tokio::join!(crowded, other);
+        assert_eq!((crowded.as_secs(), other.as_secs()), (1, 0));
+        assert!(places.is_free());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_site_that_is_dropped_leaves_its_place_once() {
+        for patience in [500, 1500] {
+            let places = Places::new(1);
+            let site = Work::at(&places).run(async {
+                waiting(second()).await;
+                second().await;
+            });
+            assert!(tokio::time::timeout(Duration::from_millis(patience), site).await.is_err());
+            assert_eq!(places.taken.load(Ordering::SeqCst), 0);
+        }
     }
 }

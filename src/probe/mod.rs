@@ -126,7 +126,7 @@ pub struct Net {
 #[derive(Debug)]
 pub struct Prober {
     /// The outside world.
-    pub net: Net,
+    pub net: Arc<Net>,
     /// Deadlines.
     pub deadlines: Deadlines,
     /// Attempts.
@@ -147,6 +147,19 @@ pub enum Transports {
 }
 
 impl Prober {
+    /// The same prober without patience for weather: one try per address and step.
+    #[must_use]
+    pub fn trying_once(&self) -> Self {
+        let attempts = Attempts { per_address: 1, dns: 1, ..self.attempts };
+        Self {
+            net: Arc::clone(&self.net),
+            deadlines: self.deadlines,
+            attempts,
+            bounds: self.bounds,
+            opt_outs: self.opt_outs.clone(),
+        }
+    }
+
     /// Observes one site once. Always ends within the site's deadline, with whatever was seen by then.
     pub async fn observe(&self, site: &Site, number: u8, transports: Transports) -> Round {
         let mut round = Round::new(number, self.net.clock.now());

@@ -309,12 +309,11 @@ impl Walker<'_> {
         }
         let kept = self.reached.kept.remove(&target.port()).filter(|held| held.address == target.ip());
         let host = url.host_str().unwrap_or_default().to_owned();
-        let held = match kept {
-            Some(held) => held,
-            None => {
-                let subject = Subject::Request(host.clone(), target.ip());
-                self.prober.connect_once(self.record, &subject, target, attempt).await?
-            }
+        let held = if let Some(held) = kept {
+            held
+        } else {
+            let subject = Subject::Request(host.clone(), target.ip());
+            self.prober.connect_once(self.record, &subject, target, attempt).await?
         };
         let net = &self.prober.net;
         let authority = match (url.host_str(), url.port()) {

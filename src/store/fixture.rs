@@ -45,7 +45,13 @@ pub(super) async fn with_run() -> Home {
 pub(super) fn run(id: &str, started: i64) -> Run {
     Run {
         id: RunId(id.into()),
-        vantage: Vantage { name: "campus".into(), isp: Some("教育网".into()), resolvers: vec![], proofs: vec![] },
+        vantage: Vantage {
+            name: "campus".into(),
+            isp: Some("教育网".into()),
+            resolvers: vec![],
+            proofs: vec![],
+            clock: vec![],
+        },
         started: Timestamp(started),
         ended: None,
         end: RunEnd::Open,
@@ -53,6 +59,7 @@ pub(super) fn run(id: &str, started: i64) -> Run {
         method_version: METHOD_VERSION.into(),
         program_version: "0.1.0".into(),
         gate: Gate::default(),
+        outages: vec![],
         without_ipv6: false,
         lab: false,
         simulated: false,

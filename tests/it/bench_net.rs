@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use v6ready::calendar::Freeze;
 use v6ready::clock::SystemClock;
+use v6ready::engine::breaker::BreakerRules;
 use v6ready::engine::gate::{self, Anchor, GateRules};
 use v6ready::engine::pace::{Pacer, Rules};
 use v6ready::engine::scan::{Scan, ScanRules, Stop};
@@ -87,7 +88,7 @@ pub(crate) fn prober_on(
     let tls = TlsClient::new(true, anchors).expect("a TLS client");
     let user_agent = "v6ready-tests".to_owned();
     Prober {
-        net: Net {
+        net: Arc::new(Net {
             exchanges: Exchanges::new(
                 connector.clone(),
                 Arc::clone(&turns),
@@ -104,7 +105,7 @@ pub(crate) fn prober_on(
             resolvers,
             http,
             user_agent,
-        },
+        }),
         deadlines: Deadlines {
             connect: patience.connect,
             connect_retry: patience.connect,
@@ -166,10 +167,14 @@ pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transpor
             jobs,
             second_round_after: Duration::ZERO,
             canary_interval: Duration::from_secs(1),
+            recovery_interval: Duration::from_millis(200),
+            outage_patience: Duration::from_mins(1),
+            breaker: BreakerRules::default(),
             grace: Duration::from_secs(5),
             transports,
             criteria: Criteria::default(),
             freeze: Freeze::default(),
+            retry_after: Duration::from_hours(1),
         },
         canaries: opening.canaries,
         listener: Arc::new(|_| {}),
@@ -192,6 +197,6 @@ pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transpor
     let resolvers = prober.net.resolvers.clone();
     Evidence {
         observations: collecting.await.expect("the collector ends"),
-        vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs },
+        vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs, clock: Vec::new() },
     }
 }

@@ -85,7 +85,7 @@ pub(crate) fn vantage(choices: &mut Choices<'_>) -> Vantage {
             }
         }
     }
-    Vantage { name: "v".to_owned(), isp: None, resolvers: servers()[..2].to_vec(), proofs }
+    Vantage { name: "v".to_owned(), isp: None, resolvers: servers()[..2].to_vec(), proofs, clock: Vec::new() }
 }
 
 /// A round in which both families serve the same page of the listed name.

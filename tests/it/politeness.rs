@@ -31,7 +31,8 @@ const INTERVAL: Duration = Duration::from_millis(40);
 fn polite(lab: &Lab) -> Prober {
     let mut prober = prober(lab, Patience::USUAL);
     let rules = Rules { per_host_interval: INTERVAL, resolver_qps: 0, authority_qps: 0, ..Rules::default() };
-    prober.net.turns = Arc::new(Pacer::new(rules));
+    let net = Arc::get_mut(&mut prober.net).expect("nobody else has it");
+    net.turns = Arc::new(Pacer::new(rules));
     prober
 }
 
