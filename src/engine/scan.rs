@@ -253,7 +253,7 @@ impl Course {
         let now = Instant::now();
         let may_start = self.breaker.is_closed() && self.tasks.len() < self.jobs;
         let site = self.work.due(now).filter(|_| may_start);
-        let canary = self.watch.due(self.urgency());
+        let canary = self.watch.due(self.urgency(), now);
         site.into_iter().chain(canary).chain([now + LOOK_AROUND]).min().unwrap_or(now)
     }
 
