@@ -3,7 +3,7 @@
 //! Places (simultaneous connections) are semaphores that are free again when the pass is dropped. Turns (requests, queries)
 //! are passed on one at a time, each some time after the one before: a request's turn ends with its response, so that the
 //! pause holds at the server as well, whatever the way takes. Whoever waits gives the place of its site back
-//! ([`crate::net::work`]).
+//! ([`crate::net::work`]), except for a resolver's turn.
 //!
 //! Nobody waits for a connection's place while holding another's (docs/decisions/0009). For one request everybody takes
 //! the turn of the name before that of the address, then the place at the address before that in the network.
@@ -98,7 +98,12 @@ impl Pacer {
                 };
                 let interval = (Duration::from_secs(1) * QUERY_SLACK_PERCENT / 100).checked_div(rate);
                 if let Some(interval) = interval {
-                    waiting(async { self.queries.queue(server, interval).await.due().await }).await;
+                    let due = async { self.queries.queue(server, interval).await.due().await };
+                    match role {
+                        // Everybody needs the resolvers: who gave way here would only lengthen the line, for canaries too.
+                        ServerRole::Resolver => due.await,
+                        ServerRole::Authority => waiting(due).await,
+                    }
                 }
                 Pass::default()
             }

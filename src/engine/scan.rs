@@ -313,7 +313,7 @@ impl Course {
         let now = Instant::now();
         // One that is due already waits for a place.
         let site = self.work.due(now).filter(|due| self.may_start() && *due > now);
-        let canary = self.watch.due(self.urgency()).filter(|_| !self.rests());
+        let canary = self.watch.due(self.urgency(), now).filter(|_| !self.rests());
         site.into_iter().chain(canary).chain([now + LOOK_AROUND]).min().unwrap_or(now)
     }
 

@@ -64,11 +64,10 @@ impl Watch {
     }
 
     /// When the next canary is due. None: one is under way, or there are none.
-    pub(super) fn due(&self, urgency: Urgency) -> Option<Instant> {
+    pub(super) fn due(&self, urgency: Urgency, now: Instant) -> Option<Instant> {
         if self.is_blind() || !self.flying.is_empty() {
             return None;
         }
-        let now = Instant::now();
         let Some(sent) = self.sent else { return Some(now) };
         let (usually, soon) = self.intervals;
         Some(match urgency {
@@ -81,7 +80,7 @@ impl Watch {
     /// Sends a canary, if it is due.
     pub(super) fn send(&mut self, urgency: Urgency) {
         let now = Instant::now();
-        if self.due(urgency).is_none_or(|due| due > now) {
+        if self.due(urgency, now).is_none_or(|due| due > now) {
             return;
         }
         let (prober, canaries) = (Arc::clone(&self.prober), self.canaries.clone());

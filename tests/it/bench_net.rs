@@ -14,7 +14,7 @@ use v6ready::clock::SystemClock;
 use v6ready::engine::breaker::BreakerRules;
 use v6ready::engine::gate::{self, Anchor, GateRules};
 use v6ready::engine::pace::{Pacer, Rules};
-use v6ready::engine::scan::{Scan, ScanRules, Stop};
+use v6ready::engine::scan::{Listener, Scan, ScanReport, ScanRules, Stop};
 use v6ready::judge::Criteria;
 use v6ready::lab::world::{ANCHORS, CONTROL_V4ONLY};
 use v6ready::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS};
@@ -156,31 +156,42 @@ pub(crate) struct Evidence {
 
 /// Scans sites as a run does.
 pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transports: Transports) -> Evidence {
+    let rules = ScanRules { jobs, transports, ..scan_rules() };
+    let (evidence, report) = scan_by(prober, sites, rules, Arc::new(|_| {})).await;
+    assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
+    evidence
+}
+
+/// A run's rules with short pauses.
+pub(crate) fn scan_rules() -> ScanRules {
+    ScanRules {
+        jobs: 4,
+        second_round_after: Duration::ZERO,
+        canary_interval: Duration::from_secs(1),
+        recovery_interval: Duration::from_millis(200),
+        outage_patience: Duration::from_mins(1),
+        breaker: BreakerRules::default(),
+        grace: Duration::from_secs(5),
+        transports: Transports::Both,
+        criteria: Criteria::default(),
+        freeze: Freeze::default(),
+        retry_after: Duration::from_hours(1),
+    }
+}
+
+/// Scans sites by these rules, with somebody listening.
+pub(crate) async fn scan_by(
+    prober: Prober,
+    sites: Vec<Site>,
+    rules: ScanRules,
+    listener: Listener,
+) -> (Evidence, ScanReport) {
     let prober = Arc::new(prober);
-    let opening = gate::check(&prober, &gate_rules(), transports).await;
+    let opening = gate::check(&prober, &gate_rules(), rules.transports).await;
     assert!(opening.gate.is_open(), "the gate is shut: {:#?}", opening.gate.failures().collect::<Vec<_>>());
     let (sink, mut evidence) = mpsc::channel(16);
     let (_go_on, stop) = watch::channel(Stop::No);
-    let scan = Scan {
-        prober: Arc::clone(&prober),
-        rules: ScanRules {
-            jobs,
-            second_round_after: Duration::ZERO,
-            canary_interval: Duration::from_secs(1),
-            recovery_interval: Duration::from_millis(200),
-            outage_patience: Duration::from_mins(1),
-            breaker: BreakerRules::default(),
-            grace: Duration::from_secs(5),
-            transports,
-            criteria: Criteria::default(),
-            freeze: Freeze::default(),
-            retry_after: Duration::from_hours(1),
-        },
-        canaries: opening.canaries,
-        listener: Arc::new(|_| {}),
-        sink,
-        stop,
-    };
+    let scan = Scan { prober: Arc::clone(&prober), rules, canaries: opening.canaries, listener, sink, stop };
     let collecting = tokio::spawn(async move {
         let mut observations: BTreeMap<String, Observation> = BTreeMap::new();
         while let Some((site, round)) = evidence.recv().await {
@@ -191,12 +202,12 @@ pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transpor
         observations
     });
     let report = scan.run(sites).await;
-    assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
     let mut proofs = opening.proofs;
-    proofs.extend(report.proofs);
+    proofs.extend(&report.proofs);
     let resolvers = prober.net.resolvers.clone();
-    Evidence {
+    let evidence = Evidence {
         observations: collecting.await.expect("the collector ends"),
         vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs, clock: Vec::new() },
-    }
+    };
+    (evidence, report)
 }

@@ -6,6 +6,7 @@ mod cli;
 mod evidence;
 mod golden;
 mod manual;
+mod outage;
 mod politeness;
 mod properties;
 mod scenarios;

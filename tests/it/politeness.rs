@@ -59,10 +59,10 @@ fn requests(entries: &[Entry]) -> Vec<(Duration, String, IpAddr, bool)> {
 
 /// The least distance between two requests with the same key, and how many distances there are.
 fn closest<K: Ord>(requests: impl Iterator<Item = (Duration, K)>) -> (Duration, usize) {
-    let (mut last, mut least, mut n) = (BTreeMap::new(), Duration::MAX, 0);
+    let (mut before, mut least, mut n) = (BTreeMap::new(), Duration::MAX, 0);
     for (at, key) in requests {
-        if let Some(before) = last.insert(key, at) {
-            least = least.min(at - before);
+        if let Some(last) = before.insert(key, at) {
+            least = least.min(at.saturating_sub(last));
             n += 1;
         }
     }
@@ -166,7 +166,7 @@ async fn who_opted_out_is_not_met_on_any_way() {
     world.add_site("deep.pol.example", Some(v4(1, 71)), Some(v6(0xb2, 0, 1)), &page(below));
     world.add_site("quiet.pol.example", Some(v4(1, 72)), None, &web(Spot::default()));
     let listed = [private, "from.pol.example", "deep.pol.example", "quiet.pol.example"];
-    let list: String = listed.iter().map(|name| format!("{name} school,{name}\n")).collect();
+    let list = listed.map(|name| format!("{name} school,{name}\n")).concat();
     let requests = ".private.pol.example # 2026-03-02 owner: no wish\nwww.quiet.pol.example # 2026-03-03 owner\n";
     let files = [("list.csv", list.as_str()), ("optout.txt", requests)];
     let roster = load_bytes(&files, &LoadOptions::lab()).expect("lists").roster;
