@@ -7,22 +7,27 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use v6ready::calendar::Freeze;
+use v6ready::clock::Clock;
 use v6ready::engine::pace::{Pacer, Rules};
+use v6ready::engine::scan::ScanRules;
 use v6ready::judge::{Criteria, assess};
 use v6ready::lab::Lab;
 use v6ready::lab::log::{Entry, Event};
 use v6ready::lab::web::facts::{HostFacts, Spot};
 use v6ready::lab::world::World;
 use v6ready::model::finding::Code;
+use v6ready::model::run::RunEnd;
 use v6ready::model::school::RosterState;
 use v6ready::model::site::Site;
+use v6ready::model::time::Timestamp;
 use v6ready::model::verdict::Readiness;
 use v6ready::probe::{Prober, Transports};
 use v6ready::targets::{LoadOptions, load_bytes};
 
-use crate::bench_net::{Evidence, Patience, prober, scan, site};
+use crate::bench_net::{Evidence, Patience, prober, scan, scan_by, scan_rules, site};
 
 /// Between two requests to a name or an address.
 const INTERVAL: Duration = Duration::from_millis(40);
@@ -186,4 +191,42 @@ async fn who_opted_out_is_not_met_on_any_way() {
         assert_eq!(codes, [Code::RedirectOptedOut], "{name}");
         assert_eq!(evidence.observations[name].rounds.len(), 1, "{name} is not looked at again");
     }
+}
+
+/// A clock that shows this time at first, and goes twenty times as fast as others.
+#[derive(Debug)]
+struct Hasty(Instant, Timestamp);
+
+impl Clock for Hasty {
+    fn now(&self) -> Timestamp {
+        self.1.plus_ms(i64::try_from(self.0.elapsed().as_millis()).expect("a short test") * 20)
+    }
+}
+
+/// In a window no site is begun and no canary sent; afterwards the run goes on to its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_begun_in_a_window() {
+    let mut world = World::new().with_anchors();
+    let names: Vec<String> = (0..60).map(|i| format!("calm{i}.pol.example")).collect();
+    for (i, name) in (100_u8..).zip(&names) {
+        world.add_site(name, Some(v4(0, i)), None, &web(Spot { delay_ms: 40, ..Spot::default() }));
+    }
+    let lab = Lab::start(world).await.expect("a lab");
+    // Two seconds before noon of a day, as others count; the window is six of them long.
+    let noon = 1_780_660_800_000;
+    let started = Instant::now();
+    let mut prober = polite(&lab);
+    let net = Arc::get_mut(&mut prober.net).expect("nobody else has it");
+    net.clock = Arc::new(Hasty(started, Timestamp(noon - 40_000)));
+    let freeze = Freeze::read(&["12:00-12:02".to_owned()], jiff::tz::TimeZone::UTC).expect("a window");
+    let rules = ScanRules { jobs: 1, freeze, ..scan_rules() };
+    let sites = names.iter().map(|name| site(&format!("http://{name}/"))).collect();
+    let (evidence, report) = scan_by(prober, sites, rules, Arc::new(|_| {})).await;
+    assert_eq!((report.end, evidence.observations.len()), (RunEnd::Complete, 60));
+    // What was begun just before may still be under way for a second.
+    let window = Duration::from_secs(3)..Duration::from_secs(8);
+    let seen = requests(&lab.log().entries());
+    let within: Vec<_> = seen.iter().filter(|(at, ..)| window.contains(at)).collect();
+    assert!(within.is_empty(), "{within:?}");
+    assert!(seen.iter().any(|(at, host, ..)| *at >= window.end && host.starts_with("calm")), "n={}", seen.len());
 }
