@@ -70,7 +70,7 @@ fn the_threat_model_names_tests_that_exist() {
     assert!(tests.len() > 20, "n={}", tests.len());
     let missing: Vec<_> = tests.iter().filter(|word| !sources.contains(&format!("fn {word}("))).collect();
     assert!(missing.is_empty(), "{missing:?}");
-    for row in words.iter().filter(|word| word.starts_with("A-")) {
+    for row in words.iter().filter(|word| word.starts_with("A-") && word.len() > 2) {
         assert!(root.join(format!("tests/scenarios/{row}.toml")).is_file(), "{row}");
     }
 }

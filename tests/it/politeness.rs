@@ -209,7 +209,7 @@ async fn nothing_is_begun_in_a_window() {
     let mut world = World::new().with_anchors();
     let names: Vec<String> = (0..60).map(|i| format!("calm{i}.pol.example")).collect();
     for (i, name) in (100_u8..).zip(&names) {
-        world.add_site(name, Some(v4(0, i)), None, &web(Spot { delay_ms: 40, ..Spot::default() }));
+        world.add_site(name, Some(v4(0, i)), None, &web(Spot { delay_ms: 100, ..Spot::default() }));
     }
     let lab = Lab::start(world).await.expect("a lab");
     // Two seconds before noon of a day, as others count; the window is six of them long.
