@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::error::CliError;
 use crate::calendar::Freeze;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::config::{Config, Roots};
 use crate::engine::breaker::BreakerRules;
 use crate::engine::gate::{Anchor, GateRules};
@@ -78,7 +78,7 @@ fn read(path: &Path) -> Result<Vec<u8>, CliError> {
 pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Prober, CliError> {
     let connector = Connector::new(Arc::clone(&surroundings.route), surroundings.policy.clone());
     let turns: Arc<dyn Turns> = Arc::new(Pacer::new(pace(config)));
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_at(&SystemClock));
     let tls = TlsClient::new(surroundings.bundled_roots, &surroundings.anchors_pem)?;
     let http = http(config);
     let user_agent = config.project.user_agent();

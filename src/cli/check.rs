@@ -64,7 +64,6 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
         isp: config.vantage.isp.clone(),
         resolvers: prober.net.resolvers.clone(),
         proofs,
-        clock: Vec::new(),
     };
     for observation in &observations {
         let assessment = assess(observation, &vantage, &criteria);

@@ -140,7 +140,6 @@ pub(super) async fn measure(
             isp: plan.isp.clone(),
             resolvers: prober.net.resolvers.clone(),
             proofs: opening.proofs.clone(),
-            clock: Vec::new(),
         },
         started,
         ended: None,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::model::address::Family;
-use crate::model::evidence::{LookupOutcome, RecordType, Round, ServerRole};
+use crate::model::evidence::{Lookup, LookupOutcome, RecordType, Round, ServerRole};
 use crate::model::failure::Failure;
 use crate::model::outage::Line;
 use crate::model::run::{CheckOutcome, Gate, GateCheck, Proof};
@@ -101,8 +101,6 @@ pub struct Canary {
     pub proofs: Vec<Proof>,
     /// Names were resolved. If not, nothing is known of the families, and they cannot be measured either.
     pub dns: bool,
-    /// By how much our clock was ahead of an anchor's, by the anchor's name, in milliseconds.
-    pub clocks: Vec<(String, i64)>,
 }
 
 impl Canary {
@@ -121,10 +119,15 @@ impl Canary {
 /// called dead only when a second anchor fails too. `prober` should try once: the second anchor is the second try.
 pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports: Transports) -> Canary {
     let mut canary = Canary::default();
+    let used = |family: &Family| *family == Family::V4 || transports == Transports::Both;
+    if !canaries.is_empty() && !resolvers_answer(prober, &canaries[turn % canaries.len()].host).await {
+        let at = prober.net.clock.now();
+        canary.proofs.extend(Family::BOTH.into_iter().filter(used).map(|family| Proof { at, family, good: false }));
+        return canary;
+    }
     for attempt in 0..canaries.len().min(2) {
         let site = &canaries[(turn + attempt) % canaries.len()];
         let round = prober.observe(site, 1, transports).await;
-        let used = |family: &Family| *family == Family::V4 || transports == Transports::Both;
         let found = |family: Family| round.addresses.iter().any(|fact| Family::of(fact.address) == family);
         canary.dns |= Family::BOTH.into_iter().filter(used).all(found);
         for family in Family::BOTH.into_iter().filter(used) {
@@ -140,6 +143,15 @@ pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports:
         }
     }
     canary
+}
+
+/// Any resolver says anything about the name. Asked before all else, since a probe without resolvers takes minutes.
+async fn resolvers_answer(prober: &Prober, name: &str) -> bool {
+    let asked = prober.net.resolvers.iter().map(|server| {
+        let ask = Ask { server: *server, role: ServerRole::Resolver, checking_disabled: false, attempt: 1 };
+        prober.net.exchanges.ask(name, RecordType::A, ask)
+    });
+    join_all(asked).await.iter().any(Lookup::replied)
 }
 
 /// A page was served over the family.

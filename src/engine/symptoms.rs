@@ -28,11 +28,6 @@ impl Lines {
         !self.0.contains(&true)
     }
 
-    /// A line is in both sets.
-    pub fn meets(self, other: Self) -> bool {
-        Line::ALL.into_iter().any(|line| self.has(line) && other.has(line))
-    }
-
     /// The lines in the set.
     pub fn iter(self) -> impl Iterator<Item = Line> {
         Line::ALL.into_iter().filter(move |line| self.has(*line))

@@ -1,5 +1,5 @@
-//! Keeping an eye on the vantage while sites are measured: sends canaries when they are due, notices that this host's own
-//! address or route changed, and that its clock did.
+//! Keeping an eye on the vantage while sites are measured: sends canaries when they are due, and notices that this host's own
+//! address or route changed.
 //!
 //! Leaves to others: what follows ([`super::breaker`]).
 

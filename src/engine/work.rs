@@ -136,12 +136,13 @@ impl Work {
 
     /// A look that does. A failure in a time that is known to be bad goes to quarantine at once.
     pub(super) fn doubted(&mut self, doubt: Doubt) {
-        let bad = doubt.lines.iter().any(|line| self.last_bad.get(&line).is_some_and(|bad| *bad >= doubt.began));
-        if bad || doubt.lines.meets(self.lasting()) {
-            self.isolate(doubt);
-        } else {
-            self.waiting.push(doubt);
-        }
+        let lasting = self.lasting();
+        let bad = |line: &Line| {
+            let failed_meanwhile = self.last_bad.get(line).is_some_and(|bad| *bad >= doubt.began);
+            hangs_on(doubt.lines, *line) && (failed_meanwhile || lasting.has(*line))
+        };
+        let bad: Lines = Line::ALL.into_iter().filter(bad).collect();
+        if bad.is_empty() { self.waiting.push(doubt) } else { self.isolate(doubt, bad) }
     }
 
     /// Sites in flight were dropped when the breaker opened.
@@ -155,7 +156,11 @@ impl Work {
         self.last_bad.insert(line, now);
         let waiting = std::mem::take(&mut self.waiting);
         for doubt in waiting {
-            if doubt.lines.has(line) { self.isolate(doubt) } else { self.waiting.push(doubt) }
+            if hangs_on(doubt.lines, line) {
+                self.isolate(doubt, Lines::from_iter([line]));
+            } else {
+                self.waiting.push(doubt);
+            }
         }
     }
 
@@ -227,12 +232,12 @@ impl Work {
         }
     }
 
-    fn isolate(&mut self, doubt: Doubt) {
+    fn isolate(&mut self, doubt: Doubt, bad: Lines) {
         if doubt.job.number >= ROUNDS {
             return;
         }
         let mut job = Job { number: doubt.job.number + 1, due: None, ..doubt.job };
-        self.blame(&mut job, doubt.lines);
+        self.blame(&mut job, bad);
         self.quarantine.push(job);
     }
 
@@ -248,8 +253,117 @@ impl Work {
     }
 }
 
+/// Failures over these lines hang on this one. Anchors are known by name: while nothing is resolved, no family is proven.
+fn hangs_on(lines: Lines, line: Line) -> bool {
+    lines.has(line) || line == Line::Dns
+}
+
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::model::outage::Trigger;
+
+    fn lines(of: &[Line]) -> Lines {
+        of.iter().copied().collect()
+    }
+
+    fn noted(work: &mut Work, line: Line) {
+        let at = Timestamp(0);
+        work.note(Outage {
+            line,
+            why: Trigger::Canaries,
+            since: at,
+            opened: None,
+            until: None,
+            quarantined: 0,
+            redone: 0,
+        });
+    }
+
+    /// A look over IPv6 from one second to another that wants a second one.
+    fn doubt(work: &mut Work, zero: Instant, from: u64, to: u64) {
+        let job = work.take(zero).expect("a job");
+        let at = |second| zero + Duration::from_secs(second);
+        work.doubted(Doubt { job, began: at(from), ended: at(to), asked: Duration::ZERO, lines: lines(&[Line::Ipv6]) });
+    }
+
+    fn work(sites: usize) -> (Work, Instant) {
+        let sites = (0..sites).map(|i| Site::new(format!("s{i}.example"), None, None, None)).collect();
+        (Work::new(sites, Duration::from_mins(10)), Instant::now())
+    }
+
+    #[test]
+    fn a_failure_counts_after_a_good_canary() {
+        let (mut work, zero) = work(1);
+        doubt(&mut work, zero, 0, 5);
+        work.proven(lines(&[Line::Ipv4, Line::Dns]), zero + Duration::from_secs(6));
+        assert!(work.is_waiting(), "nothing was said of IPv6");
+        work.proven(lines(&Line::ALL), zero + Duration::from_secs(4));
+        assert!(work.is_waiting(), "sent before it failed");
+        work.proven(lines(&Line::ALL), zero + Duration::from_secs(6));
+        assert_eq!(work.second_pass(), Some((1, zero + Duration::from_secs(605))));
+        assert_eq!(work.take(zero + Duration::from_secs(606)).map(|job| job.number), Some(2));
+    }
+
+    #[test]
+    fn a_failed_canary_sends_failures_into_quarantine() {
+        for (failing, quarantined) in [(Line::Ipv6, true), (Line::Dns, true), (Line::Ipv4, false)] {
+            let (mut work, zero) = work(1);
+            doubt(&mut work, zero, 0, 5);
+            noted(&mut work, failing);
+            work.failed(failing, zero + Duration::from_secs(6));
+            assert_eq!(work.is_waiting(), !quarantined, "{failing:?}");
+            work.ended(failing, Timestamp(9));
+            assert_eq!(work.release(), usize::from(quarantined));
+            assert_eq!(work.log[0].quarantined, u32::from(quarantined));
+            if let Some(job) = work.take(zero) {
+                assert_eq!((job.number, job.due), (2, None), "a round of its own, at once");
+                work.settled(&job);
+                assert_eq!(work.log[0].redone, 1);
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_under_way_while_a_canary_failed_is_measured_again() {
+        // The canary failed at second 10; the look went on from one second to another.
+        for (from, to, quarantined) in [(5, 12, true), (10, 12, true), (11, 12, false)] {
+            let (mut work, zero) = work(1);
+            noted(&mut work, Line::Ipv6);
+            work.failed(Line::Ipv6, zero + Duration::from_secs(10));
+            work.ended(Line::Ipv6, Timestamp(10));
+            doubt(&mut work, zero, from, to);
+            assert_eq!(work.is_waiting(), !quarantined, "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_measured_for_ever() {
+        let (mut work, zero) = work(1);
+        for number in 1..=ROUNDS {
+            assert!(!work.is_empty(), "{number}");
+            noted(&mut work, Line::Ipv6);
+            doubt(&mut work, zero, 0, 5);
+            work.ended(Line::Ipv6, Timestamp(0));
+            work.release();
+        }
+        assert!(work.is_empty() && !work.is_waiting());
+    }
+
+    #[test]
+    fn a_spoilt_look_is_made_later_under_the_same_number() {
+        let (mut work, zero) = work(2);
+        let job = work.take(zero).expect("a job");
+        let due = zero + Duration::from_secs(5);
+        work.spoilt(job, due);
+        assert!(work.take(zero).is_some_and(|job| job.spoilt == 0), "others do not wait for it");
+        assert_eq!((work.take(zero), work.due(zero)), (None, Some(due)));
+        assert!(work.take(due).is_some_and(|job| (job.number, job.spoilt) == (1, 1)));
+    }
+}
+
+#[cfg(test)]
+mod courtesy {
     use super::*;
 
     const PAUSE: Duration = Duration::from_mins(10);

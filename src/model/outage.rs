@@ -1,4 +1,4 @@
-//! What a run lost in its course: an uplink, the resolvers, the right time. Part of the run's record and of its report.
+//! What a run lost in its course: an uplink, the resolvers. Part of the run's record and of its report.
 
 use serde::{Deserialize, Serialize};
 
@@ -79,19 +79,4 @@ pub struct Outage {
     pub quarantined: u32,
     /// Of these, sites that were measured again while the line was proven.
     pub redone: u32,
-}
-
-/// One comparison of this host's clock with others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClockCheck {
-    /// When, by this host's clock.
-    pub at: Timestamp,
-    /// Anchors whose `Date` (RFC 9110 §6.6.1) was read.
-    pub servers: usize,
-    /// By how much this host's clock is ahead of them, in milliseconds: the median. None: there was none.
-    pub ahead_ms: Option<i64>,
-    /// By how much the system's clock jumped since the run began, in milliseconds.
-    pub jumped_ms: i64,
-    /// The clock can be relied on.
-    pub good: bool,
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::address::Family;
-use super::outage::{ClockCheck, Outage};
+use super::outage::Outage;
 use super::time::Timestamp;
 
 /// Identifier of a run: its start in UTC as `20261123T191000Z`, or `demo`; also the name of its report folder.
@@ -41,9 +41,6 @@ pub struct Vantage {
     pub resolvers: Vec<SocketAddr>,
     /// Proofs in order of time.
     pub proofs: Vec<Proof>,
-    /// Checks of this host's clock, in order of time. Empty: none was made.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub clock: Vec<ClockCheck>,
 }
 
 /// One check of the run gate.

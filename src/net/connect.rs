@@ -136,9 +136,10 @@ impl Connector {
 }
 
 fn in_progress(error: &std::io::Error) -> bool {
-    // EINPROGRESS has no stable kind of its own in the standard library.
-    error.kind() == std::io::ErrorKind::WouldBlock
-        || error.raw_os_error() == Some(if cfg!(target_os = "linux") { 115 } else { 36 })
+    // EINPROGRESS has no stable kind of its own in the standard library. On Unix EAGAIN is not the same: it says that this
+    // host has no port or route entry left (connect(2)).
+    let would_block = cfg!(not(unix)) && error.kind() == std::io::ErrorKind::WouldBlock;
+    would_block || error.raw_os_error() == Some(if cfg!(target_os = "linux") { 115 } else { 36 })
 }
 
 #[cfg(test)]

@@ -297,23 +297,28 @@ impl Prober {
         let started = self.net.clock.now();
         let fetched = self.net.pages_v4.get(&parsed, address).await;
         drop(pass);
-        if let Ok(fetched) = fetched {
-            let read = self.read_exchange(record, fetched, started, Depth::Full).await;
-            record.walk(crate::model::evidence::Walk {
-                family: Family::V4,
-                scheme,
-                purpose: Purpose::NoiseFloor,
-                hops: vec![crate::model::evidence::Hop {
-                    port: parsed.port_or_known_default().unwrap_or(80),
-                    url,
-                    via: crate::model::evidence::Via::Start,
-                    address: Some(address),
-                    handshake: None,
-                    exchange: Some(read.exchange),
-                }],
-                end: WalkEnd::Landed,
-            });
-        }
+        let (exchange, end) = match fetched {
+            Ok(fetched) => {
+                (Some(self.read_exchange(record, fetched, started, Depth::Full).await.exchange), WalkEnd::Landed)
+            }
+            // Whoever reads the round must know that a comparison is missing for a reason of ours.
+            Err(failure) if failure.is_local() => (None, WalkEnd::Failed(failure)),
+            Err(_) => return,
+        };
+        record.walk(crate::model::evidence::Walk {
+            family: Family::V4,
+            scheme,
+            purpose: Purpose::NoiseFloor,
+            hops: vec![crate::model::evidence::Hop {
+                port: parsed.port_or_known_default().unwrap_or(80),
+                url,
+                via: crate::model::evidence::Via::Start,
+                address: Some(address),
+                handshake: None,
+                exchange,
+            }],
+            end,
+        });
     }
 }
 

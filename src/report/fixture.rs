@@ -359,7 +359,6 @@ fn run() -> Run {
                 Proof { at: START.plus_ms(20_000), family: Family::V6, good: false },
                 Proof { at: START.plus_ms(40_000), family: Family::V6, good: true },
             ],
-            clock: vec![],
         },
         started: START,
         ended: Some(START.plus_ms(95_000)),

@@ -207,7 +207,7 @@ pub(crate) async fn scan_by(
     let resolvers = prober.net.resolvers.clone();
     let evidence = Evidence {
         observations: collecting.await.expect("the collector ends"),
-        vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs, clock: Vec::new() },
+        vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs },
     };
     (evidence, report)
 }

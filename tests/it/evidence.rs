@@ -85,7 +85,7 @@ pub(crate) fn vantage(choices: &mut Choices<'_>) -> Vantage {
             }
         }
     }
-    Vantage { name: "v".to_owned(), isp: None, resolvers: servers()[..2].to_vec(), proofs, clock: Vec::new() }
+    Vantage { name: "v".to_owned(), isp: None, resolvers: servers()[..2].to_vec(), proofs }
 }
 
 /// A round in which both families serve the same page of the listed name.

@@ -3,6 +3,8 @@
 //!
 //! Leaves to others: the breaker's own rules, which are tested as tables beside it.
 
+#![expect(clippy::print_stdout, reason = "each run prints its n beside its zero")]
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -55,13 +57,16 @@ fn truth(name: &str) -> Readiness {
     [Readiness::Ready, Readiness::Ready, Readiness::Ready, Readiness::Broken, Readiness::Absent][number % 5]
 }
 
+/// What befalls the uplink.
+type Happening = fn(&Uplink);
+
 type Verdicts = BTreeMap<String, Assessment>;
 
 /// One run, in which something happens once a third of the names is measured, and something else so much later.
 async fn run(
     rules: ScanRules,
-    happen: fn(&Uplink),
-    later: Option<(Duration, fn(&Uplink))>,
+    happen: Happening,
+    later: Option<(Duration, Happening)>,
 ) -> (Verdicts, ScanReport, usize) {
     let (world, sites) = province();
     let lab = Lab::start(world).await.expect("a lab");
@@ -99,7 +104,10 @@ fn nothing_differs(what: &str, verdicts: &Verdicts, findings_too: bool) {
     let differ: Vec<_> = verdicts
         .iter()
         .filter(|(name, assessment)| truth(name) != assessment.readiness || !clean(assessment))
-        .map(|(name, a)| (name, a.readiness, &a.reason, &a.findings))
+        .map(|(name, a)| {
+            let codes: Vec<String> = a.findings.iter().map(|finding| finding.code.name()).collect();
+            format!("{name} {} {} {}", a.readiness.name(), a.reason, codes.join(" "))
+        })
         .collect();
     println!("{what}: {} of n={} names differ from an undisturbed run", differ.len(), verdicts.len());
     assert_eq!(verdicts.len(), usize::from(NAMES));
@@ -108,8 +116,8 @@ fn nothing_differs(what: &str, verdicts: &Verdicts, findings_too: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ipv6_is_cut_and_comes_back() {
-    let cut: fn(&Uplink) = |uplink| uplink.lose(Family::V6, 100);
-    let mend: fn(&Uplink) = |uplink| uplink.lose(Family::V6, 0);
+    let cut: Happening = |uplink| uplink.lose(Family::V6, 100);
+    let mend: Happening = |uplink| uplink.lose(Family::V6, 0);
     let (verdicts, report, again) = run(scan_rules(), cut, Some((Duration::from_secs(9), mend))).await;
     nothing_differs("IPv6 cut for 9 s", &verdicts, true);
     let log = &report.outages;
@@ -122,8 +130,8 @@ async fn ipv6_is_cut_and_comes_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ipv6_loses_every_second_packet() {
-    let thin: fn(&Uplink) = |uplink| uplink.lose(Family::V6, 50);
-    let mend: fn(&Uplink) = |uplink| uplink.lose(Family::V6, 0);
+    let thin: Happening = |uplink| uplink.lose(Family::V6, 50);
+    let mend: Happening = |uplink| uplink.lose(Family::V6, 0);
     let (verdicts, report, _) = run(scan_rules(), thin, Some((Duration::from_secs(6), mend))).await;
     nothing_differs("half of IPv6 lost for 6 s", &verdicts, false);
     assert_eq!(report.end, RunEnd::Complete);
@@ -131,8 +139,8 @@ async fn ipv6_loses_every_second_packet() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_resolvers_die_and_come_back() {
-    let die: fn(&Uplink) = |uplink| uplink.silence_resolvers(true);
-    let live: fn(&Uplink) = |uplink| uplink.silence_resolvers(false);
+    let die: Happening = |uplink| uplink.silence_resolvers(true);
+    let live: Happening = |uplink| uplink.silence_resolvers(false);
     let (verdicts, report, again) = run(scan_rules(), die, Some((Duration::from_secs(8), live))).await;
     nothing_differs("resolvers silent for 8 s", &verdicts, false);
     println!("log: {:?}, {again} measured again", report.outages);

@@ -109,7 +109,10 @@ impl Authorities {
             let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(zones.entry(zone.clone()).or_default())
         };
-        Arc::clone(cell.get_or_init(|| self.servers_of(&zone)).await)
+        // That nothing was found may be an outage, which is over when the next name of the zone is asked for.
+        let found =
+            cell.get_or_try_init(|| async { Some(self.servers_of(&zone).await).filter(|f| !f.is_empty()).ok_or(()) });
+        found.await.map_or_else(|()| Arc::from([]), Arc::clone)
     }
 
     /// A lookup in its turn. hickory chooses the server itself, and its timeout would count what is waited for a turn: so
