@@ -34,6 +34,9 @@ pub struct Limits {
     /// Longest Retry-After that is waited for in place.
     #[serde(with = "duration")]
     pub retry_after: Duration,
+    /// Longest Retry-After that a site is looked at again for later in the run.
+    #[serde(with = "duration")]
+    pub retry_after_longest: Duration,
     /// CNAME records in a chain.
     pub cname: usize,
     /// Addresses of a name that are tried, per family.
@@ -54,6 +57,7 @@ impl Default for Limits {
             redirects: 10,
             url_bytes: 2000,
             retry_after: Duration::from_mins(1),
+            retry_after_longest: Duration::from_hours(1),
             cname: 8,
             addresses_tried: 8,
         }

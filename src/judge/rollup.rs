@@ -15,6 +15,7 @@ mod proof;
 
 use std::time::Duration;
 
+use self::proof::Alibis;
 use super::findings::Findings;
 use super::naming::{Absence, Naming, Obstacle, Presence, naming};
 use super::pair;
@@ -75,6 +76,7 @@ struct Case<'a> {
     vantage: Option<&'a Vantage>,
     criteria: &'a Criteria,
     naming: Naming,
+    alibis: Alibis,
     entries: Vec<Entry<'a>>,
     findings: Findings,
     /// Public AAAA, public A.
@@ -88,12 +90,15 @@ impl<'a> Case<'a> {
             let addresses = observation.rounds.iter().flat_map(|round| &round.addresses);
             addresses.into_iter().any(|fact| Family::of(fact.address) == family && fact.scope.is_public())
         };
+        let near_ms = u64::try_from(criteria.alibi.as_millis()).unwrap_or(u64::MAX);
+        let alibis = Alibis::new(observation, vantage, near_ms);
         Self {
             observation,
             vantage,
             criteria,
             naming: naming(observation),
-            entries: service::entries(observation),
+            entries: service::entries(observation, &|round, family| alibis.of(round.number, family)),
+            alibis,
             findings: Findings::default(),
             usable: (dialled(Family::V6), dialled(Family::V4)),
             measured_v6: observation.rounds.iter().any(|round| !round.without_ipv6),
@@ -163,7 +168,8 @@ impl<'a> Case<'a> {
         self.findings.add(code, &evidence);
         let dead = matches!(obstacle, Obstacle::Loop | Obstacle::Unresolvable);
         if dead && nothing_known && self.naming.failed_everywhere {
-            if self.proven(Family::V4) {
+            let enough = self.criteria.rounds.min(self.observation.rounds.len());
+            if self.proven_rounds(Family::V4) >= enough {
                 return (Readiness::Down, "dns", 2);
             }
             self.findings.add(Code::VantageUnproven, &evidence);
@@ -252,7 +258,8 @@ impl<'a> Case<'a> {
         for index in offered.iter().filter(|index| !served.contains(index)) {
             let entry = &entries[*index];
             let closed = !service::open_ports(self.observation, Family::V6).contains(&entry.port);
-            if let Some(v6) = entry.v6.as_ref().filter(|_| !closed) {
+            let proven = |v6: &&Outcome<'_>| self.alibis.of(v6.pointer.round, Family::V6);
+            if let Some(v6) = entry.v6.as_ref().filter(|_| !closed).filter(proven) {
                 self.findings.add_with(Code::SchemeDiff, &[("scheme", entry.scheme.to_string())], &[v6.pointer]);
             }
         }
@@ -325,14 +332,14 @@ impl<'a> Case<'a> {
                 self.note_certificates(v4, v6);
             }
         }
-        if !self.proven(Family::V6) {
+        if self.confirmed(offered) {
+            return (Readiness::Broken, reason, 6);
+        }
+        if self.is_unproven(Family::V6) {
             self.findings.add(Code::VantageUnproven, &[v6.pointer]);
             return (Readiness::Inconclusive, "vantage", 5);
         }
-        if !self.confirmed(offered) {
-            return (Readiness::Inconclusive, "unconfirmed", 6);
-        }
-        (Readiness::Broken, reason, 6)
+        (Readiness::Inconclusive, "unconfirmed", 6)
     }
 
     /// The site's deadline, or a fault of ours, came before IPv6 was tried at an entry.
@@ -344,6 +351,11 @@ impl<'a> Case<'a> {
 
     /// Failures that say nothing about the site.
     fn unjudgeable(&mut self, outcome: &Outcome<'_>, rule: u8) -> Option<Decision> {
+        if matches!(outcome.landing, Landing::Failed(WalkEnd::RedirectOptedOut)) {
+            let target = outcome.hops.last().map(|hop| hop.url.clone()).unwrap_or_default();
+            self.findings.add_with(Code::RedirectOptedOut, &[("target", target)], &[outcome.pointer]);
+            return Some((Readiness::Inconclusive, "policy", rule));
+        }
         let (code, reason) = match outcome.landing {
             Landing::Failed(WalkEnd::Failed(Failure::NoRoute)) => (Code::VantageUnproven, "vantage"),
             Landing::Failed(WalkEnd::Failed(Failure::LocalResource)) => (Code::LocalFault, "local"),
@@ -416,14 +428,14 @@ impl<'a> Case<'a> {
             self.findings.add(Code::BothFail, &all);
             "unreachable"
         };
-        if tried.iter().any(|family| !self.proven(*family)) {
+        if self.down_confirmed(&tried) {
+            return (Readiness::Down, reason, rule);
+        }
+        if tried.iter().any(|family| self.is_unproven(*family)) {
             self.findings.add(Code::VantageUnproven, &all);
             return (Readiness::Inconclusive, "vantage", rule);
         }
-        if !self.down_confirmed(&tried) {
-            return (Readiness::Inconclusive, "unconfirmed", rule);
-        }
-        (Readiness::Down, reason, rule)
+        (Readiness::Inconclusive, "unconfirmed", rule)
     }
 
     /// The families whose addresses were to be dialled.

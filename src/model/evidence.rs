@@ -42,7 +42,8 @@ pub struct Observation {
 /// One pass over all steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Round {
-    /// 1 for the first pass, 2 for the second at the end of the run.
+    /// From 1, in the order in which the site's rounds were measured. A site has one; a second one if a failure wants a
+    /// second look; further ones in place of those an outage of ours spoilt (docs/method/gate.md).
     pub number: u8,
     /// When it began.
     pub started: Timestamp,

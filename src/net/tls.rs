@@ -22,10 +22,10 @@ use rustls::{
 };
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::connect::Stream;
 use super::errors::{When, failure_of};
 use super::hex;
 use crate::model::evidence::{Certificate, CertificateFault};
@@ -113,7 +113,7 @@ impl TlsClient {
     /// Makes one handshake on an open stream, sending `host` as server name.
     pub async fn handshake(
         &self,
-        stream: TcpStream,
+        stream: Stream,
         host: &str,
         now: Timestamp,
         deadline: Duration,
@@ -275,13 +275,13 @@ fn handshake_failure(error: &io::Error, first: &[u8]) -> Failure {
 /// A stream that remembers the first bytes it received, since rustls keeps what it could not read to itself.
 #[derive(Debug)]
 pub struct Tee {
-    stream: TcpStream,
+    stream: Stream,
     first: [u8; 8],
     seen: usize,
 }
 
 impl Tee {
-    fn new(stream: TcpStream) -> Self {
+    fn new(stream: Stream) -> Self {
         Self { stream, first: [0; 8], seen: 0 }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::HeaderMap;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER, SERVER, SET_COOKIE};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, LOCATION, SERVER, SET_COOKIE};
 use sha2::{Digest, Sha256};
 use url::{Host, Url};
 
@@ -17,12 +17,15 @@ use super::Prober;
 use super::page::{self, Depth, Extract, Facts};
 use super::reach::{Held, Reached};
 use super::record::{PageKey, Recorder};
+use super::retry;
 use crate::model::address::Family;
 use crate::model::evidence::{Exchange, Handshake, Hop, LookupOutcome, Purpose, RecordType, Via, Walk, WalkEnd};
 use crate::model::failure::{Failure, Limit};
 use crate::model::site::{Scheme, Site};
 use crate::model::time::Timestamp;
 use crate::net::http::{self, Fetched, Get};
+use crate::net::turn::Subject;
+use crate::net::work;
 use crate::net::{body, hex};
 
 /// Addresses of one redirect target that are tried.
@@ -104,7 +107,7 @@ impl Prober {
             location: text(LOCATION, self.bounds.url_bytes + 1),
             server: text(SERVER, 200),
             content_type,
-            retry_after_s: text(RETRY_AFTER, 40).and_then(|value| value.trim().parse().ok()),
+            retry_after_s: retry::after(&fetched.headers, self.net.clock.now()),
             cookies: cookies.iter().take(20).map(|(name, _)| text_of(name).chars().take(100).collect()).collect(),
             started,
             ttfb_us: super::micros(fetched.ttfb),
@@ -230,7 +233,7 @@ impl Walker<'_> {
                 Next::Wait(seconds) => {
                     waits += 1;
                     via = Via::RetryAfter;
-                    tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+                    work::waiting(tokio::time::sleep(std::time::Duration::from_secs(seconds))).await;
                 }
                 Next::To(target, how) => {
                     redirects += 1;
@@ -270,7 +273,7 @@ impl Walker<'_> {
         if name == self.host {
             if self.reached.ports.contains(&port) {
                 // The walk may come here before the entry's own turn: the first address may be open where others are not.
-                self.prober.reach_first(self.record, port, self.reached).await;
+                self.prober.reach_first(self.record, self.host, port, self.reached).await;
             }
             return match (self.reached.open.get(&port), self.reached.failures.get(&port)) {
                 (Some(open), _) => Ok(open.clone()),
@@ -278,6 +281,9 @@ impl Walker<'_> {
                 // A port that is no entry's.
                 (None, None) => Ok(self.reached.addresses.iter().take(TRIED_PER_HOP).copied().collect()),
             };
+        }
+        if self.prober.opt_outs.of(&name).is_some() {
+            return Err(WalkEnd::RedirectOptedOut);
         }
         if let Some(known) = self.known.get(&name) {
             return Ok(known.clone());
@@ -326,12 +332,14 @@ impl Walker<'_> {
             hop.address = Some(target.ip());
         }
         let kept = self.reached.kept.remove(&target.port()).filter(|held| held.address == target.ip());
-        let held = match kept {
-            Some(held) => held,
-            None => self.prober.connect_once(self.record, target, attempt).await?,
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let held = if let Some(held) = kept {
+            held
+        } else {
+            let subject = Subject::Request(host.clone(), target.ip());
+            self.prober.connect_once(self.record, &subject, target, attempt).await?
         };
         let net = &self.prober.net;
-        let _turn = net.turns.take(crate::net::turn::Subject::Request(target.ip())).await;
         let authority = match (url.host_str(), url.port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             (Some(host), None) => host.to_owned(),
@@ -340,15 +348,19 @@ impl Walker<'_> {
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
         let cookie = self.cookie(url);
         let get = Get { authority: &authority, target: path, user_agent: &net.user_agent, cookie: cookie.as_deref() };
-        let (started, fetched) = if url.scheme() == "https" {
-            let Held { stream, pass: _pass, .. } = held;
-            let secured = self.handshake(stream, url, target, attempt).await?;
-            (net.clock.now(), http::get(secured.stream, &get, &net.http).await?)
+        let Held { stream, pass, .. } = held;
+        let (started, outcome) = if url.scheme() == "https" {
+            match self.handshake(stream, url, target, attempt).await {
+                Ok(secured) => (net.clock.now(), http::get(secured.stream, &get, &net.http).await),
+                Err(failure) => (net.clock.now(), Err(failure)),
+            }
         } else {
-            let Held { stream, pass: _pass, .. } = held;
-            (net.clock.now(), http::get(stream, &get, &net.http).await?)
+            (net.clock.now(), http::get(stream, &get, &net.http).await)
         };
-        let host = url.host_str().unwrap_or_default().to_owned();
+        // The connection is closed: the next in line may have its turn.
+        drop(pass);
+        net.turns.heard(&host, target.ip(), outcome.as_ref().is_err_and(|failure| *failure == Failure::Reset));
+        let fetched = outcome?;
         let jar = self.cookies.entry(host).or_default();
         for (name, value) in set_cookies(&fetched.headers) {
             jar.retain(|(known, _)| *known != name);

@@ -209,6 +209,7 @@ impl Writer {
             WalkEnd::Failed(failure) => failure.to_string(),
             WalkEnd::TooManyRedirects => "too_many_redirects".into(),
             WalkEnd::RedirectLoop => "redirect_loop".into(),
+            WalkEnd::RedirectOptedOut => "redirect_opted_out".to_owned(),
             WalkEnd::RedirectInternal(scope) => format!("redirect_internal({scope})"),
             WalkEnd::RedirectNoAddress => format!("redirect_no_address({})", walk.family.name()),
             WalkEnd::RedirectUnresolved(outcome) => format!("redirect_unresolved({})", outcome.word()),

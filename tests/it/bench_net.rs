@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use v6ready::calendar::Freeze;
 use v6ready::clock::SystemClock;
+use v6ready::engine::breaker::BreakerRules;
 use v6ready::engine::gate::{self, Anchor, GateRules};
 use v6ready::engine::pace::{Pacer, Rules};
 use v6ready::engine::scan::{Listener, Scan, ScanReport, ScanRules, Stop};
@@ -18,6 +20,7 @@ use v6ready::lab::world::{ANCHORS, CONTROL_V4ONLY};
 use v6ready::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::{EVIDENCE_VERSION, Observation};
+use v6ready::model::optout::OptOuts;
 use v6ready::model::run::{RunEnd, Vantage};
 use v6ready::model::site::{Scheme, Site};
 use v6ready::net::connect::Connector;
@@ -77,6 +80,7 @@ pub(crate) fn prober_on(
         per_prefix: 64,
         resolver_qps: 0,
         authority_qps: 0,
+        reset_pause: Duration::ZERO,
     }));
     let clock = Arc::new(SystemClock);
     let http =
@@ -84,7 +88,7 @@ pub(crate) fn prober_on(
     let tls = TlsClient::new(true, anchors).expect("a TLS client");
     let user_agent = "v6ready-tests".to_owned();
     Prober {
-        net: Net {
+        net: Arc::new(Net {
             exchanges: Exchanges::new(
                 connector.clone(),
                 Arc::clone(&turns),
@@ -101,7 +105,7 @@ pub(crate) fn prober_on(
             resolvers,
             http,
             user_agent,
-        },
+        }),
         deadlines: Deadlines {
             connect: patience.connect,
             connect_retry: patience.connect,
@@ -110,6 +114,7 @@ pub(crate) fn prober_on(
         },
         attempts: Attempts { spacing: Duration::from_millis(30), ..Attempts::default() },
         bounds: Bounds { retry_after: Duration::from_secs(10), ..Bounds::default() },
+        opt_outs: OptOuts::default(),
     }
 }
 
@@ -164,15 +169,15 @@ pub(crate) enum Gate {
 /// How a scan is run.
 pub(crate) struct Setting {
     pub(crate) gate: Gate,
-    pub(crate) jobs: usize,
-    pub(crate) transports: Transports,
+    pub(crate) rules: ScanRules,
     pub(crate) listener: Listener,
 }
 
 impl Setting {
     /// From a good vantage, without a listener.
     pub(crate) fn usual(jobs: usize, transports: Transports) -> Self {
-        Self { gate: Gate::MustBeOpen, jobs, transports, listener: Arc::new(|_| {}) }
+        let rules = ScanRules { jobs, transports, ..scan_rules() };
+        Self { gate: Gate::MustBeOpen, rules, listener: Arc::new(|_| {}) }
     }
 }
 
@@ -183,11 +188,31 @@ pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transpor
     evidence
 }
 
+/// A run's rules with short pauses.
+pub(crate) fn scan_rules() -> ScanRules {
+    ScanRules {
+        jobs: 4,
+        // The tests say how many there are at once.
+        slow_jobs: 0,
+        slow_after: Duration::from_secs(1),
+        second_round_after: Duration::ZERO,
+        canary_interval: Duration::from_secs(1),
+        recovery_interval: Duration::from_millis(200),
+        outage_patience: Duration::from_mins(1),
+        breaker: BreakerRules::default(),
+        grace: Duration::from_secs(5),
+        transports: Transports::Both,
+        criteria: Criteria::default(),
+        freeze: Freeze::default(),
+        retry_after: Duration::from_hours(1),
+    }
+}
+
 /// The same under a setting of its own, with what the scan says of itself.
 pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site>) -> (Evidence, ScanReport) {
-    let Setting { gate, jobs, transports, listener } = setting;
+    let Setting { gate, rules, listener } = setting;
     let prober = Arc::new(prober);
-    let opening = gate::check(&prober, &gate_rules(), transports).await;
+    let opening = gate::check(&prober, &gate_rules(), rules.transports).await;
     let failures: Vec<_> = opening.gate.failures().collect();
     match gate {
         Gate::MustBeOpen => assert!(failures.is_empty(), "the gate is shut: {failures:#?}"),
@@ -196,24 +221,7 @@ pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site
     }
     let (sink, mut evidence) = mpsc::channel(16);
     let (_go_on, stop) = watch::channel(Stop::No);
-    let scan = Scan {
-        prober: Arc::clone(&prober),
-        rules: ScanRules {
-            jobs,
-            // The tests say how many there are at once.
-            slow_jobs: 0,
-            slow_after: Duration::from_secs(1),
-            second_round_after: Duration::ZERO,
-            canary_interval: Duration::from_secs(1),
-            grace: Duration::from_secs(5),
-            transports,
-            criteria: Criteria::default(),
-        },
-        canaries: opening.canaries,
-        listener,
-        sink,
-        stop,
-    };
+    let scan = Scan { prober: Arc::clone(&prober), rules, canaries: opening.canaries, listener, sink, stop };
     let collecting = tokio::spawn(async move {
         let mut observations: BTreeMap<String, Observation> = BTreeMap::new();
         while let Some((site, round)) = evidence.recv().await {
@@ -225,7 +233,7 @@ pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site
     });
     let report = scan.run(sites).await;
     let mut proofs = opening.proofs;
-    proofs.extend(report.proofs.iter().copied());
+    proofs.extend(&report.proofs);
     let resolvers = prober.net.resolvers.clone();
     let evidence = Evidence {
         observations: collecting.await.expect("the collector ends"),

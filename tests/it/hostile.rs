@@ -142,7 +142,7 @@ fn world() -> World {
 /// A prober with the real bounds in bytes and short ones in time.
 fn hasty(lab: &Lab) -> Prober {
     let mut prober = prober(lab, Patience::USUAL);
-    prober.net.http = HttpLimits {
+    Arc::get_mut(&mut prober.net).expect("nobody else has it").http = HttpLimits {
         first_byte: Duration::from_millis(1200),
         total: Duration::from_secs(6),
         slow_window: Duration::from_secs(1),
@@ -263,7 +263,7 @@ async fn two_hundred_pages_that_lead_to_one_victim_do_not_crowd_it() {
     let lab = Lab::start(scenario.world().with_anchors()).await.expect("a lab");
     let turns = Arc::new(Watched::default());
     let mut prober = prober(&lab, Patience::USUAL);
-    prober.net.turns = Arc::clone(&turns) as Arc<dyn Turns>;
+    Arc::get_mut(&mut prober.net).expect("nobody else has it").turns = Arc::clone(&turns) as Arc<dyn Turns>;
     let sites = (0..200).map(|number| site(&format!("http://s{number}.example/"))).collect();
     let evidence = scan(prober, sites, 200, Transports::Both).await;
     for number in 0..200 {
@@ -338,6 +338,10 @@ impl Route for Hole {
 
     fn standing_in_for(&self, target: SocketAddr) -> Option<SocketAddr> {
         self.lab.standing_in_for(target)
+    }
+
+    fn identity(&self, family: Family) -> u64 {
+        self.lab.identity(family)
     }
 }
 

@@ -16,7 +16,6 @@ use v6ready::engine::ScanEvent;
 use v6ready::engine::pace::{Pacer, Rules};
 use v6ready::engine::plan;
 use v6ready::engine::scan::{Scan, ScanRules, Stop};
-use v6ready::judge::Criteria;
 use v6ready::lab::Lab;
 use v6ready::lab::web::facts::{Bomb, Drip, HostFacts, Spot};
 use v6ready::lab::world::World;
@@ -24,9 +23,9 @@ use v6ready::model::site::Site;
 use v6ready::net::body::decode;
 use v6ready::net::http::HttpLimits;
 use v6ready::probe::page::{Depth, Facts, read};
-use v6ready::probe::{Attempts, Deadlines, Transports};
+use v6ready::probe::{Attempts, Deadlines};
 
-use crate::bench_net::{Patience, prober, site};
+use crate::bench_net::{Patience, prober, scan_rules, site};
 
 /// Sites of each kind.
 const SITES: usize = 500;
@@ -92,11 +91,9 @@ async fn until_all_normal_are_done(lab: &Lab, sites: Vec<Site>) -> f64 {
             jobs: pace.jobs,
             slow_jobs: pace.slow_jobs,
             slow_after: pace.slow_after,
-            second_round_after: Duration::ZERO,
             canary_interval: Duration::from_secs(20),
             grace: Duration::ZERO,
-            transports: Transports::Both,
-            criteria: Criteria::default(),
+            ..scan_rules()
         },
         canaries: Vec::new(),
         listener,

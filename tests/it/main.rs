@@ -9,6 +9,8 @@ mod hostile;
 mod injection;
 mod load;
 mod manual;
+mod outage;
+mod politeness;
 mod properties;
 mod redirects;
 mod registry;

@@ -14,6 +14,7 @@ use v6ready::model::evidence::{
 use v6ready::model::failure::{Failure, Limit};
 use v6ready::model::finding::Code;
 use v6ready::model::run::Vantage;
+use v6ready::model::time::Timestamp;
 use v6ready::model::verdict::{Assessment, CountsAs, Readiness};
 
 use crate::evidence::{Choices, healthy_round, observation, servers, vantage};
@@ -243,6 +244,17 @@ proptest! {
     }
 
     #[test]
+    fn a_round_without_alibi_neither_makes_nor_takes_a_verdict((mut observation, vantage) in cases()) {
+        let before = judged(&observation, &vantage);
+        let last = observation.rounds.last().expect("a round").clone();
+        // Ten minutes after the last proof, IPv6 is dead.
+        observation.rounds.push(dead_over_v6(later(last, 4)));
+        let after = judged(&observation, &vantage);
+        prop_assert_eq!(before.readiness == Readiness::Broken, after.readiness == Readiness::Broken);
+        prop_assert_eq!(passes(&before), passes(&after));
+    }
+
+    #[test]
     fn doubts_about_names_take_no_success_away(
         (mut observation, vantage) in cases(),
         outcome in prop::sample::select(vec![
@@ -263,6 +275,34 @@ proptest! {
         }
         prop_assert!(passes(&judged(&observation, &vantage)));
     }
+}
+
+/// The same round, measured at the time of another.
+fn later(mut round: Round, number: u8) -> Round {
+    let by = 600_000 * i64::from(number - round.number);
+    let shift = |at: &mut Timestamp| *at = at.plus_ms(by);
+    round.number = number;
+    shift(&mut round.started);
+    shift(&mut round.ended);
+    round.lookups.iter_mut().for_each(|lookup| shift(&mut lookup.started));
+    round.connects.iter_mut().for_each(|connect| shift(&mut connect.started));
+    round.handshakes.iter_mut().for_each(|handshake| shift(&mut handshake.started));
+    let hops = round.walks.iter_mut().flat_map(|walk| &mut walk.hops);
+    hops.filter_map(|hop| hop.exchange.as_mut()).for_each(|exchange| shift(&mut exchange.started));
+    round
+}
+
+/// The same round with an IPv6 that answers nothing.
+fn dead_over_v6(mut round: Round) -> Round {
+    for connect in round.connects.iter_mut().filter(|connect| connect.family() == Family::V6) {
+        connect.failure = Some(Failure::Timeout);
+    }
+    for walk in round.walks.iter_mut().filter(|walk| walk.family == Family::V6) {
+        walk.hops.truncate(1);
+        walk.hops[0].exchange = None;
+        walk.end = v6ready::model::evidence::WalkEnd::Failed(Failure::Timeout);
+    }
+    round
 }
 
 /// A site whose home page breaks off over IPv6 for this reason.

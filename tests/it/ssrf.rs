@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use v6ready::lab::Lab;
 use v6ready::lab::scenario::Scenario;
+use v6ready::model::address::Family;
 use v6ready::model::evidence::WalkEnd;
 use v6ready::net::route::{Dial, Direct, Route, Transport};
 use v6ready::net::scope::AddressPolicy;
@@ -75,6 +76,10 @@ impl Route for Outside {
 
     fn standing_in_for(&self, target: SocketAddr) -> Option<SocketAddr> {
         self.inner(target).standing_in_for(target)
+    }
+
+    fn identity(&self, family: Family) -> u64 {
+        self.lab.identity(family)
     }
 }
 

@@ -14,6 +14,7 @@ use v6ready::engine::plan;
 use v6ready::lab::Lab;
 use v6ready::lab::scenario::Scenario;
 use v6ready::lab::world::World;
+use v6ready::model::address::Family;
 use v6ready::model::run::RunEnd;
 use v6ready::model::verdict::Readiness;
 use v6ready::net::route::{Dial, Route, Transport};
@@ -74,6 +75,10 @@ impl Route for Lossy {
     fn standing_in_for(&self, target: SocketAddr) -> Option<SocketAddr> {
         self.inner.standing_in_for(target)
     }
+
+    fn identity(&self, family: Family) -> u64 {
+        self.inner.identity(family)
+    }
 }
 
 /// A host without any IPv6 route.
@@ -91,6 +96,10 @@ impl Route for WithoutV6 {
 
     fn standing_in_for(&self, target: SocketAddr) -> Option<SocketAddr> {
         self.0.standing_in_for(target)
+    }
+
+    fn identity(&self, family: Family) -> u64 {
+        self.0.identity(family)
     }
 }
 

@@ -138,6 +138,7 @@ fn walk_end_word(end: &WalkEnd) -> &'static str {
         WalkEnd::RedirectInternal(_) => "redirect_internal",
         WalkEnd::RedirectNoAddress => "redirect_no_address",
         WalkEnd::RedirectUnresolved(_) => "redirect_unresolved",
+        WalkEnd::RedirectOptedOut => "redirect_opted_out",
         WalkEnd::RedirectBadTarget => "redirect_bad",
     }
 }
