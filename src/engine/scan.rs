@@ -317,7 +317,9 @@ impl Course {
             }
         }
         if probed.again {
-            self.work.doubted(Doubt { job, began: probed.began, ended: now, lines: probed.symptoms.failed });
+            // Also a status or a wrong page needs an alibi over the family it came by.
+            let lines = probed.symptoms.failed.iter().chain(probed.symptoms.dialled()).collect();
+            self.work.doubted(Doubt { job, began: probed.began, ended: now, lines });
         } else {
             self.work.settled(&job);
         }
@@ -347,6 +349,9 @@ impl Course {
     /// A canary came back. None: it was lost to a panic of ours, and says nothing.
     fn read(&mut self, canary: Option<Canary>) {
         let Some(canary) = canary else { return };
+        if canary.spoilt {
+            self.press(&Symptoms { short: true, ..Symptoms::default() });
+        }
         for proof in &canary.proofs {
             (self.scan.listener)(ScanEvent::Canary { family: proof.family, good: proof.good });
         }

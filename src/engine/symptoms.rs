@@ -64,6 +64,13 @@ pub struct Symptoms {
     pub no_route: bool,
 }
 
+impl Symptoms {
+    /// Lines of the families that were dialled.
+    pub fn dialled(&self) -> impl Iterator<Item = Line> {
+        self.fared.into_iter().zip(Family::BOTH).filter_map(|(fared, family)| fared.map(|_| Line::of(family)))
+    }
+}
+
 /// Reads the symptoms off a round.
 pub fn symptoms(round: &Round) -> Symptoms {
     let mut found = Symptoms::default();
