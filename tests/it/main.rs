@@ -10,3 +10,4 @@ mod outage;
 mod properties;
 mod scenarios;
 mod ssrf;
+mod weather;

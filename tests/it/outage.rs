@@ -24,7 +24,7 @@ use v6ready::model::run::RunEnd;
 use v6ready::model::site::Site;
 use v6ready::model::verdict::{Assessment, Readiness};
 
-use crate::bench_net::{Patience, prober, scan_by, scan_rules, site};
+use crate::bench_net::{Gate, Patience, prober, scan_by, scan_rules, site};
 
 /// Names in each run.
 const NAMES: u16 = 240;
@@ -88,7 +88,7 @@ async fn run(
         }
         _ => {}
     });
-    let (evidence, report) = scan_by(prober(&lab, Patience::USUAL), sites, rules, listener).await;
+    let (evidence, report) = scan_by(Gate::MustBeOpen, prober(&lab, Patience::USUAL), sites, rules, listener).await;
     let judge = |observation| assess(observation, &evidence.vantage, &Criteria::default());
     let verdicts = evidence.observations.iter().map(|(name, observation)| (name.clone(), judge(observation)));
     (verdicts.collect(), report, again.load(Ordering::SeqCst))
