@@ -87,7 +87,8 @@ pub async fn check(prober: &Prober, rules: &GateRules, transports: Transports) -
         let good = rounds.iter().any(|round| is_alive(round, family));
         let at = rounds.iter().filter(|round| !good || is_alive(round, family)).map(|round| round.ended).max();
         if let Some(at) = at.filter(|_| family == Family::V4 || transports == Transports::Both) {
-            opening.proofs.push(Proof { at, family, good });
+            let page_bytes = rounds.iter().map(|round| large_body(round, family)).max().unwrap_or(0);
+            opening.proofs.push(Proof { at, family, good, page_bytes });
         }
     }
     opening
@@ -104,7 +105,8 @@ pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports:
             if family == Family::V6 && transports == Transports::WithoutIpv6 {
                 continue;
             }
-            let proof = Proof { at: round.ended, family, good: is_alive(&round, family) };
+            let good = is_alive(&round, family);
+            let proof = Proof { at: round.ended, family, good, page_bytes: large_body(&round, family) };
             match proofs.iter_mut().find(|known| known.family == family) {
                 Some(known) if !known.good => *known = proof,
                 Some(_) => {}

@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn outages_are_stretches_between_good_proofs() {
-        let proof = |at: i64, family, good| Proof { at: Timestamp(at * 1_000), family, good };
+        let proof = |at: i64, family, good| Proof { at: Timestamp(at * 1_000), family, good, page_bytes: 0 };
         let found = outages(&[
             proof(0, Family::V6, true),
             proof(20, Family::V6, false),

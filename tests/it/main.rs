@@ -8,4 +8,7 @@ mod golden;
 mod manual;
 mod properties;
 mod scenarios;
+mod slowness;
 mod ssrf;
+mod statuses;
+mod weather;

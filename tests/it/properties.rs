@@ -7,7 +7,9 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use v6ready::judge::{Criteria, assess, first_look};
 use v6ready::model::address::Family;
-use v6ready::model::evidence::{LookupOutcome, Observation, Pointer, Purpose, RecordType, Round, StepKind};
+use v6ready::model::evidence::{
+    LookupOutcome, MssProof, Observation, Pointer, Purpose, RecordType, Round, StepKind, WalkEnd,
+};
 use v6ready::model::failure::{Failure, Limit};
 use v6ready::model::finding::Code;
 use v6ready::model::run::Vantage;
@@ -45,6 +47,7 @@ fn resolves(observation: &Observation, pointer: Pointer) -> bool {
         StepKind::Handshake => round.handshakes.len(),
         StepKind::Walk => round.walks.len(),
         StepKind::Sibling => usize::from(round.sibling.is_some()),
+        StepKind::MssProof => round.mss_proofs.len(),
     };
     pointer.index < steps
 }
@@ -66,6 +69,7 @@ fn shuffled(mut observation: Observation, numbers: &[u16]) -> Observation {
         shuffle(&mut round.connects, &mut choices);
         shuffle(&mut round.walks, &mut choices);
         shuffle(&mut round.limits, &mut choices);
+        shuffle(&mut round.mss_proofs, &mut choices);
     }
     observation
 }
@@ -132,6 +136,23 @@ proptest! {
     }
 
     #[test]
+    fn small_segments_name_a_cause_and_nothing_else((mut observation, mut vantage) in cases()) {
+        stall_over_v6(&mut observation);
+        vantage.proofs.iter_mut().for_each(|proof| proof.page_bytes = 60_000);
+        let named = judged(&observation, &vantage);
+        let mut without = observation.clone();
+        without.rounds.iter_mut().for_each(|round| round.mss_proofs.clear());
+        let bare = judged(&without, &vantage);
+        prop_assert_eq!(named.readiness, bare.readiness);
+        if named.readiness == Readiness::Broken {
+            prop_assert_eq!((bare.reason.as_str(), named.reason.as_str()), ("http_stall", "pmtu_blackhole"));
+            // Packets of full size may not reach this vantage either.
+            vantage.proofs.iter_mut().for_each(|proof| proof.page_bytes = 1400);
+            prop_assert_eq!(judged(&observation, &vantage).reason, "vantage");
+        }
+    }
+
+    #[test]
     fn unmeasured_ipv6_is_neither_ready_nor_broken((mut observation, vantage) in cases()) {
         for round in &mut observation.rounds {
             round.without_ipv6 = true;
@@ -164,7 +185,7 @@ proptest! {
             for walk in round.walks.iter_mut().filter(|walk| walk.family == Family::V6) {
                 walk.hops.truncate(1);
                 walk.hops[0].exchange = None;
-                walk.end = v6ready::model::evidence::WalkEnd::Failed(fault.clone());
+                walk.end = WalkEnd::Failed(fault.clone());
             }
         }
         let assessment = judged(&observation, &vantage);
@@ -193,6 +214,31 @@ proptest! {
             }
         }
         prop_assert!(passes(&judged(&observation, &vantage)));
+    }
+}
+
+/// Makes every request over IPv6 stall, and come in small segments.
+fn stall_over_v6(observation: &mut Observation) {
+    for round in &mut observation.rounds {
+        round.mss_proofs.clear();
+        let addresses: Vec<_> = round.addresses.iter().filter(|fact| fact.dialled && fact.address.is_ipv6()).collect();
+        let Some(address) = addresses.first().map(|fact| fact.address) else { continue };
+        for walk in round.walks.iter_mut().filter(|walk| walk.family == Family::V6) {
+            let hop = &mut walk.hops[0];
+            (hop.address, hop.exchange) = (Some(address), None);
+            round.mss_proofs.push(MssProof {
+                url: hop.url.clone(),
+                address,
+                port: hop.port,
+                mss: 1220,
+                failure: None,
+                wire_bytes: 2000,
+                started: round.started.plus_ms(9000),
+                duration_us: 9000,
+            });
+            walk.hops.truncate(1);
+            walk.end = WalkEnd::Failed(Failure::HttpStall);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use futures_util::StreamExt;
 use v6ready::engine::plan;
-use v6ready::judge::{Criteria, assess};
+use v6ready::judge::assess;
 use v6ready::lab::Lab;
 use v6ready::lab::scenario::Scenario;
 use v6ready::lab::world::World;
@@ -19,7 +19,7 @@ use v6ready::model::site::Site;
 use v6ready::model::verdict::Assessment;
 use v6ready::probe::Transports;
 
-use crate::bench_net::{Evidence, Patience, prober, scan, site};
+use crate::bench_net::{Evidence, Patience, criteria, prober, scan, site};
 
 /// Labs that run at the same time: enough to overlap their waiting, few enough for two processors.
 const AT_ONCE: usize = 12;
@@ -46,7 +46,7 @@ fn judge(scenario: &Scenario, evidence: &Evidence) -> Result<(Assessment, Observ
     if !scenario.options.vantage_ipv6 {
         vantage.proofs.retain(|proof| proof.family == Family::V4);
     }
-    Ok((assess(observation, &vantage, &Criteria::default()), observation.clone()))
+    Ok((assess(observation, &vantage, &criteria()), observation.clone()))
 }
 
 /// What differs from the expectation. Empty: nothing.

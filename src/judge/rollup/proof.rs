@@ -36,6 +36,21 @@ impl Case<'_> {
         self.vantage.is_none() || agreeing >= self.criteria.rounds
     }
 
+    /// Packets of full size reached this vantage over IPv6 close to every round's failure, on both sides: a page came to its
+    /// end that cannot come without them. Asked beside [`Case::proven`].
+    pub(super) fn proven_in_full_size(&self) -> bool {
+        let Some(vantage) = self.vantage else { return true };
+        let near = u64::try_from(self.criteria.alibi.as_millis()).unwrap_or(u64::MAX);
+        self.observation.rounds.iter().all(|round| {
+            let at = service::failed_at(round, Family::V6);
+            let full = vantage.proofs.iter().filter(|proof| {
+                proof.family == Family::V6 && proof.good && proof.page_bytes >= self.criteria.full_sized
+            });
+            let close = || full.clone().map(|proof| proof.at).filter(|then| then.distance_ms(at) <= near);
+            close().any(|then| then <= at) && close().any(|then| then >= at)
+        })
+    }
+
     /// The vantage's family was proven close to every round's failure, on both sides, with no failed proof between.
     pub(super) fn proven(&self, family: Family) -> bool {
         let Some(vantage) = self.vantage else { return true };
