@@ -13,6 +13,7 @@ use super::record::Recorder;
 use crate::model::address::Family;
 use crate::model::evidence::{Exchange, MssProof, Purpose, Round, Walk, WalkEnd};
 use crate::model::failure::Failure;
+use crate::net::connect::Stream;
 use crate::net::http::{self, Fetched, Get};
 use crate::net::turn::Subject;
 
@@ -34,7 +35,7 @@ impl Prober {
         for stalled in record.read(stalled) {
             let started = self.net.clock.now();
             let begun = Instant::now();
-            let outcome = self.in_small_segments(&stalled, record.cookies(&stalled.url)).await;
+            let outcome = Box::pin(self.in_small_segments(&stalled, record.cookies(&stalled.url))).await;
             record.mss_proof(MssProof {
                 url: stalled.url,
                 address: stalled.address,
@@ -57,8 +58,7 @@ impl Prober {
         let url = Url::parse(&stalled.url).map_err(|_| Failure::HttpMalformed)?;
         let (host, authority) = super::walk::authority(&url)?;
         let _pass = net.turns.take(Subject::Connection(target.ip())).await;
-        let deadline = self.deadlines.connect_retry;
-        let stream = net.connector.connect_in_segments(target, deadline, Some(SMALL_SEGMENT)).await?;
+        let stream = self.open_in_small_segments(target).await?;
         let _turn = net.turns.take(Subject::Request(target.ip())).await;
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
         let get = Get { authority: &authority, target: path, user_agent: &net.user_agent, cookie: cookie.as_deref() };
@@ -67,6 +67,19 @@ impl Prober {
             http::get(secured.stream, &get, &net.http).await
         } else {
             http::get(stream, &get, &net.http).await
+        }
+    }
+
+    /// A connection that does not open says nothing about segments, and is tried again as others are.
+    async fn open_in_small_segments(&self, target: SocketAddr) -> Result<Stream, Failure> {
+        let mut attempt = 1;
+        loop {
+            let deadline = self.deadlines.connect_retry;
+            match self.net.connector.connect_in_segments(target, deadline, Some(SMALL_SEGMENT)).await {
+                Err(failure) if failure.is_transient() && attempt < self.attempts.per_address => attempt += 1,
+                outcome => return outcome,
+            }
+            tokio::time::sleep(self.attempts.spacing).await;
         }
     }
 }

@@ -5,6 +5,7 @@ mod bench_net;
 mod cli;
 mod evidence;
 mod golden;
+mod loss;
 mod manual;
 mod properties;
 mod scenarios;
