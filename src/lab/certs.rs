@@ -37,7 +37,9 @@ struct ConfigKey {
     cert: Cert,
     client_cert: bool,
     only: Option<String>,
-    more_names: usize,
+    chain: Option<usize>,
+    names: Option<usize>,
+    common_name: Option<String>,
     revocation_at: Option<String>,
 }
 
@@ -79,7 +81,9 @@ impl Authority {
             cert: facts.cert,
             client_cert: facts.require_client_cert,
             only: facts.version.clone(),
-            more_names: facts.more_names,
+            chain: facts.chain,
+            names: facts.names,
+            common_name: facts.common_name.clone(),
             revocation_at: facts.revocation_at.clone(),
         };
         let mut configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,10 +119,10 @@ impl Authority {
 
     /// The chain a server presents.
     fn chain(&self, key: &ConfigKey) -> Result<Vec<CertificateDer<'static>>, rcgen::Error> {
-        let (name, cert) = (key.name.as_str(), key.cert);
-        let more = (1..=key.more_names).map(|number| format!("school{number}.hosting.example"));
-        let mut params = CertificateParams::new(std::iter::once(name.to_owned()).chain(more).collect::<Vec<_>>())?;
-        params.distinguished_name = common_name(name);
+        let cert = key.cert;
+        let more = (1..key.names.unwrap_or(1)).map(|number| format!("n{number}.{}", key.name));
+        let mut params = CertificateParams::new(std::iter::once(key.name.clone()).chain(more).collect::<Vec<_>>())?;
+        params.distinguished_name = common_name(key.common_name.as_deref().unwrap_or(&key.name));
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
@@ -132,14 +136,19 @@ impl Authority {
             params.custom_extensions = vec![ocsp_at(&format!("http://{host}/ocsp"))];
         }
         let signed = |issuer: &Issuer| Ok(params.signed_by(&self.key, issuer)?.der().clone());
-        Ok(match cert {
+        let mut chain = match cert {
             Cert::SelfSigned => vec![params.self_signed(&self.key)?.der().clone()],
             Cert::UnknownCa => vec![signed(&self.stranger)?, self.stranger.der().clone()],
             Cert::MissingIntermediate => vec![signed(&self.intermediate)?],
             Cert::Ok | Cert::WrongName | Cert::Expired | Cert::NotYetValid => {
                 vec![signed(&self.intermediate)?, self.intermediate.der().clone()]
             }
-        })
+        };
+        if let Some(length) = key.chain {
+            let issuers = [self.root.der(), self.intermediate.der(), self.stranger.der()];
+            chain.extend(issuers.into_iter().cycle().take(length.saturating_sub(chain.len())).cloned());
+        }
+        Ok(chain)
     }
 }
 

@@ -151,6 +151,8 @@ codes! {
     RedirectEndless Fault;
     /// Over IPv6 the redirect target is unusable or cannot be resolved.
     RedirectBad Fault;
+    /// The site redirects to a host whose owner asked not to be measured.
+    RedirectOptedOut Fault;
     /// Redirects do not end on either family.
     RedirectParity Fault;
     /// The families land on hosts of different owners (registrable domains); `v4_host` and `v6_host` say which.
@@ -183,6 +185,8 @@ codes! {
     LimitHit Note;
     /// A fault of our own machine got in the way.
     LocalFault Fault;
+    /// The program failed while it measured the site.
+    InternalError Fault;
     /// Failed at first, served later in the same run: weather, or trouble that comes and goes.
     Intermittent Note;
 }

@@ -51,15 +51,14 @@ impl Prober {
         }
     }
 
-    async fn in_small_segments(&self, stalled: &Stalled, cookie: Option<String>) -> Result<Fetched, Failure> {
+    async fn in_small_segments(&self, stalled: &Stalled, cookie: Option<Vec<u8>>) -> Result<Fetched, Failure> {
         let net = &self.net;
         let target = SocketAddr::new(stalled.address, stalled.port);
         // A walk keeps only URLs that it could read.
         let url = Url::parse(&stalled.url).map_err(|_| Failure::HttpMalformed)?;
         let (host, authority) = super::walk::authority(&url)?;
-        let _pass = net.turns.take(Subject::Connection(target.ip())).await;
+        let _pass = net.turns.take(Subject::Request(host.clone(), target.ip())).await;
         let stream = self.open_in_small_segments(target).await?;
-        let _turn = net.turns.take(Subject::Request(target.ip())).await;
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
         let get = Get { authority: &authority, target: path, user_agent: &net.user_agent, cookie: cookie.as_deref() };
         if url.scheme() == "https" {

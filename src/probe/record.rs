@@ -16,7 +16,7 @@ pub(crate) struct Recorder {
     /// Pages read so far. Both families mostly bring the same bytes, which need not be read twice.
     pages: Mutex<Vec<KnownPage>>,
     /// Cookies of the requests with which IPv6 walks ended, by URL.
-    cookies: Mutex<HashMap<String, String>>,
+    cookies: Mutex<HashMap<String, Vec<u8>>>,
 }
 
 /// A page that was read.
@@ -105,12 +105,12 @@ impl Recorder {
         }
     }
 
-    pub(crate) fn remember_cookies(&self, url: String, cookies: String) {
+    pub(crate) fn remember_cookies(&self, url: String, cookies: Vec<u8>) {
         self.cookies.lock().unwrap_or_else(PoisonError::into_inner).insert(url, cookies);
     }
 
     /// The Cookie header with which an IPv6 walk ended at this URL. None: it sent none.
-    pub(crate) fn cookies(&self, url: &str) -> Option<String> {
+    pub(crate) fn cookies(&self, url: &str) -> Option<Vec<u8>> {
         self.cookies.lock().unwrap_or_else(PoisonError::into_inner).get(url).cloned()
     }
 

@@ -9,15 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use v6ready::calendar::Freeze;
 use v6ready::clock::SystemClock;
+use v6ready::engine::breaker::BreakerRules;
 use v6ready::engine::gate::{self, Anchor, GateRules};
 use v6ready::engine::pace::{Pacer, Rules};
-use v6ready::engine::scan::{Scan, ScanRules, Stop};
+use v6ready::engine::scan::{Listener, Scan, ScanReport, ScanRules, Stop};
 use v6ready::judge::Criteria;
 use v6ready::lab::world::{ANCHORS, CONTROL_V4ONLY};
 use v6ready::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::{EVIDENCE_VERSION, Observation};
+use v6ready::model::optout::OptOuts;
 use v6ready::model::run::{RunEnd, Vantage};
 use v6ready::model::site::{Scheme, Site};
 use v6ready::net::connect::Connector;
@@ -87,6 +90,7 @@ pub(crate) fn prober_on(
         per_prefix: 64,
         resolver_qps: 0,
         authority_qps: 0,
+        reset_pause: Duration::ZERO,
     }));
     let clock = Arc::new(SystemClock);
     let http = HttpLimits {
@@ -98,7 +102,7 @@ pub(crate) fn prober_on(
     let tls = TlsClient::new(true, anchors).expect("a TLS client");
     let user_agent = "v6ready-tests".to_owned();
     Prober {
-        net: Net {
+        net: Arc::new(Net {
             exchanges: Exchanges::new(
                 connector.clone(),
                 Arc::clone(&turns),
@@ -115,7 +119,7 @@ pub(crate) fn prober_on(
             resolvers,
             http,
             user_agent,
-        },
+        }),
         deadlines: Deadlines {
             connect: patience.connect,
             connect_retry: patience.connect,
@@ -124,6 +128,7 @@ pub(crate) fn prober_on(
         },
         attempts: Attempts { spacing: Duration::from_millis(30), ..Attempts::default() },
         bounds: Bounds { retry_after: Duration::from_secs(10), ..Bounds::default() },
+        opt_outs: OptOuts::default(),
     }
 }
 
@@ -175,32 +180,53 @@ pub(crate) enum Gate {
     MustBeShut,
 }
 
-/// Scans sites as a run does.
+/// How a scan is run.
+pub(crate) struct Setting {
+    pub(crate) gate: Gate,
+    pub(crate) rules: ScanRules,
+    pub(crate) listener: Listener,
+}
+
+impl Setting {
+    /// From a good vantage, without a listener.
+    pub(crate) fn usual(jobs: usize, transports: Transports) -> Self {
+        let rules = ScanRules { jobs, transports, ..scan_rules() };
+        Self { gate: Gate::MustBeOpen, rules, listener: Arc::new(|_| {}) }
+    }
+}
+
+/// Scans sites as a run does. Nothing may be lost.
 pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transports: Transports) -> Evidence {
-    scan_judging(prober, sites, (jobs, transports), Gate::MustBeOpen, criteria(false)).await
+    let (evidence, report) = scan_under(Setting::usual(jobs, transports), prober, sites).await;
+    assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
+    evidence
 }
 
-/// Scans sites as a run does, whatever the gate says as long as it was expected.
-pub(crate) async fn scan_through(
-    gate: Gate,
-    prober: Prober,
-    sites: Vec<Site>,
-    jobs: usize,
-    transports: Transports,
-) -> Evidence {
-    scan_judging(prober, sites, (jobs, transports), gate, criteria(false)).await
+/// A run's rules with short pauses.
+pub(crate) fn scan_rules() -> ScanRules {
+    ScanRules {
+        jobs: 4,
+        // The tests say how many there are at once.
+        slow_jobs: 0,
+        slow_after: Duration::from_secs(1),
+        second_round_after: Duration::ZERO,
+        canary_interval: Duration::from_secs(1),
+        recovery_interval: Duration::from_millis(200),
+        outage_patience: Duration::from_mins(1),
+        breaker: BreakerRules::default(),
+        grace: Duration::from_secs(5),
+        transports: Transports::Both,
+        criteria: criteria(false),
+        freeze: Freeze::default(),
+        retry_after: Duration::from_hours(1),
+    }
 }
 
-/// The same with other parameters for the first look at each site.
-pub(crate) async fn scan_judging(
-    prober: Prober,
-    sites: Vec<Site>,
-    (jobs, transports): (usize, Transports),
-    gate: Gate,
-    criteria: Criteria,
-) -> Evidence {
+/// The same under a setting of its own, with what the scan says of itself.
+pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site>) -> (Evidence, ScanReport) {
+    let Setting { gate, rules, listener } = setting;
     let prober = Arc::new(prober);
-    let opening = gate::check(&prober, &gate_rules(), transports).await;
+    let opening = gate::check(&prober, &gate_rules(), rules.transports).await;
     let failures: Vec<_> = opening.gate.failures().collect();
     match gate {
         Gate::MustBeOpen => assert!(failures.is_empty(), "the gate is shut: {failures:#?}"),
@@ -209,21 +235,7 @@ pub(crate) async fn scan_judging(
     }
     let (sink, mut evidence) = mpsc::channel(16);
     let (_go_on, stop) = watch::channel(Stop::No);
-    let scan = Scan {
-        prober: Arc::clone(&prober),
-        rules: ScanRules {
-            jobs,
-            second_round_after: Duration::ZERO,
-            canary_interval: Duration::from_secs(1),
-            grace: Duration::from_secs(5),
-            transports,
-            criteria,
-        },
-        canaries: opening.canaries,
-        listener: Arc::new(|_| {}),
-        sink,
-        stop,
-    };
+    let scan = Scan { prober: Arc::clone(&prober), rules, canaries: opening.canaries, listener, sink, stop };
     let collecting = tokio::spawn(async move {
         let mut observations: BTreeMap<String, Observation> = BTreeMap::new();
         while let Some((site, round)) = evidence.recv().await {
@@ -234,12 +246,12 @@ pub(crate) async fn scan_judging(
         observations
     });
     let report = scan.run(sites).await;
-    assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
     let mut proofs = opening.proofs;
-    proofs.extend(report.proofs);
+    proofs.extend(&report.proofs);
     let resolvers = prober.net.resolvers.clone();
-    Evidence {
+    let evidence = Evidence {
         observations: collecting.await.expect("the collector ends"),
         vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs },
-    }
+    };
+    (evidence, report)
 }

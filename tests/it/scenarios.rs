@@ -21,7 +21,7 @@ use v6ready::model::site::Site;
 use v6ready::model::verdict::Assessment;
 use v6ready::probe::Transports;
 
-use crate::bench_net::{Evidence, Gate, Patience, criteria, prober, scan, scan_judging, site};
+use crate::bench_net::{Evidence, Patience, Setting, criteria, prober, scan, scan_under, site};
 
 /// Labs that run at the same time: enough to overlap their waiting, few enough for two processors.
 const AT_ONCE: usize = 12;
@@ -98,15 +98,10 @@ fn check(scenario: &Scenario, evidence: &Evidence, lab: &Lab) -> Option<String> 
 pub(crate) async fn run(scenario: &Scenario) -> (Lab, Evidence) {
     let lab = Lab::start(scenario.world().with_anchors()).await.expect("a lab");
     let transports = if scenario.options.without_ipv6 { Transports::WithoutIpv6 } else { Transports::Both };
-    let criteria = criteria(scenario.options.timed);
-    let evidence = scan_judging(
-        prober(&lab, Patience::USUAL),
-        vec![listed(scenario)],
-        (4, transports),
-        Gate::MustBeOpen,
-        criteria,
-    )
-    .await;
+    let mut setting = Setting::usual(4, transports);
+    setting.rules.criteria = criteria(scenario.options.timed);
+    let (evidence, report) = scan_under(setting, prober(&lab, Patience::USUAL), vec![listed(scenario)]).await;
+    assert_eq!(report.lost, 0);
     (lab, evidence)
 }
 
