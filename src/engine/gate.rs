@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::symptoms::symptoms;
 use crate::model::address::Family;
 use crate::model::evidence::{Lookup, LookupOutcome, RecordType, Round, ServerRole};
 use crate::model::failure::Failure;
@@ -100,6 +101,8 @@ pub async fn check(prober: &Prober, rules: &GateRules, transports: Transports) -
 pub struct Canary {
     /// One proof for each family that is used.
     pub proofs: Vec<Proof>,
+    /// This machine ran short of something, so it says nothing.
+    pub spoilt: bool,
     /// Names were resolved. If not, nothing is known of the families, and they cannot be measured either.
     pub dns: bool,
 }
@@ -109,6 +112,7 @@ impl Canary {
     pub fn says(&self, line: Line) -> Option<bool> {
         let over = |family| self.proofs.iter().find(|proof| proof.family == family).map(|proof| proof.good);
         match line {
+            _ if self.spoilt => None,
             Line::Dns => Some(self.dns),
             Line::Ipv4 => over(Family::V4).filter(|_| self.dns),
             Line::Ipv6 => over(Family::V6).filter(|_| self.dns),
@@ -121,7 +125,10 @@ impl Canary {
 pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports: Transports) -> Canary {
     let mut canary = Canary::default();
     let used = |family: &Family| *family == Family::V4 || transports == Transports::Both;
-    if !canaries.is_empty() && !resolvers_answer(prober, &canaries[turn % canaries.len()].host).await {
+    let Some(first) = canaries.get(turn % canaries.len().max(1)) else { return canary };
+    let answers = ask_about(prober, &first.host).await;
+    canary.spoilt = answers.iter().all(|lookup| lookup.outcome == LookupOutcome::NotAsked);
+    if !answers.iter().any(Lookup::replied) && !canary.spoilt {
         let at = prober.net.clock.now();
         canary.proofs.extend(Family::BOTH.into_iter().filter(used).map(|family| Proof {
             at,
@@ -134,6 +141,11 @@ pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports:
     for attempt in 0..canaries.len().min(2) {
         let site = &canaries[(turn + attempt) % canaries.len()];
         let round = prober.observe(site, 1, transports).await;
+        canary.spoilt |= symptoms(&round).short;
+        if canary.spoilt {
+            canary.proofs.clear();
+            break;
+        }
         let found = |family: Family| round.addresses.iter().any(|fact| Family::of(fact.address) == family);
         canary.dns |= Family::BOTH.into_iter().filter(used).all(found);
         for family in Family::BOTH.into_iter().filter(used) {
@@ -156,13 +168,13 @@ pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports:
     canary
 }
 
-/// Any resolver says anything about the name. Asked before all else, since a probe without resolvers takes minutes.
-async fn resolvers_answer(prober: &Prober, name: &str) -> bool {
+/// What each resolver says about the name. Asked before all else, since a probe without resolvers takes minutes.
+async fn ask_about(prober: &Prober, name: &str) -> Vec<Lookup> {
     let asked = prober.net.resolvers.iter().map(|server| {
         let ask = Ask { server: *server, role: ServerRole::Resolver, checking_disabled: false, attempt: 1 };
         prober.net.exchanges.ask(name, RecordType::A, ask)
     });
-    join_all(asked).await.iter().any(Lookup::replied)
+    join_all(asked).await
 }
 
 /// A page was served over the family.

@@ -409,7 +409,8 @@ impl Course {
             }
         }
         if probed.again {
-            let lines = probed.symptoms.failed;
+            // Also a status or a wrong page needs an alibi over the family it came by.
+            let lines = probed.symptoms.failed.iter().chain(probed.symptoms.dialled()).collect();
             self.work.doubted(Doubt { job, began: probed.began, ended: now, asked: probed.asked, lines });
         } else {
             self.work.settled(&job);
@@ -443,6 +444,9 @@ impl Course {
     fn read(&mut self, canary: Option<Canary>) {
         let Some(canary) = canary else { return };
         self.stale = false;
+        if canary.spoilt {
+            self.press(&Symptoms { short: true, ..Symptoms::default() });
+        }
         for proof in &canary.proofs {
             (self.scan.listener)(ScanEvent::Canary { family: proof.family, good: proof.good });
         }

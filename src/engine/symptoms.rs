@@ -64,14 +64,20 @@ pub struct Symptoms {
     pub no_route: bool,
 }
 
+impl Symptoms {
+    /// Lines of the families that were dialled.
+    pub fn dialled(&self) -> impl Iterator<Item = Line> {
+        self.fared.into_iter().zip(Family::BOTH).filter_map(|(fared, family)| fared.map(|_| Line::of(family)))
+    }
+}
+
 /// Reads the symptoms off a round.
 pub fn symptoms(round: &Round) -> Symptoms {
     let mut found = Symptoms::default();
-    let mut silent = false;
-    for lookup in round.lookups.iter().filter(|lookup| lookup.role == ServerRole::Resolver) {
-        silent |= !lookup.replied();
-        found.short |= lookup.outcome == LookupOutcome::NotAsked;
-    }
+    let asked = || round.lookups.iter().filter(|lookup| lookup.role == ServerRole::Resolver);
+    let silent = asked().any(|lookup| !lookup.replied());
+    // One resolver that cannot be asked may be a matter of its address; this machine runs short if none can.
+    found.short = asked().next().is_some() && asked().all(|lookup| lookup.outcome == LookupOutcome::NotAsked);
     let unresolved = |end: &WalkEnd| matches!(end, WalkEnd::RedirectUnresolved(_));
     if silent || round.walks.iter().any(|walk| unresolved(&walk.end)) {
         found.failed.add(Line::Dns);

@@ -38,6 +38,8 @@ pub(super) struct Watch {
     flying: JoinSet<Canary>,
     /// When the last canary was sent. None: none was.
     sent: Option<Instant>,
+    /// The last canary said nothing, for a reason of this machine's.
+    spoilt: bool,
     identities: [u64; 2],
 }
 
@@ -50,7 +52,17 @@ impl Watch {
     ) -> Self {
         let identities = Family::BOTH.map(|family| prober.net.connector.route().identity(family));
         let prober = Arc::new(prober.trying_once());
-        Self { prober, canaries, transports, intervals, turn: 0, flying: JoinSet::new(), sent: None, identities }
+        Self {
+            prober,
+            canaries,
+            transports,
+            intervals,
+            turn: 0,
+            flying: JoinSet::new(),
+            sent: None,
+            spoilt: false,
+            identities,
+        }
     }
 
     /// There is nobody to prove anything by.
@@ -70,10 +82,11 @@ impl Watch {
         }
         let Some(sent) = self.sent else { return Some(now) };
         let (usually, soon) = self.intervals;
+        let soon = sent + soon.min(usually);
         Some(match urgency {
-            Urgency::Usual => sent + usually,
-            Urgency::Soon => sent + soon.min(usually),
-            Urgency::Now => now,
+            Urgency::Usual if !self.spoilt => sent + usually,
+            Urgency::Now if !self.spoilt => now,
+            Urgency::Usual | Urgency::Soon | Urgency::Now => soon,
         })
     }
 
@@ -94,7 +107,11 @@ impl Watch {
     /// Waits for the canary that is under way; for ever, if there is none. None: it was lost.
     pub(super) async fn came_back(&mut self) -> Option<Canary> {
         match self.flying.join_next().await {
-            Some(canary) => canary.ok(),
+            Some(canary) => {
+                let canary = canary.ok();
+                self.spoilt = canary.as_ref().is_none_or(|canary| canary.spoilt);
+                canary
+            }
             None => std::future::pending().await,
         }
     }

@@ -23,7 +23,7 @@ use v6ready::model::site::Site;
 use v6ready::net::body::decode;
 use v6ready::net::http::HttpLimits;
 use v6ready::probe::page::{Depth, Facts, read};
-use v6ready::probe::{Attempts, Deadlines};
+use v6ready::probe::{Attempts, Deadlines, Transports};
 
 use crate::bench_net::{Patience, prober, scan_rules, site};
 
@@ -61,8 +61,9 @@ fn world() -> World {
 async fn until_all_normal_are_done(lab: &Lab, sites: Vec<Site>) -> f64 {
     let pace = Config::default().pace;
     let mut prober = prober(lab, Patience::USUAL);
-    prober.net.http = HttpLimits::default();
-    prober.net.turns = Arc::new(Pacer::new(Rules { resolver_qps: 0, authority_qps: 0, ..Rules::default() }));
+    let net = Arc::get_mut(&mut prober.net).expect("nobody else has it");
+    net.http = HttpLimits::default();
+    net.turns = Arc::new(Pacer::new(Rules { resolver_qps: 0, authority_qps: 0, ..Rules::default() }));
     prober.deadlines = Deadlines::default();
     prober.attempts = Attempts::default();
     let missing: BTreeSet<String> =
