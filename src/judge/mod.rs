@@ -4,6 +4,7 @@
 //! look at the end of a run; [`summarise`] counts. The rules and their numbers are those of `docs/method/verdict.md`.
 
 mod findings;
+mod landing;
 mod naming;
 mod pair;
 mod parity;

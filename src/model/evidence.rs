@@ -8,6 +8,7 @@
 mod connection;
 mod lookup;
 mod page;
+mod proof;
 mod walk;
 
 use std::fmt;
@@ -19,6 +20,7 @@ pub use self::lookup::{
     AddressRecord, Alias, BrokenReply, DnsTransport, Lookup, LookupOutcome, RecordType, ServerRole, Sibling,
 };
 pub use self::page::{Page, Sketch};
+pub use self::proof::MssProof;
 pub use self::walk::{Exchange, Hop, Purpose, Via, Walk, WalkEnd};
 use super::address::Family;
 use super::failure::Limit;
@@ -65,6 +67,9 @@ pub struct Round {
     pub sibling: Option<Sibling>,
     /// Bounds of ours that were hit.
     pub limits: Vec<Limit>,
+    /// Requests over IPv6 that stalled and were repeated with small segments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mss_proofs: Vec<MssProof>,
     /// The program itself failed while it measured: whatever was seen is lost, and nothing in this round says anything
     /// about the site.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -86,6 +91,7 @@ impl Round {
             walks: Vec::new(),
             sibling: None,
             limits: Vec::new(),
+            mss_proofs: Vec::new(),
             internal_error: false,
         }
     }
@@ -117,6 +123,8 @@ pub enum StepKind {
     Walk,
     /// [`Round::sibling`].
     Sibling,
+    /// Index into [`Round::mss_proofs`].
+    MssProof,
     /// The round as a whole; the index is 0.
     Round,
 }
@@ -141,6 +149,7 @@ impl fmt::Display for Pointer {
             StepKind::Handshake => "handshake",
             StepKind::Walk => "walk",
             StepKind::Sibling => "sibling",
+            StepKind::MssProof => "mss_proof",
             StepKind::Round => "round",
         };
         write!(f, "r{}/{step}/{}", self.round, self.index)

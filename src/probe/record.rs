@@ -1,11 +1,12 @@
 //! The round being written: steps of both families are appended as they finish, so that whatever ends a round early
 //! leaves all that was seen before.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::page::{Extract, Facts};
 use crate::model::address::Family;
-use crate::model::evidence::{AddressFact, Connect, Exchange, Handshake, Lookup, Page, Round, Sibling, Walk};
+use crate::model::evidence::{AddressFact, Connect, Exchange, Handshake, Lookup, MssProof, Page, Round, Sibling, Walk};
 use crate::model::failure::Limit;
 
 /// A round in the making.
@@ -14,6 +15,8 @@ pub(crate) struct Recorder {
     round: Mutex<Round>,
     /// Pages read so far. Both families mostly bring the same bytes, which need not be read twice.
     pages: Mutex<Vec<KnownPage>>,
+    /// Cookies of the requests with which IPv6 walks ended, by URL.
+    cookies: Mutex<HashMap<String, Vec<u8>>>,
 }
 
 /// A page that was read.
@@ -47,7 +50,7 @@ impl PageKey {
 
 impl Recorder {
     pub(crate) fn new(round: Round) -> Self {
-        Self { round: Mutex::new(round), pages: Mutex::new(Vec::new()) }
+        Self { round: Mutex::new(round), pages: Mutex::new(Vec::new()), cookies: Mutex::default() }
     }
 
     fn round(&self) -> MutexGuard<'_, Round> {
@@ -102,6 +105,15 @@ impl Recorder {
         }
     }
 
+    pub(crate) fn remember_cookies(&self, url: String, cookies: Vec<u8>) {
+        self.cookies.lock().unwrap_or_else(PoisonError::into_inner).insert(url, cookies);
+    }
+
+    /// The Cookie header with which an IPv6 walk ended at this URL. None: it sent none.
+    pub(crate) fn cookies(&self, url: &str) -> Option<Vec<u8>> {
+        self.cookies.lock().unwrap_or_else(PoisonError::into_inner).get(url).cloned()
+    }
+
     fn pages(&self) -> MutexGuard<'_, Vec<KnownPage>> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,6 +139,10 @@ impl Recorder {
 
     pub(crate) fn walk(&self, walk: Walk) {
         self.round().walks.push(walk);
+    }
+
+    pub(crate) fn mss_proof(&self, proof: MssProof) {
+        self.round().mss_proofs.push(proof);
     }
 
     pub(crate) fn sibling(&self, sibling: Sibling) {

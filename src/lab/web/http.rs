@@ -102,6 +102,12 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
         #[expect(clippy::cast_sign_loss, reason = "both factors are not negative")]
         bytes.extend_from_slice(cut.map_or(&body[..], |length| &body[..length as usize]));
     }
+    if spot.head_first {
+        let body = bytes.split_off(bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(0, |at| at + 4));
+        send(&mut stream, &bytes, None).await?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        bytes = body;
+    }
     send(&mut stream, &bytes, spot.drip).await?;
     if cut.is_some() && spot.cut == Cut::Rst {
         // A reset overtakes what the peer has not read yet: give it the time to.
