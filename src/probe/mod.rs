@@ -186,7 +186,7 @@ impl Prober {
                 self.measure(record, site, &host, Family::V6, &dial_v6).await;
             }
         };
-        work::both(self.measure(record, site, &host, Family::V4, &dial_v4), over_v6).await;
+        Box::pin(work::both(self.measure(record, site, &host, Family::V4, &dial_v4), over_v6)).await;
         self.read_to_the_end(record).await;
         self.noise_floor(record).await;
         self.mss_proofs(record).await;

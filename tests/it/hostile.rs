@@ -304,7 +304,8 @@ impl Drop for Leaving {
 impl Turns for Watched {
     fn take(&self, subject: Subject) -> Waiting<'_> {
         let victims: [IpAddr; 2] = ["203.0.113.9", "2001:db8:ffff::9"].map(|text| text.parse().expect("address"));
-        let of_victim = matches!(&subject, Subject::Connection(address) if victims.contains(address));
+        let of_victim = matches!(&subject,
+            Subject::Connection(address) | Subject::Request(_, address) if victims.contains(address));
         Box::pin(async move {
             let pass = self.rules.take(subject).await;
             if !of_victim {
