@@ -1,11 +1,12 @@
 //! Evidence: what was asked, of whom, when, and what came back. Raw facts, versioned, never edited.
 //!
 //! One [`Observation`] is everything known about one site in one run from one vantage. It is a list of [`Round`]s; each
-//! round is a list of explicit steps in the order of docs/method: lookups, connects, handshakes, walks. Every step has
+//! round is a list of explicit steps in the order of docs/method: lookups, delegations, connects, handshakes, walks. Every step has
 //! exactly one outcome, one address, one family, a start, a duration and an attempt number. `None` always means "not
 //! measured", never "measured and fine".
 
 mod connection;
+mod delegation;
 mod lookup;
 mod page;
 mod walk;
@@ -15,6 +16,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use self::connection::{AddressFact, Certificate, CertificateFault, Connect, Handshake};
+pub use self::delegation::{
+    Delegation, Glue, NameServer, NsAnswer, ServerCheck, WalkStep, Whose, Word, ZoneWalk, ZoneWalkEnd,
+};
 pub use self::lookup::{
     AddressRecord, Alias, BrokenReply, DnsTransport, Lookup, LookupOutcome, RecordType, ServerRole, Sibling,
 };
@@ -62,6 +66,9 @@ pub struct Round {
     pub walks: Vec<Walk>,
     /// What was found under the sibling name (`www.` added or removed). None: not asked.
     pub sibling: Option<Sibling>,
+    /// The zone of the listed name and those of its alias chain. Empty: not measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delegations: Vec<Delegation>,
     /// Bounds of ours that were hit.
     pub limits: Vec<Limit>,
 }
@@ -80,6 +87,7 @@ impl Round {
             handshakes: Vec::new(),
             walks: Vec::new(),
             sibling: None,
+            delegations: Vec::new(),
             limits: Vec::new(),
         }
     }
@@ -111,6 +119,8 @@ pub enum StepKind {
     Walk,
     /// [`Round::sibling`].
     Sibling,
+    /// Index into [`Round::delegations`].
+    Delegation,
 }
 
 /// A pointer into the evidence: round, step, index. Written `r1/connect/3`.
@@ -133,6 +143,7 @@ impl fmt::Display for Pointer {
             StepKind::Handshake => "handshake",
             StepKind::Walk => "walk",
             StepKind::Sibling => "sibling",
+            StepKind::Delegation => "delegation",
         };
         write!(f, "r{}/{step}/{}", self.round, self.index)
     }

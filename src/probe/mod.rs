@@ -1,9 +1,10 @@
 //! Observing one site: the explicit steps of the method, in order, each recorded with its one outcome.
 //!
-//! Lookup, address scope, connect, handshake, exchange, and once more over IPv4 where the families' pages differ. The
+//! Lookup, delegation, address scope, connect, handshake, exchange, and once more over IPv4 where the families' pages differ. The
 //! result is a [`Round`] of evidence. Leaves to others: what the evidence means ([`crate::judge`]), which sites to probe
 //! and when ([`crate::engine`]), and everything that touches a socket ([`crate::net`]).
 
+pub mod delegation;
 mod marks;
 pub mod page;
 mod reach;
@@ -15,6 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::delegation::Delegations;
 use self::page::Depth;
 use self::record::Recorder;
 use self::resolve::Known;
@@ -129,6 +131,8 @@ pub struct Prober {
     pub attempts: Attempts,
     /// Bounds.
     pub bounds: Bounds,
+    /// What is known about zones and their name servers.
+    pub delegations: Delegations,
 }
 
 /// Which transports a round may use.
@@ -140,13 +144,30 @@ pub enum Transports {
     WithoutIpv6,
 }
 
+/// Whether the zones of a site's names are looked at as well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Zones {
+    Measured,
+    LeftOut,
+}
+
 impl Prober {
     /// Observes one site once. Always ends within the site's deadline, with whatever was seen by then.
     pub async fn observe(&self, site: &Site, number: u8, transports: Transports) -> Round {
+        let zones = if transports == Transports::Both { Zones::Measured } else { Zones::LeftOut };
+        self.observe_parts(site, number, transports, zones).await
+    }
+
+    /// The same without its zones, for anchors: they prove that pages can be fetched.
+    pub async fn observe_pages(&self, site: &Site, number: u8, transports: Transports) -> Round {
+        self.observe_parts(site, number, transports, Zones::LeftOut).await
+    }
+
+    async fn observe_parts(&self, site: &Site, number: u8, transports: Transports, zones: Zones) -> Round {
         let mut round = Round::new(number, self.net.clock.now());
         round.without_ipv6 = transports == Transports::WithoutIpv6;
         let record = Recorder::new(round);
-        let steps = self.steps(&record, site, transports);
+        let steps = self.steps(&record, site, transports, zones);
         if tokio::time::timeout(self.deadlines.site, steps).await.is_err() {
             record.limit(Limit::Site);
         }
@@ -155,8 +176,19 @@ impl Prober {
         round
     }
 
-    async fn steps(&self, record: &Recorder, site: &Site, transports: Transports) {
+    async fn steps(&self, record: &Recorder, site: &Site, transports: Transports, zones: Zones) {
         let (v4, v6) = self.resolve_listed(record, &site.host).await;
+        let about_zones = async {
+            if zones == Zones::Measured {
+                let looking = self.look_at_zones(record, &site.host, record.read(|round| round.number));
+                // Zones must not use up the time that the page needs: without them, the site is judged all the same.
+                let _ = tokio::time::timeout(self.deadlines.site / 2, looking).await;
+            }
+        };
+        tokio::join!(self.pages(record, site, transports, v4, v6), about_zones);
+    }
+
+    async fn pages(&self, record: &Recorder, site: &Site, transports: Transports, v4: Known, v6: Known) {
         let (host, v4, v6) = self.choose_name(record, site, v4, v6).await;
         let dial_v4 = self.dialable(record, &v4.addresses);
         let dial_v6 = self.dialable(record, &v6.addresses);

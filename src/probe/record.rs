@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::page::{Extract, Facts};
 use crate::model::address::Family;
-use crate::model::evidence::{AddressFact, Connect, Exchange, Handshake, Lookup, Page, Round, Sibling, Walk};
+use crate::model::evidence::{AddressFact, Connect, Delegation, Exchange, Handshake, Lookup, Page, Round, Sibling, Walk};
 use crate::model::failure::Limit;
 
 /// A round in the making.
@@ -108,6 +108,10 @@ impl Recorder {
 
     pub(crate) fn lookup(&self, lookup: Lookup) {
         self.round().lookups.push(lookup);
+    }
+
+    pub(crate) fn delegation(&self, delegation: Delegation) {
+        self.round().delegations.push(delegation);
     }
 
     pub(crate) fn address(&self, address: AddressFact) {

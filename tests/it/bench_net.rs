@@ -4,7 +4,7 @@
 //! what must come out.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use v6ready::engine::pace::{Pacer, Rules};
 use v6ready::engine::scan::{Scan, ScanRules, Stop};
 use v6ready::judge::Criteria;
 use v6ready::lab::world::{ANCHORS, CONTROL_V4ONLY};
-use v6ready::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS};
+use v6ready::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS, ROOTS};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::{EVIDENCE_VERSION, Observation};
 use v6ready::model::run::{RunEnd, Vantage};
@@ -29,6 +29,7 @@ use v6ready::net::route::Route;
 use v6ready::net::scope::AddressPolicy;
 use v6ready::net::tls::TlsClient;
 use v6ready::net::turn::Turns;
+use v6ready::probe::delegation::{DelegationRules, Delegations};
 use v6ready::probe::{Attempts, Bounds, Deadlines, Net, Prober, Transports};
 
 /// How long the bench waits for silence. Everything that answers does so at once; the rest is a machine's slowness.
@@ -54,6 +55,11 @@ pub(crate) fn lab_policy() -> AddressPolicy {
 /// The lab's resolvers.
 pub(crate) fn lab_resolvers() -> Vec<SocketAddr> {
     RESOLVERS.iter().map(|address| SocketAddr::new(*address, 53)).collect()
+}
+
+/// The lab's root servers.
+pub(crate) fn lab_roots() -> Vec<SocketAddr> {
+    ROOTS.iter().map(|address| SocketAddr::new(IpAddr::V6(*address), 53)).collect()
 }
 
 /// A prober on a lab.
@@ -110,6 +116,7 @@ pub(crate) fn prober_on(
         },
         attempts: Attempts { spacing: Duration::from_millis(30), ..Attempts::default() },
         bounds: Bounds { retry_after: Duration::from_secs(10), ..Bounds::default() },
+        delegations: Delegations::new(DelegationRules { roots: lab_roots(), ..DelegationRules::default() }),
     }
 }
 

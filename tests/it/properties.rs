@@ -45,6 +45,7 @@ fn resolves(observation: &Observation, pointer: Pointer) -> bool {
         StepKind::Handshake => round.handshakes.len(),
         StepKind::Walk => round.walks.len(),
         StepKind::Sibling => usize::from(round.sibling.is_some()),
+        StepKind::Delegation => round.delegations.len(),
     };
     pointer.index < steps
 }
@@ -65,6 +66,7 @@ fn shuffled(mut observation: Observation, numbers: &[u16]) -> Observation {
         shuffle(&mut round.addresses, &mut choices);
         shuffle(&mut round.connects, &mut choices);
         shuffle(&mut round.walks, &mut choices);
+        shuffle(&mut round.delegations, &mut choices);
         shuffle(&mut round.limits, &mut choices);
     }
     observation

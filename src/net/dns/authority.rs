@@ -99,11 +99,21 @@ impl Authorities {
     /// address of each server before the second of any. Empty: the zone or its servers could not be found.
     pub async fn of(&self, name: &str) -> Arc<[SocketAddr]> {
         let Some(zone) = self.zone_of(name).await else { return Arc::from([]) };
+        self.serving(&zone).await
+    }
+
+    /// The same for a zone that is known by its apex.
+    pub async fn serving(&self, zone: &str) -> Arc<[SocketAddr]> {
         let cell = {
             let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(zones.entry(zone.clone()).or_default())
+            Arc::clone(zones.entry(zone.to_owned()).or_default())
         };
-        Arc::clone(cell.get_or_init(|| self.servers_of(&zone)).await)
+        let servers = Arc::clone(cell.get_or_init(|| self.servers_of(zone)).await);
+        if servers.is_empty() {
+            // A failure is no fact about the zone: whoever asks next finds out anew.
+            self.zones.lock().unwrap_or_else(PoisonError::into_inner).remove(zone);
+        }
+        servers
     }
 
     /// The zone a name is in: the owner of the SOA that comes with the answer. Labels are never counted, since
