@@ -38,18 +38,20 @@ impl Case<'_> {
 
     /// The vantage's family was proven close to every round's failure, on both sides, with no failed proof between.
     pub(super) fn proven(&self, family: Family) -> bool {
+        self.observation.rounds.iter().all(|round| self.proven_at(family, service::failed_at(round, family)))
+    }
+
+    /// The same for one moment.
+    pub(super) fn proven_at(&self, family: Family, at: Timestamp) -> bool {
         let Some(vantage) = self.vantage else { return true };
         let near = u64::try_from(self.criteria.alibi.as_millis()).unwrap_or(u64::MAX);
         let proofs: Vec<_> = vantage.proofs.iter().filter(|proof| proof.family == family).collect();
-        let good = |at: Timestamp, then: Option<Timestamp>| {
+        let good = |then: Option<Timestamp>| {
             // Of several proofs at the same moment, all must be good.
             let good = |then| proofs.iter().all(|proof| proof.at != then || proof.good);
             then.is_some_and(|then| good(then) && then.distance_ms(at) <= near)
         };
-        self.observation.rounds.iter().all(|round| {
-            let at: Timestamp = service::failed_at(round, family);
-            let times = || proofs.iter().map(|proof| proof.at);
-            good(at, times().filter(|then| *then <= at).max()) && good(at, times().filter(|then| *then >= at).min())
-        })
+        let times = || proofs.iter().map(|proof| proof.at);
+        good(times().filter(|then| *then <= at).max()) && good(times().filter(|then| *then >= at).min())
     }
 }
