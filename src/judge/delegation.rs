@@ -10,6 +10,7 @@ mod servers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::slice;
 
 use self::servers::{Has6, Server, State, servers};
 use super::findings::Findings;
@@ -107,11 +108,7 @@ pub(super) fn judge(
     for zone in &others {
         let servers = servers(zone, proof);
         if let Some((works, all)) = working(&servers).filter(|(works, _)| *works < 2) {
-            let args = [
-                ("zone", zone.name.to_owned()),
-                ("working", works.to_string()),
-                ("total", all.to_string()),
-            ];
+            let args = [("zone", zone.name.to_owned()), ("working", works.to_string()), ("total", all.to_string())];
             findings.add_with(Code::AliasZoneNs6, &args, &zone.pointers());
         }
     }
@@ -146,10 +143,10 @@ fn note_servers(zone: &Zone<'_>, servers: &[Server<'_>], findings: &mut Findings
     let with = having(Has6::Yes).count();
     if !servers.is_empty() && having(Has6::No).count() == servers.len() {
         let names: Vec<_> = servers.iter().map(|server| ("server", server.name.to_owned())).collect();
-        findings.add_with(Code::NsV4only, &[&[of_zone.clone()], names.as_slice()].concat(), &zone.pointers());
+        findings.add_with(Code::NsV4only, &[slice::from_ref(&of_zone), &names].concat(), &zone.pointers());
     } else if with == 1 && having(Has6::No).count() + 1 == servers.len() {
         let names: Vec<_> = having(Has6::Yes).map(|server| ("server", server.name.to_owned())).collect();
-        findings.add_with(Code::Ns6Single, &[&[of_zone.clone()], names.as_slice()].concat(), &zone.pointers());
+        findings.add_with(Code::Ns6Single, &[slice::from_ref(&of_zone), &names].concat(), &zone.pointers());
     }
     for server in servers {
         if let Some(alias) = server.alias {
@@ -204,7 +201,10 @@ fn note_sets(zone: &Zone<'_>, servers: &[Server<'_>], findings: &mut Findings) {
 enum Way {
     Arrives,
     /// It ends at a zone, for a reason; confirmed.
-    Ends { at: String, why: &'static str },
+    Ends {
+        at: String,
+        why: &'static str,
+    },
     /// It ended, which is not confirmed.
     Unconfirmed,
     /// Not made, or nothing can be said.
@@ -255,3 +255,6 @@ fn is_in(name: &str, zone: &str) -> bool {
 fn is_negative(outcome: LookupOutcome) -> bool {
     matches!(outcome, LookupOutcome::Nodata | LookupOutcome::NodataNosoa | LookupOutcome::Nxdomain)
 }
+
+#[cfg(test)]
+mod tests;

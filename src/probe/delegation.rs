@@ -93,8 +93,9 @@ impl Prober {
             }
         }
         let surveys = wanted.iter().map(|(_, zone)| async move {
-            let surveyor = Surveyor::new(self, round);
-            self.delegations.surveys.get(zone, round, surveyor.survey(zone)).await
+            // Boxed where it is made, since all sites wait and one looks.
+            let make = async { Box::pin(Surveyor::new(self, round).survey(zone)).await };
+            self.delegations.surveys.get(zone, round, make).await
         });
         for ((whose, _), survey) in wanted.iter().zip(join_all(surveys).await) {
             record.delegation(Delegation { whose: *whose, ..survey.0.clone() });
@@ -104,7 +105,9 @@ impl Prober {
     /// The zone that a site's name is in. The questions are evidence of the site.
     async fn zone_cut(&self, record: &Recorder, name: &str) -> Option<String> {
         let (zone, lookups) = self.find_zone(name).await;
-        lookups.into_iter().for_each(|lookup| record.lookup(lookup));
+        for lookup in lookups {
+            record.lookup(lookup);
+        }
         zone
     }
 

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::page::{Extract, Facts};
 use crate::model::address::Family;
-use crate::model::evidence::{AddressFact, Connect, Delegation, Exchange, Handshake, Lookup, Page, Round, Sibling, Walk};
+use crate::model::evidence::{
+    AddressFact, Connect, Delegation, Exchange, Handshake, Lookup, Page, Round, Sibling, Walk,
+};
 use crate::model::failure::Limit;
 
 /// A round in the making.

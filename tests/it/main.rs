@@ -8,4 +8,6 @@ mod golden;
 mod manual;
 mod properties;
 mod scenarios;
+mod sharing;
 mod ssrf;
+mod zones;

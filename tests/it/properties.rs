@@ -14,6 +14,7 @@ use v6ready::model::run::Vantage;
 use v6ready::model::verdict::{Assessment, CountsAs, Readiness};
 
 use crate::evidence::{Choices, healthy_round, observation, servers, vantage};
+use crate::zones;
 
 fn config() -> Config {
     Config { cases: 5000, max_global_rejects: 100_000, failure_persistence: None, ..Config::default() }
@@ -28,9 +29,13 @@ fn passes(assessment: &Assessment) -> bool {
 }
 
 prop_compose! {
-    fn cases()(numbers in prop::collection::vec(any::<u16>(), 0..160)) -> (Observation, Vantage) {
+    fn cases()(
+        numbers in prop::collection::vec(any::<u16>(), 0..160),
+        of_zones in prop::collection::vec(any::<u16>(), 0..120),
+    ) -> (Observation, Vantage) {
         let mut choices = Choices::new(&numbers);
-        let observation = observation(&mut choices);
+        let mut observation = observation(&mut choices);
+        zones::add(&mut observation, &of_zones);
         (observation, vantage(&mut choices))
     }
 }
@@ -150,6 +155,39 @@ proptest! {
     }
 
     #[test]
+    fn zones_change_no_verdict_but_ready((observation, vantage) in cases()) {
+        let with = judged(&observation, &vantage);
+        let mut stripped = observation.clone();
+        stripped.rounds.iter_mut().for_each(|round| round.delegations.clear());
+        let without = judged(&stripped, &vantage);
+        let ready = |assessment: &Assessment| match assessment.readiness {
+            Readiness::ReadyDefect => Readiness::Ready,
+            other => other,
+        };
+        prop_assert_eq!(ready(&with), ready(&without));
+        prop_assert_eq!(with.rule, without.rule);
+        if !passes(&with) {
+            prop_assert_eq!(&with.reason, &without.reason);
+        }
+        let others = with.findings.iter().filter(|finding| !OF_ZONES.contains(&finding.code));
+        prop_assert_eq!(others.collect::<Vec<_>>(), without.findings.iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn silence_and_wrong_answers_need_proof_and_two_looks((mut observation, mut vantage) in cases(), once in any::<bool>()) {
+        if once {
+            observation.rounds.truncate(1);
+        } else {
+            vantage.proofs.clear();
+        }
+        let assessment = judged(&observation, &vantage);
+        let failures = [Code::Ns6Unreachable, Code::Ns6TcpFail, Code::Ns6Lame];
+        prop_assert!(!assessment.findings.iter().any(|finding| failures.contains(&finding.code)));
+        let ends = assessment.findings.iter().find(|finding| finding.code == Code::V6ChainBroken);
+        prop_assert!(ends.is_none_or(|finding| finding.args["why"] == "no_address"));
+    }
+
+    #[test]
     fn one_look_confirms_no_failure((mut observation, vantage) in cases()) {
         observation.rounds.truncate(1);
         let assessment = judged(&observation, &vantage);
@@ -197,6 +235,21 @@ proptest! {
         prop_assert!(passes(&judged(&observation, &vantage)));
     }
 }
+
+/// Findings about zones.
+const OF_ZONES: [Code; 11] = [
+    Code::NsV4only,
+    Code::Ns6Single,
+    Code::Ns6Unreachable,
+    Code::Ns6TcpFail,
+    Code::Ns6Lame,
+    Code::GlueMissingV6,
+    Code::V6ChainBroken,
+    Code::NsIsCname,
+    Code::DelegationDiff,
+    Code::AliasZoneNs6,
+    Code::Ns6Unconfirmed,
+];
 
 /// A site whose home page breaks off over IPv6 for this reason.
 fn cut_short_over_v6(failure: &Failure) -> Assessment {
@@ -263,9 +316,17 @@ fn replace_by_success(observation: &mut Observation) -> bool {
 fn made_up_evidence_leads_to_every_verdict() {
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<Readiness, usize> = BTreeMap::new();
+    let mut of_zones: BTreeMap<Code, usize> = BTreeMap::new();
     for _ in 0..3000 {
         let (observation, vantage) = cases().new_tree(&mut runner).expect("a case").current();
-        *seen.entry(judged(&observation, &vantage).readiness).or_default() += 1;
+        let assessment = judged(&observation, &vantage);
+        *seen.entry(assessment.readiness).or_default() += 1;
+        for finding in assessment.findings {
+            *of_zones.entry(finding.code).or_default() += 1;
+        }
+    }
+    for code in OF_ZONES {
+        assert!(of_zones.get(&code).is_some_and(|count| *count >= 20), "{of_zones:?}");
     }
     for readiness in Readiness::ALL {
         assert!(seen.get(&readiness).is_some_and(|count| *count >= 20), "{seen:?}");

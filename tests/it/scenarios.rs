@@ -67,6 +67,19 @@ fn differences(scenario: &Scenario, assessment: &Assessment) -> Vec<String> {
     };
     let expected = codes(&mut expect.findings.iter().copied());
     differ("findings", expected, codes(&mut assessment.findings.iter().map(|finding| finding.code)));
+    for (code, args) in &expect.args {
+        let finding = assessment.findings.iter().find(|finding| finding.code == *code);
+        for (name, value) in args {
+            let actual = finding.and_then(|finding| finding.args.get(name)).cloned().unwrap_or_default();
+            differ(&format!("{} {name}", code.name()), value.clone(), actual);
+        }
+    }
+    let facts = &assessment.facts;
+    let ns6 = facts.ns6.map_or_else(|| "?".to_owned(), |(works, all)| format!("{works}/{all}"));
+    differ("ns6", expect.ns6.clone().unwrap_or_else(|| ns6.clone()), ns6);
+    if expect.resolves6.is_some() {
+        differ("resolves6", format!("{:?}", expect.resolves6), format!("{:?}", facts.resolves6));
+    }
     found
 }
 

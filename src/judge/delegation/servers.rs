@@ -99,7 +99,7 @@ fn last<'a>(look: &Look<'a>, address: IpAddr, transport: DnsTransport) -> Option
         let of_address = check.address == address && check.transport == transport && !check.is_control();
         of_address && check.outcome != LookupOutcome::NotAsked
     });
-    asked.last()
+    asked.max_by_key(|check| check.attempt)
 }
 
 /// 1. UDP gave the SOA with authority in some round, and so did TCP: it works.
@@ -114,9 +114,9 @@ fn state(zone: &Zone<'_>, address: IpAddr, proof: &Proof<'_>) -> State {
     let (udp, tcp) = (over(DnsTransport::Udp), over(DnsTransport::Tcp));
     let good = |looks: &[(&Look<'_>, &ServerCheck)]| looks.iter().any(|(_, check)| check.counts(zone.name));
     let confirmed = |looks: &[(&Look<'_>, &ServerCheck)]| {
-        let counts = looks.iter().filter(|(look, check)| {
-            (proof.at)(check.started) && (check.replied() || look.hears(check.transport))
-        });
+        let counts = looks
+            .iter()
+            .filter(|(look, check)| (proof.at)(check.started) && (check.replied() || look.hears(check.transport)));
         counts.count() >= proof.rounds
     };
     let truncated = udp.iter().any(|(_, check)| check.broken == Some(BrokenReply::TruncatedNoTcp));

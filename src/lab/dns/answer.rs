@@ -234,7 +234,8 @@ impl Directory {
         match self.zones.referral(asking.server.ip(), name) {
             Some(zone) => {
                 let names = zone.above.names.iter();
-                draft.authorities = names.map(|name| record(&zone.origin, TTL, RData::NS(NS(wire_name(name))))).collect();
+                draft.authorities =
+                    names.map(|name| record(&zone.origin, TTL, RData::NS(NS(wire_name(name))))).collect();
                 draft.additionals = addresses(&zone.above.glue);
             }
             None => draft.code = Some(ResponseCode::Refused),

@@ -69,8 +69,8 @@ impl Zones {
             if let Some(glue) = &facts.glue {
                 zone.above.glue = glue.iter().map(|(name, list)| (canonical(name), list.clone())).collect();
             }
-            let named = zone.above.names.clone();
-            zone.above.glue.retain(|name, _| named.contains(name));
+            let Above { names: above, glue } = &mut zone.above;
+            glue.retain(|name, _| above.contains(name));
             all.add(zone);
         }
         let declared: Vec<String> = all.by_origin.keys().cloned().collect();

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::AtomicBool;
 
 use futures_util::future::{join, join_all};
 
@@ -120,7 +121,8 @@ impl<'a> Surveyor<'a> {
             }
             let budget = Budget::new(known.rules.queries, known.rules.deadline);
             let (net, attempts, roots) = (&self.prober.net, &self.prober.attempts, known.rules.roots.as_slice());
-            Some(Walker { net, attempts, roots, ways: &known.ways, budget: &budget, round: self.round }.to(zone).await)
+            let (ways, budget, round) = (&known.ways, &budget, self.round);
+            Some(Walker { net, attempts, roots, ways, budget, round, circled: AtomicBool::new(false) }.to(zone).await)
         })
         .await;
         found.walk = walk;
@@ -180,7 +182,8 @@ impl<'a> Surveyor<'a> {
         let mut names = named(&found.referrals);
         if names.is_empty() {
             let lookups = self.prober.ask_plainly(&found.zone, RecordType::Ns).await;
-            names = lookups.into_iter().next_back().map(|lookup| lookup.names).unwrap_or_default().into_iter().collect();
+            names =
+                lookups.into_iter().next_back().map(|lookup| lookup.names).unwrap_or_default().into_iter().collect();
         }
         for name in names.iter().take(SOURCES) {
             let Some(address) = self.any_address(found, name).await else { continue };
@@ -405,7 +408,9 @@ fn choose(servers: &mut [NameServer]) -> Vec<IpAddr> {
     let mut chosen = Vec::new();
     for index in 0..longest {
         for server in &mut *servers {
-            let Some(fact) = server.addresses.get_mut(index).filter(|fact| fact.scope == Scope::Public) else { continue };
+            let Some(fact) = server.addresses.get_mut(index).filter(|fact| fact.scope == Scope::Public) else {
+                continue;
+            };
             let known = chosen.contains(&fact.address);
             fact.dialled = known || chosen.len() < ADDRESSES;
             if fact.dialled && !known {
@@ -421,7 +426,9 @@ fn is_in_doubt(found: &Delegation) -> bool {
     let own: Vec<&NsAnswer> = found.own.iter().filter(|answer| answer.is_given(true)).collect();
     found.referrals.iter().filter(|answer| answer.is_given(false)).any(|referral| {
         let lacks = |server: &NameServer| {
-            let has = |address: &IpAddr| referral.glue.iter().any(|glue| glue.name == server.name && glue.address == *address);
+            let has = |address: &IpAddr| {
+                referral.glue.iter().any(|glue| glue.name == server.name && glue.address == *address)
+            };
             let inside = is_in(&server.name, &found.zone) && referral.names.contains(&server.name);
             inside && !server.addresses.is_empty() && !server.addresses.iter().any(|fact| has(&fact.address))
         };

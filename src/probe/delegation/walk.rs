@@ -10,11 +10,14 @@ use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::budget::Budget;
 use super::names::{above, is_in};
 use super::shared::{Lasting, Shared};
-use crate::model::evidence::{DnsTransport, LookupOutcome, RecordType, ServerRole, WalkStep, ZoneWalk, ZoneWalkEnd};
+use crate::model::evidence::{
+    BrokenReply, DnsTransport, LookupOutcome, RecordType, ServerRole, WalkStep, ZoneWalk, ZoneWalkEnd,
+};
 use crate::net::dns::exchange::{Ask, Heard};
 use crate::net::dns::wire::Referral;
 use crate::probe::{Attempts, Net};
@@ -35,6 +38,8 @@ struct Cut {
     servers: Vec<SocketAddr>,
     /// The questions that led here.
     steps: Vec<WalkStep>,
+    /// That no zone begins below was said, and is not only supposed since the answer was of no use.
+    sure: bool,
 }
 
 /// How a walk ended before its goal, and the questions that showed it.
@@ -48,6 +53,11 @@ impl Stuck {
     fn new(end: ZoneWalkEnd, steps: &[WalkStep]) -> Self {
         Self { end, steps: steps.to_vec() }
     }
+
+    /// It was said that there is no address.
+    fn lasts(&self) -> bool {
+        matches!(self.end, ZoneWalkEnd::NoAddress(_))
+    }
 }
 
 /// The zone a name is in, as far as the servers above it say.
@@ -55,9 +65,15 @@ type Enclosing = Result<Arc<Cut>, Stuck>;
 /// Addresses of a name server. Empty: it has none.
 type Addresses = Result<Vec<SocketAddr>, Stuck>;
 
-impl<T> Lasting for Result<T, Stuck> {
+impl Lasting for Enclosing {
     fn lasts(&self) -> bool {
-        matches!(self, Ok(_) | Err(Stuck { end: ZoneWalkEnd::NoAddress(_), .. }))
+        self.as_ref().map_or_else(Stuck::lasts, |cut| cut.sure)
+    }
+}
+
+impl Lasting for Addresses {
+    fn lasts(&self) -> bool {
+        self.as_ref().map_or_else(Stuck::lasts, |_| true)
     }
 }
 
@@ -76,6 +92,8 @@ pub(super) struct Walker<'a> {
     pub(super) ways: &'a Ways,
     pub(super) budget: &'a Budget,
     pub(super) round: u8,
+    /// Name servers were met that are needed to find themselves.
+    pub(super) circled: AtomicBool,
 }
 
 /// The name servers whose names are being looked for, the outermost first.
@@ -131,7 +149,7 @@ impl Walker<'_> {
             }
             let found = self.look_for_cut(name, errand).await;
             // What is not found within a circle may be found from outside of it.
-            if found.is_ok() {
+            if found.is_ok() || !self.circled.load(Ordering::Relaxed) {
                 self.ways.cuts.put(name, self.round, Arc::new(found.clone()));
             }
             found
@@ -141,7 +159,7 @@ impl Walker<'_> {
     async fn look_for_cut(&self, name: &str, errand: Errand<'_>) -> Enclosing {
         let Some(higher) = above(name) else {
             let servers = self.roots.to_vec();
-            return Ok(Arc::new(Cut { zone: String::new(), servers, steps: Vec::new() }));
+            return Ok(Arc::new(Cut { zone: String::new(), servers, steps: Vec::new(), sure: true }));
         };
         let cut = self.enclosing(higher, errand).await?;
         let mut steps = cut.steps.clone();
@@ -157,10 +175,11 @@ impl Walker<'_> {
                 } else {
                     self.servers_of(&referral, &cut, &steps, errand).await?
                 };
-                Ok(Arc::new(Cut { zone: name.to_owned(), servers, steps }))
+                Ok(Arc::new(Cut { zone: name.to_owned(), servers, steps, sure: true }))
             }
-            // No zone begins here. What is wrong with the answer, if anything, the question for the goal will show.
-            None => Ok(cut),
+            None if is_useful(heard.lookup.outcome) => Ok(cut),
+            // There are servers that cannot be asked for NS. The question for the goal will show whether that matters.
+            None => Ok(Arc::new(Cut { sure: false, ..Cut::clone(&cut) })),
         }
     }
 
@@ -189,6 +208,7 @@ impl Walker<'_> {
         Box::pin(async move {
             if errand.is_under_way(name) {
                 // Two zones that can be found through each other only.
+                self.circled.store(true, Ordering::Relaxed);
                 return Ok(Vec::new());
             }
             if errand.depth >= DEPTH {
@@ -220,8 +240,9 @@ impl Walker<'_> {
             if let Some(alias) = lookup.chain.last() {
                 return self.host(&alias.to, errand).await;
             }
-            let below =
-                |referral: &Referral| is_in(&referral.zone, &cut.zone) && referral.zone != cut.zone && is_in(name, &referral.zone);
+            let below = |referral: &Referral| {
+                is_in(&referral.zone, &cut.zone) && referral.zone != cut.zone && is_in(name, &referral.zone)
+            };
             if lookup.authoritative == Some(true) {
                 let plain = matches!(
                     lookup.outcome,
@@ -233,7 +254,7 @@ impl Walker<'_> {
                 return Err(Stuck { end: no_use(&cut.zone), steps });
             };
             let servers = self.servers_of(referral, &cut, &steps, errand).await?;
-            cut = Arc::new(Cut { zone: referral.zone.clone(), servers, steps: steps.clone() });
+            cut = Arc::new(Cut { zone: referral.zone.clone(), servers, steps: steps.clone(), sure: true });
         }
         Err(Stuck { end: ZoneWalkEnd::Limit, steps })
     }
@@ -267,17 +288,16 @@ impl Walker<'_> {
                     LookupOutcome::Timeout if attempt == self.attempts.dns => steps.push(step(cut, name, &heard)),
                     LookupOutcome::Timeout => {}
                     LookupOutcome::NotAsked => return Err(ZoneWalkEnd::Limit),
-                    LookupOutcome::Answer
-                    | LookupOutcome::Nodata
-                    | LookupOutcome::NodataNosoa
-                    | LookupOutcome::Nxdomain => {
+                    outcome if is_useful(outcome) => {
                         steps.push(step(cut, name, &heard));
                         return Ok(heard);
                     }
                     _ => useless = Some(heard),
                 }
             }
-            if useless.is_some() {
+            // An answer is not asked for again; one that was too long for UDP and did not come over TCP is none.
+            let lost = |heard: &Heard| heard.lookup.broken == Some(BrokenReply::TruncatedNoTcp);
+            if useless.as_ref().is_some_and(|heard| !lost(heard)) {
                 break;
             }
         }
@@ -290,6 +310,12 @@ impl Walker<'_> {
             None => Err(ZoneWalkEnd::NoAnswer(cut.zone.clone())),
         }
     }
+}
+
+/// A reply that says something about the name.
+fn is_useful(outcome: LookupOutcome) -> bool {
+    use LookupOutcome::{Answer, Nodata, NodataNosoa, Nxdomain};
+    matches!(outcome, Answer | Nodata | NodataNosoa | Nxdomain)
 }
 
 fn no_use(zone: &str) -> ZoneWalkEnd {
