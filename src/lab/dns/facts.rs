@@ -117,7 +117,7 @@ pub struct ZoneFacts {
     pub ns: BTreeMap<String, Vec<IpAddr>>,
     /// Name servers that the parent names. Empty: the same.
     pub parent: Vec<String>,
-    /// Addresses that the parent gives along with its name servers. None: all that are in the parent's zone or below.
+    /// Addresses that the parent gives along with its name servers. None: all that are within the name above the zone's.
     pub glue: Option<BTreeMap<String, Vec<IpAddr>>>,
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Above {
 }
 
 impl Zone {
-    /// A zone whose parent says what it says itself, with all addresses that the parent may speak for.
+    /// A zone whose parent says what it says itself, with the addresses of name servers within the name above.
     fn new(origin: String, ns: BTreeMap<String, Vec<IpAddr>>) -> Self {
         let parent = ancestors(&origin).nth(1).unwrap_or_default();
         let glue = ns.iter().filter(|(name, _)| is_in(name, parent));
