@@ -137,19 +137,28 @@ impl Prober {
         (None, asked)
     }
 
-    /// Asks one resolver, and a second one if the first gives no plain answer. The last lookup is the one that counts.
+    /// Asks one resolver, and a second one if the first gives no plain answer; both again after a pause if neither does.
+    /// The last lookup is the one that counts.
     async fn ask_plainly(&self, name: &str, rtype: RecordType) -> Vec<Lookup> {
         let mut lookups = Vec::new();
-        for (attempt, server) in (1..).zip(self.resolver_order(name).into_iter().take(2)) {
-            let ask = Ask { server, role: ServerRole::Resolver, checking_disabled: false, attempt };
-            let lookup = self.net.exchanges.ask(name, rtype, ask).await;
-            let plain = matches!(
-                lookup.outcome,
-                LookupOutcome::Answer | LookupOutcome::Nodata | LookupOutcome::NodataNosoa | LookupOutcome::Nxdomain
-            );
-            lookups.push(lookup);
-            if plain {
-                break;
+        for attempt in 1..=self.attempts.dns {
+            if attempt > 1 {
+                tokio::time::sleep(self.attempts.spacing).await;
+            }
+            for server in self.resolver_order(name).into_iter().take(2) {
+                let ask = Ask { server, role: ServerRole::Resolver, checking_disabled: false, attempt };
+                let lookup = self.net.exchanges.ask(name, rtype, ask).await;
+                let plain = matches!(
+                    lookup.outcome,
+                    LookupOutcome::Answer
+                        | LookupOutcome::Nodata
+                        | LookupOutcome::NodataNosoa
+                        | LookupOutcome::Nxdomain
+                );
+                lookups.push(lookup);
+                if plain {
+                    return lookups;
+                }
             }
         }
         lookups

@@ -131,14 +131,14 @@ async fn every_scenario_alone() {
 }
 
 /// All rows whose vantage is an ordinary one, in one world and one run, in an order of their own.
-async fn together(jobs: usize, seed: &str) {
+async fn together(jobs: usize, seed: &str, patience: Patience) {
     let mut scenarios = all();
     scenarios.retain(|scenario| !scenario.options.without_ipv6 && scenario.options.vantage_ipv6);
     let mut world = Scenario::merged_world(&scenarios).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(world.merge(World::new().with_anchors()), Vec::<String>::new());
     let lab = Lab::start(world).await.expect("a lab");
     let sites = plan::order(scenarios.iter().map(listed).collect(), seed);
-    let evidence = scan(prober(&lab, Patience::USUAL), sites, jobs, Transports::Both).await;
+    let evidence = scan(prober(&lab, patience), sites, jobs, Transports::Both).await;
     let failures: Vec<String> = scenarios.iter().filter_map(|scenario| check(scenario, &evidence, &lab)).collect();
     none_failed(&failures, scenarios.len());
 }
@@ -146,11 +146,11 @@ async fn together(jobs: usize, seed: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_scenarios_at_once() {
     for seed in ["one", "another"] {
-        together(200, seed).await;
+        together(200, seed, Patience::CROWDED).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_scenarios_one_after_another() {
-    together(1, "third").await;
+    together(1, "third", Patience::USUAL).await;
 }

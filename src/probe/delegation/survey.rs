@@ -259,28 +259,43 @@ impl<'a> Surveyor<'a> {
         found.servers = join_all(servers).await;
     }
 
-    /// The addresses of a name server by the resolvers: one answer is enough, that there is none two must say.
+    /// The addresses of a name server by the resolvers: one answer is enough, that there is none two must say. Silence is
+    /// asked again after a pause.
     async fn host(&self, name: &str, rtype: RecordType) -> std::sync::Arc<Host> {
         let key = format!("{} {name}", rtype.name());
         let make = async {
             let mut host = Host::default();
-            for (attempt, server) in (1..).zip(self.prober.resolver_order(name).into_iter().take(2)) {
-                if !self.budget.spend() {
-                    break;
+            for attempt in 1..=self.prober.attempts.dns {
+                if attempt > 1 {
+                    tokio::time::sleep(self.prober.attempts.spacing).await;
                 }
-                let ask = Ask { server, role: ServerRole::Resolver, checking_disabled: false, attempt };
-                let lookup = self.prober.net.exchanges.ask(name, rtype, ask).await;
-                host.words.push(Word { server, outcome: lookup.outcome });
-                host.alias = host.alias.or_else(|| lookup.chain.first().map(|alias| alias.to.clone()));
-                if lookup.outcome == LookupOutcome::Answer {
-                    host.addresses = lookup.addresses.iter().map(|record| record.address).collect();
-                    host.addresses.sort_unstable();
+                self.ask_resolvers_for(&mut host, name, rtype, attempt).await;
+                if host.words.iter().all(|word| word.outcome != LookupOutcome::Timeout) || is_settled(&host.words) {
                     break;
                 }
             }
             host
         };
         self.prober.delegations.hosts.get(&key, self.round, make).await
+    }
+
+    async fn ask_resolvers_for(&self, host: &mut Host, name: &str, rtype: RecordType, attempt: u8) {
+        for server in self.prober.resolver_order(name).into_iter().take(2) {
+            if !self.budget.spend() {
+                return;
+            }
+            let ask = Ask { server, role: ServerRole::Resolver, checking_disabled: false, attempt };
+            let lookup = self.prober.net.exchanges.ask(name, rtype, ask).await;
+            // Of each resolver the last word counts.
+            host.words.retain(|word| word.server != server);
+            host.words.push(Word { server, outcome: lookup.outcome });
+            host.alias = host.alias.take().or_else(|| lookup.chain.first().map(|alias| alias.to.clone()));
+            if lookup.outcome == LookupOutcome::Answer {
+                host.addresses = lookup.addresses.iter().map(|record| record.address).collect();
+                host.addresses.sort_unstable();
+                return;
+            }
+        }
     }
 
     /// Asks every name server over IPv6 for the zone's SOA, over UDP and over TCP.
