@@ -1,11 +1,12 @@
 //! Delegation: in which zones a site's names are, who speaks for these, and whether that works over IPv6.
 //!
 //! A site costs one question for the zone cut of its name, and one for each name of its alias chain. A zone is looked at
-//! once per run, or once per round while something fails, however many sites are in it: `survey` asks parent, zone and name
-//! servers, `walk` goes the way of a resolver without IPv4, `shared` keeps what was learnt. Leaves to others: what it means
-//! ([`crate::judge`]).
+//! once per run, or once per round while something fails, however many sites are in it: `survey` asks parent and zone,
+//! `checks` the name servers, `walk` goes the way of a resolver without IPv4, `shared` keeps what was learnt. Leaves to
+//! others: what it means ([`crate::judge`]).
 
 mod budget;
+mod checks;
 mod names;
 mod shared;
 mod survey;

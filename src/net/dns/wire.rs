@@ -346,6 +346,27 @@ mod tests {
     }
 
     #[test]
+    fn a_referral_is_read_only_where_recursion_was_not_asked_for() {
+        let ns = |zone: &str, server: &str| Record::from_rdata(name(zone), 60, RData::NS(rr::rdata::NS(name(server))));
+        let authorities = || {
+            vec![ns("z.example", "ns1.z.example"), ns("z.example", "ns.p.example"), ns("other.example", "x.example")]
+        };
+        let asked = Question { recursion: false, ..question("www.z.example", RecordType::Ns) };
+        let mut message = Message::from_vec(&reply_to(&asked, ResponseCode::NoError, vec![], authorities())).unwrap();
+        message.additionals = vec![aaaa("ns1.z.example")];
+        let bytes = message.to_vec().unwrap();
+        let reply = read_reply(&bytes, &asked);
+        assert_eq!(reply.outcome, LookupOutcome::NodataNosoa);
+        let referral = reply.referral.unwrap();
+        assert_eq!(
+            (referral.zone.as_str(), referral.names.as_slice()),
+            ("z.example", &["ns1.z.example".to_owned(), "ns.p.example".to_owned()][..])
+        );
+        assert_eq!(referral.glue.len(), 1);
+        assert_eq!(read_reply(&bytes, &Question { recursion: true, ..asked }).referral, None);
+    }
+
+    #[test]
     fn records_of_other_names_and_types_are_no_answer() {
         let asked = question("a.example", RecordType::Aaaa);
         let v4 = Record::from_rdata(name("a.example"), 60, RData::A(A("192.0.2.1".parse().unwrap())));
