@@ -180,7 +180,7 @@ impl Prober {
         let (v4, v6) = self.resolve_listed(record, &site.host).await;
         let about_zones = async {
             if zones == Zones::Measured {
-                let looking = self.look_at_zones(record, &site.host, record.read(|round| round.number));
+                let looking = Box::pin(self.look_at_zones(record, &site.host, record.read(|round| round.number)));
                 // Zones must not use up the time that the page needs: without them, the site is judged all the same.
                 let _ = tokio::time::timeout(self.deadlines.site / 2, looking).await;
             }

@@ -10,4 +10,5 @@ mod properties;
 mod scenarios;
 mod sharing;
 mod ssrf;
+mod weather;
 mod zones;
