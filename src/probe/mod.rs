@@ -167,7 +167,7 @@ impl Prober {
         let mut round = Round::new(number, self.net.clock.now());
         round.without_ipv6 = transports == Transports::WithoutIpv6;
         let record = Recorder::new(round);
-        let steps = self.steps(&record, site, transports, zones);
+        let steps = Box::pin(self.steps(&record, site, transports, zones));
         if tokio::time::timeout(self.deadlines.site, steps).await.is_err() {
             record.limit(Limit::Site);
         }
