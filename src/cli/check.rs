@@ -6,12 +6,13 @@ use super::args::{CheckArgs, Common};
 use super::assemble::{self, Surroundings};
 use super::error::CliError;
 use super::history::{explain, explain_json};
-use super::output::{line, note, say};
+use super::output::{json, line, note, say};
 use super::settings;
 use crate::engine::gate;
 use crate::exit::Exit;
 use crate::judge::{Criteria, assess, first_look};
 use crate::model::evidence::{EVIDENCE_VERSION, Observation};
+use crate::model::optout::OptOuts;
 use crate::model::run::{Proof, Vantage};
 use crate::model::site::Site;
 use crate::targets::{LoadOptions, load_bytes};
@@ -38,15 +39,16 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     }
     let prober = assemble::prober(config, &surroundings)?;
     let transports = assemble::transports(args.measure.without_ipv6);
-    let anchors: Vec<Site> = assemble::gate(config).anchors.into_iter().map(|anchor| anchor.site).collect();
+    let anchors: Vec<Site> =
+        assemble::gate(config, &OptOuts::default()).anchors.into_iter().map(|anchor| anchor.site).collect();
     let criteria = Criteria::default();
-    let mut proofs: Vec<Proof> = gate::canary(&prober, &anchors, 0, transports).await;
+    let mut proofs: Vec<Proof> = gate::canary(&prober, &anchors, 0, transports).await.proofs;
     let mut observations = Vec::new();
     for site in loaded.roster.sites.values() {
         let round = prober.observe(site, 1, transports).await;
         observations.push(Observation { version: EVIDENCE_VERSION, site: site.clone(), rounds: vec![round] });
     }
-    proofs.extend(gate::canary(&prober, &anchors, 1, transports).await);
+    proofs.extend(gate::canary(&prober, &anchors, 1, transports).await.proofs);
     let again: Vec<usize> = (0..observations.len()).filter(|i| first_look(&observations[*i], &criteria).1).collect();
     if !again.is_empty() {
         note(format!("{} {} s", say(lang, "复测失败项，等待", "looking again at what failed, in"), args.pause));
@@ -55,7 +57,7 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
             let round = prober.observe(&observations[index].site.clone(), 2, transports).await;
             observations[index].rounds.push(round);
         }
-        proofs.extend(gate::canary(&prober, &anchors, 2, transports).await);
+        proofs.extend(gate::canary(&prober, &anchors, 2, transports).await.proofs);
     }
     let vantage = Vantage {
         name: config.vantage.name.clone(),
@@ -65,7 +67,11 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     };
     for observation in &observations {
         let assessment = assess(observation, &vantage, &criteria);
-        line(if args.json { explain_json(observation, &assessment) } else { explain(observation, &assessment, lang) });
+        if args.json {
+            json(&explain_json(observation, &assessment));
+        } else {
+            line(explain(observation, &assessment, lang));
+        }
     }
     Ok(Exit::Done)
 }

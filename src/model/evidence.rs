@@ -46,7 +46,8 @@ pub struct Observation {
 /// One pass over all steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Round {
-    /// 1 for the first pass, 2 for the second at the end of the run.
+    /// From 1, in the order in which the site's rounds were measured. A site has one; a second one if a failure wants a
+    /// second look; further ones in place of those an outage of ours spoilt (docs/method/gate.md).
     pub number: u8,
     /// When it began.
     pub started: Timestamp,
@@ -71,6 +72,10 @@ pub struct Round {
     pub delegations: Vec<Delegation>,
     /// Bounds of ours that were hit.
     pub limits: Vec<Limit>,
+    /// The program itself failed while it measured: whatever was seen is lost, and nothing in this round says anything
+    /// about the site.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub internal_error: bool,
 }
 
 impl Round {
@@ -89,6 +94,7 @@ impl Round {
             sibling: None,
             delegations: Vec::new(),
             limits: Vec::new(),
+            internal_error: false,
         }
     }
 
@@ -121,6 +127,8 @@ pub enum StepKind {
     Sibling,
     /// Index into [`Round::delegations`].
     Delegation,
+    /// The round as a whole; the index is 0.
+    Round,
 }
 
 /// A pointer into the evidence: round, step, index. Written `r1/connect/3`.
@@ -144,6 +152,7 @@ impl fmt::Display for Pointer {
             StepKind::Walk => "walk",
             StepKind::Sibling => "sibling",
             StepKind::Delegation => "delegation",
+            StepKind::Round => "round",
         };
         write!(f, "r{}/{step}/{}", self.round, self.index)
     }

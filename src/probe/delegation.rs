@@ -15,8 +15,6 @@ mod walk;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use futures_util::future::join_all;
-
 use self::names::{above, is_in};
 use self::shared::Shared;
 use self::survey::{Host, Survey, Surveyor};
@@ -25,6 +23,7 @@ use super::Prober;
 use super::record::Recorder;
 use crate::model::evidence::{Delegation, Lookup, LookupOutcome, RecordType, ServerCheck, ServerRole, Whose};
 use crate::net::dns::exchange::Ask;
+use crate::net::work;
 
 /// Labels walked up in search of a zone cut.
 const CLIMB: usize = 8;
@@ -76,16 +75,18 @@ impl Prober {
         if host.parse::<IpAddr>().is_ok() {
             return;
         }
-        let (resolved, aliases) = record.read(|round| aliases(&round.lookups, host));
+        let (resolved, mut aliases) = record.read(|round| aliases(&round.lookups, host));
+        let is_alias = !aliases.is_empty();
+        aliases.retain(|alias| self.opt_outs.of(alias).is_none());
         // A name that nobody could resolve has no zone that could be told.
         if !resolved {
             return;
         }
         // An alias is no apex: the zone that it is in is that of the name above it. Asked for its own SOA, a resolver would
         // follow it into another zone.
-        let listed = if aliases.is_empty() { Some(host) } else { above(host) };
+        let listed = if is_alias { above(host) } else { Some(host) };
         let starts = listed.into_iter().chain(aliases.iter().map(String::as_str));
-        let zones = join_all(starts.map(|name| self.zone_cut(record, name))).await;
+        let zones = work::all(starts.map(|name| self.zone_cut(record, name)).collect()).await;
         let mut wanted: Vec<(Whose, String)> = Vec::new();
         for (index, zone) in zones.into_iter().enumerate() {
             let whose = if index == 0 { Whose::Listed } else { Whose::Alias };
@@ -98,7 +99,7 @@ impl Prober {
             let make = async { Box::pin(Surveyor::new(self, round).survey(zone)).await };
             self.delegations.surveys.get(zone, round, make).await
         });
-        for ((whose, _), survey) in wanted.iter().zip(join_all(surveys).await) {
+        for ((whose, _), survey) in wanted.iter().zip(work::all(surveys.collect()).await) {
             record.delegation(Delegation { whose: *whose, ..survey.0.clone() });
         }
     }

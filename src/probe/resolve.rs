@@ -11,6 +11,7 @@ use super::Prober;
 use super::record::Recorder;
 use crate::model::evidence::{Lookup, LookupOutcome, RecordType, ServerRole};
 use crate::net::dns::exchange::Ask;
+use crate::net::work;
 
 /// Authoritative addresses asked about one name and type.
 const AUTHORITIES: usize = 3;
@@ -65,10 +66,11 @@ fn confirmed_negative(lookups: &[Lookup]) -> bool {
 impl Prober {
     /// A and AAAA of the listed name, with every confirmation.
     pub(crate) async fn resolve_listed(&self, record: &Recorder, name: &str) -> (Known, Known) {
-        let (mut v4, mut v6) = tokio::join!(
+        let (mut v4, mut v6) = work::both(
             self.ask_resolvers(record, name, RecordType::A),
-            self.ask_resolvers(record, name, RecordType::Aaaa)
-        );
+            self.ask_resolvers(record, name, RecordType::Aaaa),
+        )
+        .await;
         // "No such name" for one type of a name that has the other contradicts itself (RFC 4074 §4.2).
         let contradiction = v6.outcome == LookupOutcome::Nxdomain && v4.outcome == LookupOutcome::Answer;
         if v6.unconfirmed || contradiction {
@@ -129,6 +131,9 @@ impl Prober {
     }
 
     async fn ask_authorities(&self, record: &Recorder, name: &str, rtype: RecordType, known: Known) -> Known {
+        if self.opt_outs.of(&known.end).is_some() {
+            return known;
+        }
         // The end of the alias chain is what its own servers can speak for.
         let servers = self.net.authorities.of(&known.end).await;
         let mut lookups = Vec::new();

@@ -9,15 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use v6ready::calendar::Freeze;
 use v6ready::clock::SystemClock;
+use v6ready::engine::breaker::BreakerRules;
 use v6ready::engine::gate::{self, Anchor, GateRules};
 use v6ready::engine::pace::{Pacer, Rules};
-use v6ready::engine::scan::{Scan, ScanRules, Stop};
+use v6ready::engine::scan::{Listener, Scan, ScanReport, ScanRules, Stop};
 use v6ready::judge::Criteria;
 use v6ready::lab::world::{ANCHORS, CONTROL_V4ONLY};
 use v6ready::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS, ROOTS};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::{EVIDENCE_VERSION, Observation};
+use v6ready::model::optout::OptOuts;
 use v6ready::model::run::{RunEnd, Vantage};
 use v6ready::model::site::{Scheme, Site};
 use v6ready::net::connect::Connector;
@@ -86,6 +89,7 @@ pub(crate) fn prober_on(
         per_prefix: 64,
         resolver_qps: 0,
         authority_qps: 0,
+        reset_pause: Duration::ZERO,
     }));
     let clock = Arc::new(SystemClock);
     let http =
@@ -93,7 +97,7 @@ pub(crate) fn prober_on(
     let tls = TlsClient::new(true, anchors).expect("a TLS client");
     let user_agent = "v6ready-tests".to_owned();
     Prober {
-        net: Net {
+        net: Arc::new(Net {
             exchanges: Exchanges::new(
                 connector.clone(),
                 Arc::clone(&turns),
@@ -110,7 +114,7 @@ pub(crate) fn prober_on(
             resolvers,
             http,
             user_agent,
-        },
+        }),
         deadlines: Deadlines {
             connect: patience.connect,
             connect_retry: patience.connect,
@@ -119,7 +123,8 @@ pub(crate) fn prober_on(
         },
         attempts: Attempts { spacing: Duration::from_millis(30), ..Attempts::default() },
         bounds: Bounds { retry_after: Duration::from_secs(10), ..Bounds::default() },
-        delegations: Delegations::new(DelegationRules { roots: lab_roots(), ..DelegationRules::default() }),
+        opt_outs: OptOuts::default(),
+        delegations: Arc::new(Delegations::new(DelegationRules { roots: lab_roots(), ..DelegationRules::default() })),
     }
 }
 
@@ -171,21 +176,53 @@ pub(crate) enum Gate {
     MustBeShut,
 }
 
-/// Scans sites as a run does.
-pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transports: Transports) -> Evidence {
-    scan_through(Gate::MustBeOpen, prober, sites, jobs, transports).await
+/// How a scan is run.
+pub(crate) struct Setting {
+    pub(crate) gate: Gate,
+    pub(crate) rules: ScanRules,
+    pub(crate) listener: Listener,
 }
 
-/// Scans sites as a run does, whatever the gate says as long as it was expected.
-pub(crate) async fn scan_through(
-    gate: Gate,
-    prober: Prober,
-    sites: Vec<Site>,
-    jobs: usize,
-    transports: Transports,
-) -> Evidence {
+impl Setting {
+    /// From a good vantage, without a listener.
+    pub(crate) fn usual(jobs: usize, transports: Transports) -> Self {
+        let rules = ScanRules { jobs, transports, ..scan_rules() };
+        Self { gate: Gate::MustBeOpen, rules, listener: Arc::new(|_| {}) }
+    }
+}
+
+/// Scans sites as a run does. Nothing may be lost.
+pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transports: Transports) -> Evidence {
+    let (evidence, report) = scan_under(Setting::usual(jobs, transports), prober, sites).await;
+    assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
+    evidence
+}
+
+/// A run's rules with short pauses.
+pub(crate) fn scan_rules() -> ScanRules {
+    ScanRules {
+        jobs: 4,
+        // The tests say how many there are at once.
+        slow_jobs: 0,
+        slow_after: Duration::from_secs(1),
+        second_round_after: Duration::ZERO,
+        canary_interval: Duration::from_secs(1),
+        recovery_interval: Duration::from_millis(200),
+        outage_patience: Duration::from_mins(1),
+        breaker: BreakerRules::default(),
+        grace: Duration::from_secs(5),
+        transports: Transports::Both,
+        criteria: Criteria::default(),
+        freeze: Freeze::default(),
+        retry_after: Duration::from_hours(1),
+    }
+}
+
+/// The same under a setting of its own, with what the scan says of itself.
+pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site>) -> (Evidence, ScanReport) {
+    let Setting { gate, rules, listener } = setting;
     let prober = Arc::new(prober);
-    let opening = gate::check(&prober, &gate_rules(), transports).await;
+    let opening = gate::check(&prober, &gate_rules(), rules.transports).await;
     let failures: Vec<_> = opening.gate.failures().collect();
     match gate {
         Gate::MustBeOpen => assert!(failures.is_empty(), "the gate is shut: {failures:#?}"),
@@ -194,21 +231,7 @@ pub(crate) async fn scan_through(
     }
     let (sink, mut evidence) = mpsc::channel(16);
     let (_go_on, stop) = watch::channel(Stop::No);
-    let scan = Scan {
-        prober: Arc::clone(&prober),
-        rules: ScanRules {
-            jobs,
-            second_round_after: Duration::ZERO,
-            canary_interval: Duration::from_secs(1),
-            grace: Duration::from_secs(5),
-            transports,
-            criteria: Criteria::default(),
-        },
-        canaries: opening.canaries,
-        listener: Arc::new(|_| {}),
-        sink,
-        stop,
-    };
+    let scan = Scan { prober: Arc::clone(&prober), rules, canaries: opening.canaries, listener, sink, stop };
     let collecting = tokio::spawn(async move {
         let mut observations: BTreeMap<String, Observation> = BTreeMap::new();
         while let Some((site, round)) = evidence.recv().await {
@@ -219,12 +242,12 @@ pub(crate) async fn scan_through(
         observations
     });
     let report = scan.run(sites).await;
-    assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
     let mut proofs = opening.proofs;
-    proofs.extend(report.proofs);
+    proofs.extend(&report.proofs);
     let resolvers = prober.net.resolvers.clone();
-    Evidence {
+    let evidence = Evidence {
         observations: collecting.await.expect("the collector ends"),
         vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs },
-    }
+    };
+    (evidence, report)
 }

@@ -135,8 +135,14 @@ impl Exchanges {
         match self.udp(question, ask.server).await {
             Ok(Some(reply)) => over(reply, DnsTransport::Udp, false),
             Ok(None) => {
-                let reply = self.tcp(question, ask).await;
-                let reply = reply.unwrap_or_else(|_| Reply::broken(BrokenReply::TruncatedNoTcp));
+                // A second query, so a second turn.
+                let _pass = self.turns.take(Subject::Query(ask.server, ask.role)).await;
+                let reply = match self.tcp(question, ask).await {
+                    Ok(reply) => reply,
+                    // That we could not ask says nothing about the server.
+                    Err(failure) if failure.is_local() => outcome(LookupOutcome::NotAsked),
+                    Err(_) => Reply::broken(BrokenReply::TruncatedNoTcp),
+                };
                 over(reply, DnsTransport::Tcp, true)
             }
             Err(failure) => Told::failed(DnsTransport::Udp, failure),
@@ -152,15 +158,17 @@ impl Exchanges {
         if let Err(error) = socket.send(&query).await {
             return Err(failure_of(&error, When::Before));
         }
+        self.connector.traffic().add_sent(query.len());
         let mut buffer = vec![0; 4096];
         let mut wrong: Option<Reply> = None;
         loop {
             let length = match timeout_at(deadline, socket.recv(&mut buffer)).await {
                 Ok(Ok(length)) => length,
-                // Silence, or an ICMP error for our datagram: nobody listens there. To the name, both are no answer.
-                Ok(Err(error)) if wrong.is_none() => return Err(failure_of(&error, When::Connecting)),
-                Ok(Err(_)) | Err(_) => return Ok(Some(wrong.unwrap_or_else(|| outcome(LookupOutcome::Timeout)))),
+                // An ICMP error for our datagram: nobody listens there. To the name, that is no answer, as silence is.
+                Ok(Err(error)) => return Err(failure_of(&error, When::Connecting)),
+                Err(_) => return Ok(Some(wrong.unwrap_or_else(|| outcome(LookupOutcome::Timeout)))),
             };
+            self.connector.traffic().add_received(length);
             match decode(&buffer[..length], id, question, self.limits.cname) {
                 Incoming::Unrelated => {}
                 Incoming::Truncated => return Ok(None),

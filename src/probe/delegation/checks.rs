@@ -3,8 +3,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use futures_util::future::{join, join_all};
-
 use super::shared::Lasting;
 use super::survey::Surveyor;
 use crate::model::address::Scope;
@@ -12,6 +10,7 @@ use crate::model::evidence::{
     Delegation, DnsTransport, LookupOutcome, NameServer, RecordType, ServerCheck, ServerRole,
 };
 use crate::net::dns::exchange::{Ask, Heard};
+use crate::net::work;
 
 /// IPv6 addresses of a zone that are asked, one of each name server before the second of any.
 const ADDRESSES: usize = 26;
@@ -46,7 +45,7 @@ impl Surveyor<'_> {
             let tcp = self.check_tcp(zone, *address).await;
             udp.into_iter().chain(tcp)
         });
-        let (controls, checks) = join(self.controls(), join_all(each)).await;
+        let (controls, checks) = work::both(self.controls(), work::all(each.collect())).await;
         found.checks = controls.into_iter().chain(checks.into_iter().flatten()).collect();
     }
 

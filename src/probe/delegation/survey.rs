@@ -7,8 +7,6 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicBool;
 
-use futures_util::future::{join, join_all};
-
 use super::budget::Budget;
 use super::names::{above, is_in};
 use super::shared::Lasting;
@@ -18,6 +16,7 @@ use crate::model::evidence::{
     Word, ZoneWalkEnd,
 };
 use crate::net::dns::exchange::{Ask, Heard};
+use crate::net::work;
 use crate::probe::Prober;
 
 /// Name servers of a zone that are looked at: the root has thirteen, and nobody needs more.
@@ -95,7 +94,7 @@ impl<'a> Surveyor<'a> {
     /// Looks at a zone, and walks to it.
     pub(super) async fn survey(self, zone: &str) -> Survey {
         let known = &self.prober.delegations;
-        let (mut found, walk) = join(self.look_at(zone), async {
+        let (mut found, walk) = work::both(self.look_at(zone), async {
             if known.rules.roots.is_empty() {
                 return None;
             }
@@ -236,7 +235,7 @@ impl<'a> Surveyor<'a> {
             });
             NameServer { alias: host.alias.clone(), aaaa: host.words.clone(), addresses: facts.collect(), name }
         });
-        found.servers = join_all(servers).await;
+        found.servers = work::all(servers.collect()).await;
     }
 
     /// The addresses of a name server by the resolvers: one answer is enough, that there is none two must say. Silence is
