@@ -89,7 +89,8 @@ pub async fn check(prober: &Prober, rules: &GateRules, transports: Transports) -
         let good = rounds.iter().any(|round| is_alive(round, family));
         let at = rounds.iter().filter(|round| !good || is_alive(round, family)).map(|round| round.ended).max();
         if let Some(at) = at.filter(|_| family == Family::V4 || transports == Transports::Both) {
-            opening.proofs.push(Proof { at, family, good });
+            let page_bytes = rounds.iter().map(|round| large_body(round, family)).max().unwrap_or(0);
+            opening.proofs.push(Proof { at, family, good, page_bytes });
         }
     }
     opening
@@ -129,7 +130,12 @@ pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports:
     canary.spoilt = answers.iter().all(|lookup| lookup.outcome == LookupOutcome::NotAsked);
     if !answers.iter().any(Lookup::replied) && !canary.spoilt {
         let at = prober.net.clock.now();
-        canary.proofs.extend(Family::BOTH.into_iter().filter(used).map(|family| Proof { at, family, good: false }));
+        canary.proofs.extend(Family::BOTH.into_iter().filter(used).map(|family| Proof {
+            at,
+            family,
+            good: false,
+            page_bytes: 0,
+        }));
         return canary;
     }
     for attempt in 0..canaries.len().min(2) {
@@ -143,7 +149,12 @@ pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports:
         let found = |family: Family| round.addresses.iter().any(|fact| Family::of(fact.address) == family);
         canary.dns |= Family::BOTH.into_iter().filter(used).all(found);
         for family in Family::BOTH.into_iter().filter(used) {
-            let proof = Proof { at: round.ended, family, good: is_alive(&round, family) };
+            let proof = Proof {
+                at: round.ended,
+                family,
+                good: is_alive(&round, family),
+                page_bytes: large_body(&round, family),
+            };
             match canary.proofs.iter_mut().find(|known| known.family == family) {
                 Some(known) if !known.good => *known = proof,
                 Some(_) => {}

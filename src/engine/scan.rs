@@ -223,7 +223,7 @@ impl Course {
                 let turn = self.breaker.changed(line);
                 // A failure that spans the change has no alibi.
                 let family = if line == Line::Ipv4 { Family::V4 } else { Family::V6 };
-                self.proofs.push(Proof { at: self.scan.prober.net.clock.now(), family, good: false });
+                self.proofs.push(Proof { at: self.scan.prober.net.clock.now(), family, good: false, page_bytes: 0 });
                 self.failed(line, turn);
             }
             // The evidence's receiver is gone only if the store failed: going on would measure for nobody.
@@ -356,7 +356,7 @@ impl Course {
         let otherwise = self.give_up(job);
         async move {
             match AssertUnwindSafe(look).catch_unwind().await {
-                Ok(probed) => probed,
+                Ok(done) => done,
                 Err(_) => otherwise.await,
             }
         }

@@ -5,6 +5,7 @@
 
 mod delegation;
 mod findings;
+mod landing;
 mod naming;
 mod pair;
 mod parity;

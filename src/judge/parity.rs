@@ -31,6 +31,12 @@ pub(super) fn compare(v4: &Exchange, v6: &Exchange, again: Option<&Exchange>) ->
     if v4.digest == v6.digest && v4.decoded_bytes > 0 {
         return Sameness::Same;
     }
+    // A family that brings an empty page brings another one.
+    let empty = |page: &Exchange| page.decoded_bytes == 0 && page.body_failure.is_none() && page.status < 300;
+    let filled = |page: &Exchange| page.decoded_bytes > 0 && page.body_failure.is_none();
+    if (empty(v4) && filled(v6)) || (filled(v4) && empty(v6)) {
+        return Sameness::Different;
+    }
     let comparable = |exchange: &Exchange| exchange.body_failure.is_none();
     let (Some(page4), Some(page6)) = (&v4.page, &v6.page) else { return Sameness::NotComparable };
     if !comparable(v4) || !comparable(v6) || page4.script_redirect || page6.script_redirect {
@@ -119,6 +125,16 @@ mod tests {
         let a = exchange(&page("第一中学", ["通知公告", "招生简章", "校园新闻"], "1"));
         let b = exchange(&page("第二小学", ["食堂菜单", "图书目录", "社团活动"], "2"));
         assert_eq!(compare(&a, &b, None), Sameness::Different);
+    }
+
+    #[test]
+    fn an_empty_page_is_another_one() {
+        let (page, empty) = (exchange(&page("第一中学", ["通知公告"], "1")), exchange(""));
+        assert_eq!(compare(&page, &empty, None), Sameness::Different);
+        assert_eq!(compare(&empty, &page, None), Sameness::Different);
+        assert_eq!(compare(&empty, &empty, None), Sameness::NotComparable);
+        let unchanged = Exchange { status: 304, ..empty };
+        assert_eq!(compare(&page, &unchanged, None), Sameness::NotComparable);
     }
 
     #[test]

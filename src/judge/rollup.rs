@@ -35,11 +35,24 @@ pub struct Criteria {
     pub alibi: Duration,
     /// Rounds that must agree before a failure is called one.
     pub rounds: usize,
+    /// A page of so many bytes cannot come without packets of full size: it shows that they reach this vantage.
+    pub full_sized: u64,
+    /// A response over IPv6 that begins within this time, counted from the first packet of its connection, is never slow.
+    /// The default is what web.dev calls a poor "time to first byte".
+    pub slow_after: Duration,
+    /// How many times as long as over IPv4 it must take to be slow.
+    pub slow_times: u64,
 }
 
 impl Default for Criteria {
     fn default() -> Self {
-        Self { alibi: Duration::from_mins(1), rounds: 2 }
+        Self {
+            alibi: Duration::from_mins(1),
+            rounds: 2,
+            full_sized: 4096,
+            slow_after: Duration::from_millis(1800),
+            slow_times: 2,
+        }
     }
 }
 
@@ -61,6 +74,7 @@ pub fn first_look(observation: &Observation, criteria: &Criteria) -> (Readiness,
         Code::SomeAddressesDead,
         Code::V4Broken,
         Code::V6Truncated,
+        Code::SlowV6,
         Code::Ns6Unreachable,
         Code::Ns6TcpFail,
         Code::Ns6Lame,
@@ -279,6 +293,7 @@ impl<'a> Case<'a> {
         }
         self.note_dead_addresses();
         self.note_tls_unsupported();
+        self.note_slow(served);
         self.note_share();
         self.ready(4)
     }
@@ -300,6 +315,7 @@ impl<'a> Case<'a> {
             (Code::PortDiff, "port_diff"),
             (Code::SchemeDiff, "scheme_diff"),
             (Code::SomeAddressesDead, "some_addresses_dead"),
+            (Code::ChallengeV6Only, "challenge_v6_only"),
             (Code::TlsUnsupported, "tls_unsupported"),
             (Code::DnssecBogus, "dnssec"),
             (Code::AddrMapped, "address"),
@@ -344,6 +360,12 @@ impl<'a> Case<'a> {
             }
         }
         let Some(v6) = &primary.v6 else { return self.not_tried(primary, 5) };
+        let challenged = primary.v4.as_ref().is_some_and(|v4| matches!(v4.landing, Landing::Challenge(_)));
+        if challenged && matches!(v6.landing, Landing::Error(error) if !service::is_not_a_site(error)) {
+            // Behind the challenge there may be the same error.
+            self.findings.add(Code::ChallengeV4Only, &[v6.pointer]);
+            return (Readiness::Inconclusive, "challenge", 5);
+        }
         // A limit that IPv4 ran into as well must not make the difference.
         if Family::BOTH.into_iter().all(|family| self.has_untried_addresses(family)) {
             let args = [("limit", Limit::Addresses.word().to_owned())];
@@ -357,6 +379,11 @@ impl<'a> Case<'a> {
             {
                 self.note_certificates(v4, v6);
             }
+        }
+        // That small packets help may be true of this vantage's own path, too.
+        if self.findings.has(Code::PmtuBlackhole) && !self.proven_in_full_size() {
+            self.findings.add(Code::VantageUnproven, &[v6.pointer]);
+            return (Readiness::Inconclusive, "vantage", 5);
         }
         if self.confirmed(offered) {
             return (Readiness::Broken, reason, 6);
@@ -388,6 +415,8 @@ impl<'a> Case<'a> {
             Landing::Failed(WalkEnd::RedirectUnresolved(_)) => (Code::RedirectBad, "dns"),
             // Our own network is public to everybody else.
             Landing::Failed(WalkEnd::RedirectInternal(Scope::OwnNetwork)) => (Code::AddrLocal, "policy"),
+            // That this program does not go there is no fault of the site's.
+            Landing::Failed(WalkEnd::RedirectPort(_)) => (Code::RedirectBad, "policy"),
             Landing::RateLimited(_) => (Code::RateLimited, "rate_limited"),
             _ => return None,
         };

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::pair;
 use crate::model::address::{Family, Scope};
 use crate::model::evidence::{
-    CertificateFault, Connect, Exchange, Hop, Observation, Pointer, Purpose, Round, StepKind, WalkEnd,
+    CertificateFault, Connect, Exchange, Hop, MssProof, Observation, Pointer, Purpose, Round, StepKind, WalkEnd,
 };
 use crate::model::failure::Failure;
 use crate::model::site::{Scheme, Site};
@@ -43,9 +43,10 @@ pub(super) enum Landing<'a> {
 impl<'a> Landing<'a> {
     fn of(walk_end: &'a WalkEnd, exchange: Option<&'a Exchange>) -> Self {
         let (WalkEnd::Landed, Some(exchange)) = (walk_end, exchange) else { return Self::Failed(walk_end) };
-        if has_mark(exchange, "challenge:") {
+        // A provider's notice may be made by a script, and is no challenge for that.
+        if has_mark(exchange, "challenge:") && !is_not_a_site(exchange) {
             Self::Challenge(exchange)
-        } else if matches!(exchange.status, 429 | 503) && exchange.retry_after_s.is_some() {
+        } else if exchange.status == 429 || (exchange.status == 503 && exchange.retry_after_s.is_some()) {
             Self::RateLimited(exchange)
         } else if exchange.status == 401 {
             Self::Auth(exchange)
@@ -69,6 +70,15 @@ impl<'a> Landing<'a> {
         }
     }
 
+    /// Why nothing more came, where the peer was there: after its greeting, after the request, or in the middle of a page.
+    pub(super) fn stall(&self) -> Option<&'a Failure> {
+        let cut = match self {
+            Self::Page(page) => page.body_failure.as_ref(),
+            _ => self.failure(),
+        };
+        cut.filter(|failure| failure.is_stall())
+    }
+
     /// The failed step, if a step failed.
     pub(super) fn failure(&self) -> Option<&'a Failure> {
         match self {
@@ -87,7 +97,7 @@ impl<'a> Landing<'a> {
         self.failure().is_some_and(Failure::is_local)
     }
 
-    /// Says something about the site: no fault of ours, no redirect that we could not resolve or may not follow, no
+    /// Says something about the site: no fault of ours, no redirect that we could not resolve or do not follow, no
     /// request to come back later.
     pub(super) fn is_evidence(&self) -> bool {
         let doubtful = matches!(
@@ -96,6 +106,7 @@ impl<'a> Landing<'a> {
                 | Self::Failed(
                     WalkEnd::RedirectUnresolved(_)
                         | WalkEnd::RedirectInternal(Scope::OwnNetwork)
+                        | WalkEnd::RedirectPort(_)
                         | WalkEnd::RedirectOptedOut
                 )
         );
@@ -235,6 +246,37 @@ pub(super) fn noise<'a>(observation: &'a Observation, outcome: &Outcome<'_>) -> 
     let walk = round.walks.iter().find(|walk| walk.purpose == Purpose::NoiseFloor)?;
     let same_page = walk.hops.first()?.url == outcome.hops.last()?.url;
     walk.hops.first()?.exchange.as_ref().filter(|_| same_page)
+}
+
+/// The last request of an outcome as repeated with small segments, where it had stalled, and whether that helped. None: it
+/// was not repeated.
+pub(super) fn mss_proof<'a>(
+    observation: &'a Observation,
+    outcome: &Outcome<'_>,
+) -> Option<(&'a MssProof, Pointer, bool)> {
+    let stall = outcome.landing.stall()?;
+    let round = observation.rounds.iter().find(|round| round.number == outcome.pointer.round)?;
+    let hop = outcome.hops.last()?;
+    let same = |proof: &MssProof| proof.url == hop.url && Some(proof.address) == hop.address;
+    let index = round.mss_proofs.iter().position(same)?;
+    let proof = &round.mss_proofs[index];
+    Some((proof, Pointer { round: round.number, step: StepKind::MssProof, index }, proof.helped(stall)))
+}
+
+/// From the first packet to the first byte of the response that an outcome landed on, in microseconds. None: it did not
+/// land, or its connection is not recorded.
+pub(super) fn first_byte_us(observation: &Observation, outcome: &Outcome<'_>) -> Option<u64> {
+    let round = observation.rounds.iter().find(|round| round.number == outcome.pointer.round)?;
+    let (exchange, hop) = (outcome.landing.exchange()?, outcome.hops.last()?);
+    let opened = round.connects.iter().filter(|connect| {
+        connect.is_open()
+            && Some(connect.address) == hop.address
+            && connect.port == hop.port
+            && connect.started <= exchange.started
+    });
+    let connect = opened.max_by_key(|connect| connect.started)?.duration_us;
+    let greeting = hop.handshake.and_then(|index| round.handshakes.get(index)).map_or(0, |each| each.duration_us);
+    Some(connect + greeting + exchange.ttfb_us)
 }
 
 /// Certificate faults met on the hops of an outcome. None: no handshake was completed there.

@@ -8,8 +8,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, CrlDistributionPoint, CustomExtension, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -40,6 +40,7 @@ struct ConfigKey {
     chain: Option<usize>,
     names: Option<usize>,
     common_name: Option<String>,
+    revocation_at: Option<String>,
 }
 
 impl fmt::Debug for Authority {
@@ -83,6 +84,7 @@ impl Authority {
             chain: facts.chain,
             names: facts.names,
             common_name: facts.common_name.clone(),
+            revocation_at: facts.revocation_at.clone(),
         };
         let mut configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = configs.get(&key) {
@@ -129,6 +131,10 @@ impl Authority {
         if cert == Cert::NotYetValid {
             params.not_before = date_time_ymd(2119, 1, 1);
         }
+        if let Some(host) = &key.revocation_at {
+            params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![format!("http://{host}/ca.crl")] }];
+            params.custom_extensions = vec![ocsp_at(&format!("http://{host}/ocsp"))];
+        }
         let signed = |issuer: &Issuer| Ok(params.signed_by(&self.key, issuer)?.der().clone());
         let mut chain = match cert {
             Cert::SelfSigned => vec![params.self_signed(&self.key)?.der().clone()],
@@ -150,6 +156,18 @@ fn common_name(name: &str) -> DistinguishedName {
     let mut distinguished = DistinguishedName::new();
     distinguished.push(DnType::CommonName, name);
     distinguished
+}
+
+/// The extension that says where to ask for a certificate's status (RFC 5280 §4.2.2.1), for short URLs.
+fn ocsp_at(url: &str) -> CustomExtension {
+    let field = |tag: u8, content: &[u8]| -> Vec<u8> {
+        let length = u8::try_from(content.len()).unwrap_or(0);
+        [&[tag, length], content].concat()
+    };
+    let method = field(0x06, &[0x2b, 6, 1, 5, 5, 7, 0x30, 1]);
+    let place = field(0x86, url.as_bytes());
+    let content = field(0x30, &field(0x30, &[method, place].concat()));
+    CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], content)
 }
 
 fn authority_params(name: &str) -> CertificateParams {

@@ -86,11 +86,13 @@ pub struct Options {
     pub without_ipv6: bool,
     /// The vantage has proven IPv6.
     pub vantage_ipv6: bool,
+    /// What comes out depends on how long things take, so nothing else may keep the machine busy.
+    pub timed: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { without_ipv6: false, vantage_ipv6: true }
+        Self { without_ipv6: false, vantage_ipv6: true, timed: false }
     }
 }
 

@@ -52,7 +52,8 @@ impl World {
             let v4 = Ipv4Addr::new(network[0], network[1], network[2], 240 + number);
             let group = 0xa000 + u16::from(number % 3) * 0x100;
             let v6 = Ipv6Addr::new(0x2001, 0xdb8, group, 0, 0, 0, 0, u16::from(number));
-            let size = (number == 1).then_some(70_000);
+            // Large enough for packets of full size; one is large enough for the gate.
+            let size = Some(if number == 1 { 70_000 } else { 8_000 });
             let spot = Spot { size, title: Some(format!("对照站点 {number}")), ..Spot::default() };
             self.add_site(name, Some(v4), Some(v6), &HostFacts { web: Some(spot), ..HostFacts::default() });
         }

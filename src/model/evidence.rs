@@ -9,6 +9,7 @@ mod connection;
 mod delegation;
 mod lookup;
 mod page;
+mod proof;
 mod walk;
 
 use std::fmt;
@@ -23,6 +24,7 @@ pub use self::lookup::{
     AddressRecord, Alias, BrokenReply, DnsTransport, Lookup, LookupOutcome, RecordType, ServerRole, Sibling,
 };
 pub use self::page::{Page, Sketch};
+pub use self::proof::MssProof;
 pub use self::walk::{Exchange, Hop, Purpose, Via, Walk, WalkEnd};
 use super::address::Family;
 use super::failure::Limit;
@@ -72,6 +74,9 @@ pub struct Round {
     pub delegations: Vec<Delegation>,
     /// Bounds of ours that were hit.
     pub limits: Vec<Limit>,
+    /// Requests over IPv6 that stalled and were repeated with small segments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mss_proofs: Vec<MssProof>,
     /// The program itself failed while it measured: whatever was seen is lost, and nothing in this round says anything
     /// about the site.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -94,6 +99,7 @@ impl Round {
             sibling: None,
             delegations: Vec::new(),
             limits: Vec::new(),
+            mss_proofs: Vec::new(),
             internal_error: false,
         }
     }
@@ -127,6 +133,8 @@ pub enum StepKind {
     Sibling,
     /// Index into [`Round::delegations`].
     Delegation,
+    /// Index into [`Round::mss_proofs`].
+    MssProof,
     /// The round as a whole; the index is 0.
     Round,
 }
@@ -152,6 +160,7 @@ impl fmt::Display for Pointer {
             StepKind::Walk => "walk",
             StepKind::Sibling => "sibling",
             StepKind::Delegation => "delegation",
+            StepKind::MssProof => "mss_proof",
             StepKind::Round => "round",
         };
         write!(f, "r{}/{step}/{}", self.round, self.index)

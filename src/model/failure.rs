@@ -71,6 +71,12 @@ impl Failure {
         )
     }
 
+    /// The peer is there, and nothing more comes of what it should send: after the greeting, after the request, or in the
+    /// middle of the page. A page that comes too slowly as a whole does come.
+    pub fn is_stall(&self) -> bool {
+        matches!(self, Self::TlsStall | Self::HttpStall | Self::Limit(Limit::Slow))
+    }
+
     /// The stable word.
     pub fn word(&self) -> &'static str {
         match self {

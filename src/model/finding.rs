@@ -109,12 +109,17 @@ codes! {
     V6Reset Fault;
     /// An ICMPv6 error came back.
     V6Unreachable Fault;
+    /// Large packets are lost on the way over IPv6: what stalls comes as soon as the server may send small segments only;
+    /// `mss` says how small.
+    PmtuBlackhole Fault;
     /// A port that answers over IPv4 does not over IPv6.
     PortDiff Defect;
     /// IPv4 does not give the service, IPv6 does.
     V4Broken Note;
     /// Neither family gives the service.
     BothFail Fault;
+    /// Responses begin much later over IPv6 than over IPv4, in every round; `v4_ms` and `v6_ms` say when.
+    SlowV6 Note;
     // TLS
     /// The certificate has a fault over IPv6 that it has not over IPv4, or that cannot be compared since IPv4 does not
     /// give the service; `fault` says which.
@@ -150,6 +155,8 @@ codes! {
     RedirectOptedOut Fault;
     /// Redirects do not end on either family.
     RedirectParity Fault;
+    /// The families land on hosts of different owners (registrable domains); `v4_host` and `v6_host` say which.
+    LandingDiff Note;
     /// One entry (http or https) fails over IPv6, another serves.
     SchemeDiff Defect;
     /// The server asked to be left alone.
@@ -157,6 +164,10 @@ codes! {
     // Content
     /// A challenge page of a web application firewall: IPv6 reaches the service, the content was not seen.
     Challenge Note;
+    /// A challenge page over IPv6 where IPv4 shows none: visitors over IPv6 are treated worse.
+    ChallengeV6Only Defect;
+    /// An error status over IPv6 where IPv4 shows a challenge page: what is behind that is not known.
+    ChallengeV4Only Fault;
     /// The content could not be compared.
     ContentUnverified Note;
     /// The page leads on by script only.

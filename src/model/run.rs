@@ -28,6 +28,15 @@ pub struct Proof {
     pub family: Family,
     /// It worked.
     pub good: bool,
+    /// The largest page that came to its end over the family, in bytes on the wire: whether large packets reach this
+    /// vantage. 0: none did, or it was not recorded.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub page_bytes: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Where a run measures from, and the proofs that it could.

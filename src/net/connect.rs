@@ -52,8 +52,19 @@ impl Connector {
 
     /// Opens a TCP connection to a public address within the deadline.
     pub async fn connect(&self, target: SocketAddr, deadline: Duration) -> Result<Stream, Failure> {
+        self.connect_in_segments(target, deadline, None).await
+    }
+
+    /// The same, with peers asked to send no TCP segment larger than this (`TCP_MAXSEG`, RFC 9293 §3.7.1). None: as large
+    /// as the link allows.
+    pub async fn connect_in_segments(
+        &self,
+        target: SocketAddr,
+        deadline: Duration,
+        mss: Option<u16>,
+    ) -> Result<Stream, Failure> {
         match self.scope(target.ip()) {
-            Scope::Public => self.connect_any(target, deadline).await,
+            Scope::Public => self.open(target, deadline, mss).await,
             scope => Err(Failure::ScopeRefused(scope)),
         }
     }
@@ -61,8 +72,16 @@ impl Connector {
     /// The same without asking the policy: for configured resolvers, which may stand in private networks, and for the
     /// gate's negative controls.
     pub(crate) async fn connect_any(&self, target: SocketAddr, deadline: Duration) -> Result<Stream, Failure> {
+        self.open(target, deadline, None).await
+    }
+
+    async fn open(&self, target: SocketAddr, deadline: Duration, mss: Option<u16>) -> Result<Stream, Failure> {
         let (real, announce) = self.real(Transport::Tcp, target)?;
         let socket = Self::socket(Type::STREAM, Protocol::TCP, real)?;
+        if let Some(mss) = mss {
+            // The kernel tells the peer in its SYN, so it must know before.
+            socket.set_tcp_mss(u32::from(mss)).map_err(|error| failure_of(&error, When::Before))?;
+        }
         if announce {
             self.announce(Transport::Tcp, &socket, target)?;
         }
@@ -159,6 +178,19 @@ mod tests {
         assert!(connector.connect(target, Duration::from_secs(2)).await.is_ok());
         drop(listener);
         assert_eq!(connector.connect(target, Duration::from_secs(2)).await.unwrap_err(), Failure::Refused);
+    }
+
+    #[tokio::test]
+    async fn asks_for_small_segments() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = listener.local_addr().unwrap();
+        let connector = Connector::new(Arc::new(Direct), loopback_is_public());
+        let _plain = connector.connect(target, Duration::from_secs(2)).await.unwrap();
+        let (plain, _) = listener.accept().await.unwrap();
+        let _small = connector.connect_in_segments(target, Duration::from_secs(2), Some(1220)).await.unwrap();
+        let (small, _) = listener.accept().await.unwrap();
+        let mss = |stream: &tokio::net::TcpStream| socket2::SockRef::from(stream).tcp_mss().unwrap();
+        assert!(mss(&small) <= 1220 && mss(&plain) > 1220, "{} {}", mss(&small), mss(&plain));
     }
 
     #[tokio::test]

@@ -256,6 +256,11 @@ fn hyper_failure(error: &hyper::Error) -> Failure {
             if let Some(rustls::Error::AlertReceived(alert)) = tls {
                 return Failure::TlsAlert(u8::from(*alert));
             }
+            // How hyper says that a chunk is none (RFC 9112 §7.1).
+            let garbled = matches!(io.kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData);
+            if garbled && tls.is_none() {
+                return Failure::HttpMalformed;
+            }
             return failure_of(io, When::Open);
         }
         source = inner.source();

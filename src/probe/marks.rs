@@ -18,6 +18,9 @@ struct Signature {
     /// The title contains one of these, ASCII case ignored.
     #[serde(default)]
     title: Vec<String>,
+    /// The title is one of these, ASCII case ignored.
+    #[serde(default)]
+    title_is: Vec<String>,
     /// The text of the document contains one of these.
     #[serde(default)]
     text: Vec<String>,
@@ -30,6 +33,9 @@ struct Signature {
     /// The page shows nothing and holds a script.
     #[serde(default)]
     script_only: bool,
+    /// The page is a notice: short, and leading nowhere within the site.
+    #[serde(default)]
+    notice: bool,
 }
 
 fn any_length() -> usize {
@@ -47,6 +53,11 @@ static TABLE: LazyLock<Vec<Signature>> = LazyLock::new(|| {
     toml::from_str::<Table>(include_str!("signatures.toml")).map(|table| table.signature).unwrap_or_default()
 });
 
+/// A notice is no longer than this, in bytes.
+const NOTICE: usize = 4096;
+/// A notice has no more links of the same site than this: back to the home page, for example.
+const NOTICE_LINKS: usize = 2;
+
 /// What a page shows to the signatures.
 pub(super) struct Look<'a> {
     pub(super) status: u16,
@@ -54,43 +65,35 @@ pub(super) struct Look<'a> {
     pub(super) document: &'a str,
     pub(super) cookies: &'a [String],
     pub(super) script_only: bool,
+    /// Links of the same site. None: they were not all read.
+    pub(super) links: Option<usize>,
 }
 
 /// Identifiers of all signatures a page matches, in table order.
 pub(super) fn marks(look: &Look<'_>) -> Vec<String> {
     let title = look.title.map(str::to_ascii_lowercase);
-    TABLE.iter().filter(|signature| matches(signature, look, title.as_deref())).map(|s| s.id.clone()).collect()
+    let mut found: Vec<String> =
+        TABLE.iter().filter(|each| matches(each, look, title.as_deref())).map(|each| each.id.clone()).collect();
+    found.dedup();
+    found
 }
 
 fn matches(signature: &Signature, look: &Look<'_>, title: Option<&str>) -> bool {
     let any = |wanted: &[String], found: &dyn Fn(&str) -> bool| wanted.is_empty() || wanted.iter().any(|w| found(w));
     (signature.status.is_empty() || signature.status.contains(&look.status))
         && (!signature.script_only || look.script_only)
+        && (!signature.notice || is_notice(look))
         && look.document.len() <= signature.longest
+        && any(&signature.title_is, &|wanted| title.is_some_and(|title| *title == wanted.to_ascii_lowercase()))
         && any(&signature.title, &|wanted| title.is_some_and(|title| title.contains(&wanted.to_ascii_lowercase())))
         && any(&signature.cookie, &|wanted| look.cookies.iter().any(|cookie| cookie.starts_with(wanted)))
         && any(&signature.text, &|wanted| look.document.contains(wanted))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_reads() {
-        let table: Table = toml::from_str(include_str!("signatures.toml")).unwrap();
-        assert!(table.signature.len() >= 10);
-        for signature in &table.signature {
-            let (kind, _) = signature.id.split_once(':').unwrap();
-            assert!(["default", "block", "parking", "challenge"].contains(&kind), "{}", signature.id);
-        }
-    }
-
-    #[test]
-    fn a_default_page_is_known_and_a_school_is_not() {
-        let look =
-            |title, document| Look { status: 200, title: Some(title), document, cookies: &[], script_only: false };
-        assert_eq!(marks(&look("Welcome to nginx!", "<h1>Welcome to nginx!</h1>")), ["default:nginx"]);
-        assert!(marks(&look("第一中学", "<h1>第一中学</h1> nginx 课程")).is_empty());
-    }
+fn is_notice(look: &Look<'_>) -> bool {
+    look.document.len() <= NOTICE && look.links.is_some_and(|links| links <= NOTICE_LINKS)
 }
+
+#[cfg(test)]
+#[path = "marks_tests.rs"]
+mod tests;

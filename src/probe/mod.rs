@@ -1,12 +1,14 @@
 //! Observing one site: the explicit steps of the method, in order, each recorded with its one outcome.
 //!
-//! Lookup, delegation, address scope, connect, handshake, exchange, and once more over IPv4 where the families' pages differ. The
-//! result is a [`Round`] of evidence. Leaves to others: what the evidence means ([`crate::judge`]), which sites to probe
+//! Lookup, delegation, address scope, connect, handshake, exchange; once more over IPv4 where the families' pages differ, and
+//! once more over IPv6 with small segments where it stalls. The result is a [`Round`] of evidence. Leaves to others: what the
+//! evidence means ([`crate::judge`]), which sites to probe
 //! and when ([`crate::engine`]), and everything that touches a socket ([`crate::net`]).
 
 pub mod delegation;
 mod marks;
 pub mod page;
+mod proof;
 mod reach;
 mod record;
 mod resolve;
@@ -187,6 +189,7 @@ impl Prober {
         let mut round = Round::new(number, self.net.clock.now());
         round.without_ipv6 = transports == Transports::WithoutIpv6;
         let record = Recorder::new(round);
+        // The steps of both families together are too large for a stack.
         let steps = Box::pin(self.steps(&record, site, transports, zones));
         if work::within(self.deadlines.site, steps).await.is_none() {
             record.limit(Limit::Site);
@@ -220,6 +223,7 @@ impl Prober {
         work::both(Box::pin(self.measure(record, site, &host, Family::V4, &dial_v4)), over_v6).await;
         self.read_to_the_end(record).await;
         self.noise_floor(record).await;
+        self.mss_proofs(record).await;
     }
 
     /// Reads the landing pages to their end where the families brought different ones. Where they brought the same bytes,

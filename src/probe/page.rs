@@ -82,6 +82,7 @@ pub fn read(body: &[u8], facts: &Facts, depth: Depth) -> Extract {
         document: &text,
         cookies: &facts.cookies,
         script_only,
+        links: collected.to_the_end.then_some(collected.links.len()),
     });
     let leads_to = collected.leads_to();
     let mut page = Page {

@@ -1,12 +1,13 @@
 //! The round being written: steps of both families are appended as they finish, so that whatever ends a round early
 //! leaves all that was seen before.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::page::{Extract, Facts};
 use crate::model::address::Family;
 use crate::model::evidence::{
-    AddressFact, Connect, Delegation, Exchange, Handshake, Lookup, Page, Round, Sibling, Walk,
+    AddressFact, Connect, Delegation, Exchange, Handshake, Lookup, MssProof, Page, Round, Sibling, Walk,
 };
 use crate::model::failure::Limit;
 
@@ -16,6 +17,8 @@ pub(crate) struct Recorder {
     round: Mutex<Round>,
     /// Pages read so far. Both families mostly bring the same bytes, which need not be read twice.
     pages: Mutex<Vec<KnownPage>>,
+    /// Cookies of the requests with which IPv6 walks ended, by URL.
+    cookies: Mutex<HashMap<String, Vec<u8>>>,
 }
 
 /// A page that was read.
@@ -49,7 +52,7 @@ impl PageKey {
 
 impl Recorder {
     pub(crate) fn new(round: Round) -> Self {
-        Self { round: Mutex::new(round), pages: Mutex::new(Vec::new()) }
+        Self { round: Mutex::new(round), pages: Mutex::new(Vec::new()), cookies: Mutex::default() }
     }
 
     fn round(&self) -> MutexGuard<'_, Round> {
@@ -104,6 +107,15 @@ impl Recorder {
         }
     }
 
+    pub(crate) fn remember_cookies(&self, url: String, cookies: Vec<u8>) {
+        self.cookies.lock().unwrap_or_else(PoisonError::into_inner).insert(url, cookies);
+    }
+
+    /// The Cookie header with which an IPv6 walk ended at this URL. None: it sent none.
+    pub(crate) fn cookies(&self, url: &str) -> Option<Vec<u8>> {
+        self.cookies.lock().unwrap_or_else(PoisonError::into_inner).get(url).cloned()
+    }
+
     fn pages(&self) -> MutexGuard<'_, Vec<KnownPage>> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -133,6 +145,10 @@ impl Recorder {
 
     pub(crate) fn walk(&self, walk: Walk) {
         self.round().walks.push(walk);
+    }
+
+    pub(crate) fn mss_proof(&self, proof: MssProof) {
+        self.round().mss_proofs.push(proof);
     }
 
     pub(crate) fn sibling(&self, sibling: Sibling) {

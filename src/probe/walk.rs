@@ -86,6 +86,12 @@ impl Prober {
             hops: Vec::new(),
         };
         let end = walker.run(&Site::entry_url(host, scheme, port)).await;
+        if family == Family::V6
+            && let Some(url) = walker.hops.last().and_then(|hop| Url::parse(&hop.url).ok())
+            && let Some(cookies) = walker.cookie(&url)
+        {
+            record.remember_cookies(url.into(), cookies);
+        }
         let hops = walker.hops;
         record.walk(Walk { family, scheme, purpose: Purpose::Entry, hops, end });
     }
@@ -157,6 +163,14 @@ pub(super) async fn read_body(body: Arc<Vec<u8>>, facts: Facts, depth: Depth) ->
     } else {
         page::read(&body, &facts, depth)
     }
+}
+
+/// The name for the TLS greeting, and what stands in the Host header: the name, with the port where it is not the scheme's
+/// default. An IPv6 literal stands in brackets in the latter only.
+pub(super) fn authority(url: &Url) -> Result<(String, String), Failure> {
+    let host = url.host_str().ok_or(Failure::HttpMalformed)?;
+    let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    Ok((host.trim_matches(['[', ']']).to_owned(), authority))
 }
 
 /// All content codings, as one list. None: none was applied.
@@ -340,17 +354,13 @@ impl Walker<'_> {
             self.prober.connect_once(self.record, &subject, target, attempt).await?
         };
         let net = &self.prober.net;
-        let authority = match (url.host_str(), url.port()) {
-            (Some(host), Some(port)) => format!("{host}:{port}"),
-            (Some(host), None) => host.to_owned(),
-            (None, _) => return Err(Failure::HttpMalformed),
-        };
+        let (server_name, authority) = authority(url)?;
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
         let cookie = self.cookie(url);
         let get = Get { authority: &authority, target: path, user_agent: &net.user_agent, cookie: cookie.as_deref() };
         let Held { stream, pass, .. } = held;
         let (started, outcome) = if url.scheme() == "https" {
-            match self.handshake(stream, url, target, attempt).await {
+            match self.handshake(stream, server_name, target, attempt).await {
                 Ok(secured) => (net.clock.now(), http::get(secured.stream, &get, &net.http).await),
                 Err(failure) => (net.clock.now(), Err(failure)),
             }
@@ -374,15 +384,13 @@ impl Walker<'_> {
     async fn handshake(
         &mut self,
         stream: crate::net::connect::Stream,
-        url: &Url,
+        host: String,
         target: SocketAddr,
         attempt: u8,
     ) -> Result<crate::net::tls::Secured, Failure> {
         let net = &self.prober.net;
         let started = net.clock.now();
         let begun = Instant::now();
-        // An IPv6 literal stands in brackets in a URL, and without them everywhere else.
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         let outcome = net.tls.handshake(stream, &host, started, self.prober.deadlines.tls).await;
         let index = self.record.handshake(Handshake {
             address: target.ip(),
@@ -417,9 +425,10 @@ impl Walker<'_> {
             return Next::Here;
         }
         if let Some(location) = exchange.location.as_ref().filter(|_| leads_elsewhere(exchange)) {
-            return self.join(url, location).map_or(Next::End(WalkEnd::RedirectBadTarget), |target| {
-                Next::To(target, Via::Redirect(exchange.status))
-            });
+            return match self.join(url, location) {
+                Ok(target) => Next::To(target, Via::Redirect(exchange.status)),
+                Err(end) => Next::End(end),
+            };
         }
         if let Some((via, target)) = &read.extract.leads_to {
             // A page that leads nowhere useful by itself is simply the landing page.
@@ -428,25 +437,30 @@ impl Walker<'_> {
         Next::Here
     }
 
-    /// The absolute target of a redirect, if it is one that may be requested.
-    fn join(&self, base: &Url, target: &str) -> Option<Url> {
+    /// The absolute target of a redirect, or how the walk ends if it may not be requested.
+    fn join(&self, base: &Url, target: &str) -> Result<Url, WalkEnd> {
         let most = self.prober.bounds.url_bytes;
         // Text that is cut to the same length before it comes here is not parsed at all.
         let url = (target.len() <= most).then(|| base.join(target.trim()));
         let mut url = match url {
-            Some(Err(_)) => return None,
-            Some(Ok(url)) if !matches!(url.scheme(), "http" | "https") => return None,
+            Some(Err(_)) => return Err(WalkEnd::RedirectBadTarget),
+            Some(Ok(url)) if !matches!(url.scheme(), "http" | "https") => return Err(WalkEnd::RedirectBadTarget),
             Some(Ok(url)) if url.as_str().len() <= most => url,
             _ => {
                 self.record.limit(Limit::Url);
-                return None;
+                return Err(WalkEnd::RedirectBadTarget);
             }
         };
         url.set_fragment(None);
         // Credentials in a URL are never sent on.
-        url.set_username("").ok()?;
-        url.set_password(None).ok()?;
-        let port = url.port_or_known_default()?;
-        (REDIRECT_PORTS.contains(&port) || port == self.listed_port).then_some(url)
+        let cleared = url.set_username("").and_then(|()| url.set_password(None));
+        let (Ok(()), Some(port)) = (cleared, url.port_or_known_default()) else {
+            return Err(WalkEnd::RedirectBadTarget);
+        };
+        if REDIRECT_PORTS.contains(&port) || port == self.listed_port {
+            Ok(url)
+        } else {
+            Err(WalkEnd::RedirectPort(port))
+        }
     }
 }

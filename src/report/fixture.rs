@@ -357,9 +357,9 @@ fn run() -> Run {
             isp: Some("教育网".into()),
             resolvers: vec!["192.0.2.53:53".parse().unwrap(), "[2001:db8::53]:53".parse().unwrap()],
             proofs: vec![
-                Proof { at: START, family: Family::V6, good: true },
-                Proof { at: START.plus_ms(20_000), family: Family::V6, good: false },
-                Proof { at: START.plus_ms(40_000), family: Family::V6, good: true },
+                Proof { at: START, family: Family::V6, good: true, page_bytes: 0 },
+                Proof { at: START.plus_ms(20_000), family: Family::V6, good: false, page_bytes: 0 },
+                Proof { at: START.plus_ms(40_000), family: Family::V6, good: true, page_bytes: 0 },
             ],
         },
         started: START,

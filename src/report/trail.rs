@@ -9,8 +9,8 @@ use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::model::evidence::{
-    Certificate, Connect, Exchange, Handshake, Hop, Lookup, Observation, Purpose, Round, ServerRole, Sibling, Via,
-    Walk, WalkEnd,
+    Certificate, Connect, Exchange, Handshake, Hop, Lookup, MssProof, Observation, Purpose, Round, ServerRole, Sibling,
+    Via, Walk, WalkEnd,
 };
 use crate::model::time::Timestamp;
 
@@ -85,6 +85,9 @@ impl Writer {
         }
         for walk in &round.walks {
             self.walk(walk);
+        }
+        for proof in &round.mss_proofs {
+            self.mss_proof(proof);
         }
         if let Some(sibling) = &round.sibling {
             self.sibling(sibling);
@@ -223,6 +226,7 @@ impl Writer {
             WalkEnd::RedirectNoAddress => format!("redirect_no_address({})", walk.family.name()),
             WalkEnd::RedirectUnresolved(outcome) => format!("redirect_unresolved({})", outcome.word()),
             WalkEnd::RedirectBadTarget => "redirect_bad_target".into(),
+            WalkEnd::RedirectPort(port) => format!("redirect_port({port})"),
         };
         self.detail(&format!("→ {end}"));
     }
@@ -270,6 +274,20 @@ impl Writer {
             duration(exchange.total_us)
         );
         format!("{}{}", parts.join(self.pick("，", ", ")), self.aside(&times))
+    }
+
+    fn mss_proof(&mut self, proof: &MssProof) {
+        let outcome = proof.failure.as_ref().map_or_else(|| self.pick("完整", "whole").to_owned(), ToString::to_string);
+        let line = format!(
+            "{} {} MSS {}: GET {} → {}, {outcome}{}",
+            self.pick("小报文复测", "Again in small segments"),
+            peer(proof.address, proof.port),
+            proof.mss,
+            clean(&proof.url),
+            bytes(proof.wire_bytes),
+            self.aside(&duration(proof.duration_us))
+        );
+        self.step(&line);
     }
 
     fn sibling(&mut self, sibling: &Sibling) {

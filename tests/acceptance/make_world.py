@@ -25,7 +25,7 @@ NS = {"ns1": ("198.18.54.11", "2001:db8:54::11"), "ns2": ("198.18.54.12", "2001:
 NET4 = {"open": "198.19.{}.{}", "no443": "198.18.64.{1}", "no80": "198.18.65.{1}", "closed": "198.18.66.{1}", "drop": "198.18.67.{1}"}
 NET6 = {
     "open": "a", "closed": "b", "no443": "c", "drop": "d", "no80": "f", "hole": "dead",
-    "prohibited": "e1", "hostless": "e2", "routeless": "e3", "drop443": "d4",
+    "prohibited": "e1", "hostless": "e2", "routeless": "e3", "drop443": "d4", "narrow": "e4", "lossy": "e5",
 }
 
 # How a virtual host behaves. {www} etc. are nginx variables.
@@ -109,6 +109,8 @@ KINDS = [
     ("v6-no-route", 3, "open", ["routeless"], BOTH, "BROKEN", "unreachable", "V6_UNREACHABLE"),
     ("v6-no443-https", 4, "open", ["no443"], BOTH, "BROKEN", "refused", "V6_REFUSED"),
     ("v6-drop443-https", 3, "open", ["drop443"], BOTH, "BROKEN", "timeout", "V6_TIMEOUT"),
+    ("v6-narrow", 3, "open", ["narrow"], BOTH, "BROKEN", "pmtu_blackhole", "PMTU_BLACKHOLE"),
+    ("v6-narrow-http", 2, "no443", ["narrow"], web("page", "page"), "BROKEN", "pmtu_blackhole", "PMTU_BLACKHOLE"),
     ("v6-two-dead", 2, "open", ["closed", "closed"], BOTH, "BROKEN", "refused", "V6_REFUSED"),
     ("v6-502", 4, "open", ["open"], web("https", "page", None, "502"), "BROKEN", "status", "V6_STATUS"),
     ("v6-503", 4, "open", ["open"], web("https", "page", None, "503"), "BROKEN", "status", "V6_STATUS"),
@@ -172,7 +174,7 @@ class World:
         self.serial = 0
         self.zones = {z: [] for z in [*CITIES, "cdn"]}
         self.blocks = {}  # (family, port, behaviour, cert, listen address) -> names
-        self.truth, self.ssrf, self.schools = [], [], []
+        self.truth, self.ssrf, self.schools, self.lossy = [], [], [], []
         self.extra_names = []  # names the wildcards of the certificate do not cover
         os.makedirs(f"{OUT}/pages")
         os.makedirs(f"{OUT}/zones")
@@ -314,6 +316,15 @@ class World:
             for i in range(2):
                 self.ssrf.append([f"s{i}.{zone}.test", "name server"])
 
+    def lossy_names(self):
+        for i in range(20):
+            self.serial += 1
+            name = f"lossy{i}.{CITIES[0]}.test"
+            self.host(CITIES[0], f"lossy{i}", "open", ["lossy"])
+            self.serve(name, BOTH)
+            self.write_page(name)
+            self.lossy.append(name)
+
     def write(self):
         def out(name, text):
             with open(f"{OUT}/{name}", "w", encoding="utf-8") as f:
@@ -326,6 +337,8 @@ class World:
         table("truth.csv", ["domain", "kind", "readiness", "reason", "finding"], self.truth)
         table("ssrf.csv", ["domain", "leads"], self.ssrf)
         out("ssrf.txt", "".join(f"{n}\n" for n, _ in self.ssrf))
+        out("lossy.txt", "".join(f"{n}\n" for n in self.lossy))
+        out("narrow.txt", "".join(f"{n}\n" for n, kind, *_ in self.truth if kind.startswith("v6-narrow")))
         os.makedirs(f"{OUT}/list")
         table("list/schools.csv", ["name_zh", "domain", "region_code"], self.schools)
         regions = [["990000", "拟省", "Invented", "province", ""]]
@@ -451,6 +464,8 @@ second_round_after = "3s"
 [deadlines]
 connect = "2s"
 connect_retry = "2s"
+tls = "3s"
+first_byte = "4s"
 [pace]
 jobs = 200
 per_host_interval = "0s"
@@ -483,5 +498,6 @@ world = World()
 for row in KINDS:
     world.school(*row)
 world.self_names()
+world.lossy_names()
 world.write()
 print(f"{len(world.truth)} schools of {len(KINDS)} kinds, {len(world.ssrf)} names that lead to the scanner")

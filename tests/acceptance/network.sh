@@ -1,10 +1,12 @@
-# The network of the acceptance test: sourced by `run`, which sets WORLD (folder), C, S and N (namespace names).
+# The network of the acceptance test: sourced by `run`, which sets WORLD (folder), C, S, N and R (namespace names).
 #
 #   C  the scanner: 198.18.0.1/30, 2001:db8:0:1::1/64        N  a scanner whose network has no IPv6: 198.18.0.5/30
 #   S  everything else: resolver, name servers, web servers; all addresses of the world are local there (AnyIP)
+#   R  a router between C and the network `narrow` of S: packets back to C may have 1280 bytes, and what it says about larger
+#      ones (ICMPv6 packet too big) is counted and lost
 #
 # Nothing leaves: no namespace has a default route (the scanner refuses laboratory prefixes where there is one), S forwards
-# nothing and has no other interface. So that an attempt would be seen, the addresses that must never be dialled though
+# nothing, R only between its two links, and there is no other interface. So that an attempt would be seen, the addresses that must never be dialled though
 # they stand in the table, and some real ones, have a route in C and N (TRAPS); what takes it is counted and dropped.
 
 TRAPS4=(10.0.0.0/8 100.64.0.0/10 169.254.0.0/16 172.16.0.0/12 192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 203.0.113.0/24 224.0.0.0/4
@@ -92,7 +94,7 @@ counted() { ip netns exec "$1" nft -j list counter inet guard "$2" | python3 -c 
 
 network_up() {
     local x
-    for x in "$C" "$S" "$N"; do
+    for x in "$C" "$S" "$N" "$R"; do
         ip netns add "$x"
         ip netns exec "$x" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
             net.ipv6.conf.all.accept_ra=0 net.ipv6.conf.default.accept_ra=0 net.ipv6.conf.default.router_solicitations=0
@@ -117,7 +119,7 @@ network_up() {
     for x in 198.18.53.1 198.18.53.2 198.18.54.1 198.18.54.11 198.18.54.12; do ip -n "$S" addr add "$x/32" dev lo; done
     for x in 53::1 54::1 54::11 54::12; do ip -n "$S" addr add "2001:db8:$x/128" dev lo nodad; done
     for x in 198.19.0.0/16 198.18.64.0/21; do ip -n "$S" route add local "$x" dev lo; done
-    for x in a b c d f e1 e2 e3 d4; do ip -n "$S" -6 route add local "2001:db8:$x::/48" dev lo; done
+    for x in a b c d f e1 e2 e3 d4 e4 e5; do ip -n "$S" -6 route add local "2001:db8:$x::/48" dev lo; done
     ip -n "$S" -6 route add blackhole 2001:db8:dead::/48
     # What a firewall in front of the school does. The networks are those of NET4 and NET6 in make_world.py.
     ip netns exec "$S" nft -f - <<'NFT'
@@ -136,12 +138,42 @@ table inet firewalls {
         ip6 daddr 2001:db8:e1::/48 reject with icmpv6 admin-prohibited
         ip6 daddr 2001:db8:e2::/48 reject with icmpv6 addr-unreachable
         ip6 daddr 2001:db8:e3::/48 reject with icmpv6 no-route
+        ip6 daddr 2001:db8:e5::/48 meta l4proto tcp numgen random mod 100 < 30 drop
     }
 }
 NFT
+    narrow_up
     guard "$C"
     guard "$N"
 }
+
+# The way to `narrow`: C has 1500 bytes and says so in its SYN; R's link to it has less.
+narrow_up() {
+    ip link add up1 netns "$C" type veth peer name rc netns "$R"
+    ip link add sr netns "$S" type veth peer name rs netns "$R"
+    ip -n "$C" addr add 2001:db8:0:2::1/64 dev up1 nodad
+    ip -n "$R" addr add 2001:db8:0:2::2/64 dev rc nodad
+    ip -n "$R" addr add 2001:db8:0:3::1/64 dev rs nodad
+    ip -n "$S" addr add 2001:db8:0:3::2/64 dev sr nodad
+    local x
+    for x in "$C up1" "$R rc" "$R rs" "$S sr"; do ip -n "${x% *}" link set "${x#* }" up; done
+    ip netns exec "$R" sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.icmp.ratelimit=0 net.ipv6.conf.rc.mtu=1280
+    ip -n "$C" -6 route add 2001:db8:e4::/48 via 2001:db8:0:2::2
+    ip -n "$R" -6 route add 2001:db8:e4::/48 via 2001:db8:0:3::2
+    ip -n "$S" -6 route add 2001:db8:0:2::/64 via 2001:db8:0:3::1
+    ip netns exec "$R" nft -f - <<'NFT'
+table inet guard {
+    counter toobig { }
+    chain out {
+        type filter hook output priority 0;
+        icmpv6 type packet-too-big counter name toobig drop
+    }
+}
+NFT
+}
+
+# What the filters of the narrow way swallow from now on: nothing.
+narrow_heal() { ip netns exec "$R" nft flush chain inet guard out; }
 
 servers_up() {
     launch nsd-root nsd -d -c "$WORLD/nsd-root.conf"
@@ -161,7 +193,7 @@ network_down() {
         [ -z "$x" ] && break
         sleep 0.1
     done
-    for x in "$C" "$S" "$N"; do
+    for x in "$C" "$S" "$N" "$R"; do
         # Whatever is left in the namespaces that we made is ours.
         for pid in $(ip netns pids "$x" 2>/dev/null); do kill -9 "$pid" 2>/dev/null || true; done
         ip netns del "$x" 2>/dev/null || true

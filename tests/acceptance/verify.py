@@ -8,6 +8,7 @@ and ends with 1 if something is.
   without-ipv6 TRUTH FULL.CSV SCHOOLS.CSV  nothing that needs IPv6 was claimed
   outage FULL-FOLDER FOLDER LINE           an outage of the vantage changes no verdict, and the report tells of it
   rows STORE                      runs, finished sites and verdicts in the history
+  only VERDICTS NAMES SCHOOLS.CSV  every name has one of these verdicts, given with commas
   served LIST SCHOOLS.CSV         none of these names is called ready unless IPv6 really served it (list: domain,leads)
 """
 import collections
@@ -59,6 +60,17 @@ def same(a_path, b_path):
     wrong = [f"{n}: {[a.get(n, {}).get(k) for k in what]} and {[r[k] for k in what]}" for n, r in b.items()
              if n not in a or any(a[n][k] != r[k] for k in what)]
     finish(f"n={len(b)} names, different {len(wrong)}", wrong + ([] if b else ["no rows"]))
+
+
+def only(verdicts, names_path, found_path):
+    got = table(found_path)
+    with open(names_path, encoding="utf-8") as f:
+        names = f.read().split()
+    counts = collections.Counter(verdict(got[n]) if n in got else "no row" for n in names)
+    wrong = [f"{n}: {verdict(got[n]) if n in got else 'no row'}" for n in names
+             if n not in got or got[n]["readiness"] not in verdicts.split(",")]
+    finish(f"n={len(names)} names ({', '.join(f'{n} {word}' for word, n in counts.most_common())}), wrong {len(wrong)}",
+           wrong + ([] if names else ["no names"]))
 
 
 def servers(truth_path, log_path):
@@ -152,4 +164,4 @@ def served(list_path, found_path):
     finish(f"n={len(got)} names ({', '.join(f'{n} {w}' for w, n in counts.most_common())}), wrong {len(wrong)}", wrong)
 
 
-{"truth": truth, "same": same, "servers": servers, "without-ipv6": without_ipv6, "outage": outage, "rows": rows, "served": served}[sys.argv[1]](*sys.argv[2:])
+{"truth": truth, "same": same, "servers": servers, "without-ipv6": without_ipv6, "outage": outage, "rows": rows, "served": served, "only": only}[sys.argv[1]](*sys.argv[2:])

@@ -8,8 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::{
     AddressFact, AddressRecord, Alias, BrokenReply, Certificate, CertificateFault, Connect, DnsTransport,
-    EVIDENCE_VERSION, Exchange, Handshake, Hop, Lookup, LookupOutcome, Observation, Page, Purpose, RecordType, Round,
-    ServerRole, Sibling, Sketch, Via, Walk, WalkEnd,
+    EVIDENCE_VERSION, Exchange, Handshake, Hop, Lookup, LookupOutcome, MssProof, Observation, Page, Purpose,
+    RecordType, Round, ServerRole, Sibling, Sketch, Via, Walk, WalkEnd,
 };
 use v6ready::model::failure::{Failure, Icmp, Limit};
 use v6ready::model::run::{Proof, Vantage};
@@ -80,7 +80,9 @@ pub(crate) fn vantage(choices: &mut Choices<'_>) -> Vantage {
             for family in Family::BOTH {
                 let at = Timestamp(start(round).0 + step * 10_000 + i64::try_from(choices.below(900)).expect("small"));
                 if perfect || !choices.rarely(8) {
-                    proofs.push(Proof { at, family, good: perfect || !choices.rarely(8) });
+                    let good = perfect || !choices.rarely(8);
+                    let page_bytes = choices.of(&[60_000, 60_000, 0]);
+                    proofs.push(Proof { at, family, good, page_bytes });
                 }
             }
         }
@@ -160,7 +162,30 @@ fn round(choices: &mut Choices<'_>, site: &Site, number: u8, without_ipv6: bool)
     if round.limits.contains(&Limit::Site) {
         round.walks.truncate(choices.below(3));
     }
+    repeat_in_small_segments(choices, &mut round);
     round
+}
+
+/// Most stalled requests over IPv6 are repeated, and most of these then succeed.
+fn repeat_in_small_segments(choices: &mut Choices<'_>, round: &mut Round) {
+    let stalls = |walk: &&Walk| match &walk.end {
+        WalkEnd::Failed(failure) => failure.is_stall(),
+        _ => walk.landing().and_then(|page| page.body_failure.as_ref()).is_some_and(Failure::is_stall),
+    };
+    for walk in round.walks.iter().filter(|walk| walk.family == Family::V6).filter(stalls) {
+        let Some(hop) = walk.hops.last() else { continue };
+        let Some(address) = hop.address.filter(|_| !choices.rarely(4)) else { continue };
+        round.mss_proofs.push(MssProof {
+            url: hop.url.clone(),
+            address,
+            port: hop.port,
+            mss: 1220,
+            failure: choices.rarely(3).then_some(Failure::HttpStall),
+            wire_bytes: 2000,
+            started: round.started.plus_ms(9000),
+            duration_us: 9000,
+        });
+    }
 }
 
 fn address(text: &str) -> IpAddr {
@@ -314,7 +339,7 @@ fn exchange(choices: &mut Choices<'_>) -> Exchange {
         total_us: 9000,
         wire_bytes: 2000,
         decoded_bytes: 2000,
-        body_failure: choices.rarely(12).then_some(Failure::EarlyEof),
+        body_failure: choices.rarely(12).then(|| choices.of(&[Failure::EarlyEof, Failure::Limit(Limit::Slow)])),
         digest: format!("{status}{title}{}", if noise { choices.below(3) } else { 0 }),
         page: (!choices.rarely(15)).then_some(page),
     }

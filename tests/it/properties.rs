@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, TestRunner};
 use v6ready::judge::{Criteria, assess, first_look};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::{
-    AddressFact, LookupOutcome, Observation, Pointer, Purpose, RecordType, Round, StepKind, WalkEnd,
+    AddressFact, LookupOutcome, MssProof, Observation, Pointer, Purpose, RecordType, Round, StepKind, WalkEnd,
 };
 use v6ready::model::failure::{Failure, Limit};
 use v6ready::model::finding::Code;
@@ -55,6 +55,7 @@ fn resolves(observation: &Observation, pointer: Pointer) -> bool {
         StepKind::Walk => round.walks.len(),
         StepKind::Sibling => usize::from(round.sibling.is_some()),
         StepKind::Delegation => round.delegations.len(),
+        StepKind::MssProof => round.mss_proofs.len(),
         StepKind::Round => 1,
     };
     pointer.index < steps
@@ -78,6 +79,7 @@ fn shuffled(mut observation: Observation, numbers: &[u16]) -> Observation {
         shuffle(&mut round.walks, &mut choices);
         shuffle(&mut round.delegations, &mut choices);
         shuffle(&mut round.limits, &mut choices);
+        shuffle(&mut round.mss_proofs, &mut choices);
     }
     observation
 }
@@ -141,6 +143,23 @@ proptest! {
         prop_assert_ne!(after.readiness, Readiness::Broken);
         // A success needs no proof.
         prop_assert_eq!(passes(&before), passes(&after));
+    }
+
+    #[test]
+    fn small_segments_name_a_cause_and_nothing_else((mut observation, mut vantage) in cases()) {
+        stall_over_v6(&mut observation);
+        vantage.proofs.iter_mut().for_each(|proof| proof.page_bytes = 60_000);
+        let named = judged(&observation, &vantage);
+        let mut without = observation.clone();
+        without.rounds.iter_mut().for_each(|round| round.mss_proofs.clear());
+        let bare = judged(&without, &vantage);
+        prop_assert_eq!(named.readiness, bare.readiness);
+        if named.readiness == Readiness::Broken {
+            prop_assert_eq!((bare.reason.as_str(), named.reason.as_str()), ("http_stall", "pmtu_blackhole"));
+            // Packets of full size may not reach this vantage either.
+            vantage.proofs.iter_mut().for_each(|proof| proof.page_bytes = 1400);
+            prop_assert_eq!(judged(&observation, &vantage).reason, "vantage");
+        }
     }
 
     #[test]
@@ -331,6 +350,31 @@ const OF_ZONES: [Code; 11] = [
     Code::AliasZoneNs6,
     Code::Ns6Unconfirmed,
 ];
+/// Makes every request over IPv6 stall, and come in small segments.
+fn stall_over_v6(observation: &mut Observation) {
+    for round in &mut observation.rounds {
+        round.mss_proofs.clear();
+        let addresses: Vec<_> = round.addresses.iter().filter(|fact| fact.dialled && fact.address.is_ipv6()).collect();
+        let Some(address) = addresses.first().map(|fact| fact.address) else { continue };
+        for walk in round.walks.iter_mut().filter(|walk| walk.family == Family::V6) {
+            let hop = &mut walk.hops[0];
+            (hop.address, hop.exchange) = (Some(address), None);
+            round.mss_proofs.push(MssProof {
+                url: hop.url.clone(),
+                address,
+                port: hop.port,
+                mss: 1220,
+                failure: None,
+                wire_bytes: 2000,
+                started: round.started.plus_ms(9000),
+                duration_us: 9000,
+            });
+            walk.hops.truncate(1);
+            walk.end = WalkEnd::Failed(Failure::HttpStall);
+        }
+    }
+}
+
 /// The same round, measured at the time of another.
 fn later(mut round: Round, number: u8) -> Round {
     let by = 600_000 * i64::from(number - round.number);
@@ -354,7 +398,7 @@ fn dead_over_v6(mut round: Round) -> Round {
     for walk in round.walks.iter_mut().filter(|walk| walk.family == Family::V6) {
         walk.hops.truncate(1);
         walk.hops[0].exchange = None;
-        walk.end = v6ready::model::evidence::WalkEnd::Failed(Failure::Timeout);
+        walk.end = WalkEnd::Failed(Failure::Timeout);
     }
     round
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use futures_util::StreamExt;
 use v6ready::engine::plan;
-use v6ready::judge::{Criteria, assess};
+use v6ready::judge::assess;
 use v6ready::lab::Lab;
 use v6ready::lab::scenario::Scenario;
 use v6ready::lab::world::World;
@@ -21,7 +21,7 @@ use v6ready::model::site::Site;
 use v6ready::model::verdict::Assessment;
 use v6ready::probe::Transports;
 
-use crate::bench_net::{Evidence, Patience, prober, scan, site};
+use crate::bench_net::{Evidence, Patience, Setting, criteria, prober, scan, scan_under, site};
 
 /// Labs that run at the same time: enough to overlap their waiting, few enough for two processors.
 const AT_ONCE: usize = 12;
@@ -48,7 +48,7 @@ pub(crate) fn judge(scenario: &Scenario, evidence: &Evidence) -> Result<(Assessm
     if !scenario.options.vantage_ipv6 {
         vantage.proofs.retain(|proof| proof.family == Family::V4);
     }
-    Ok((assess(observation, &vantage, &Criteria::default()), observation.clone()))
+    Ok((assess(observation, &vantage, &criteria(scenario.options.timed)), observation.clone()))
 }
 
 /// What differs from the expectation. Empty: nothing.
@@ -111,7 +111,10 @@ fn check(scenario: &Scenario, evidence: &Evidence, lab: &Lab) -> Option<String> 
 pub(crate) async fn run(scenario: &Scenario) -> (Lab, Evidence) {
     let lab = Lab::start(scenario.world().with_anchors()).await.expect("a lab");
     let transports = if scenario.options.without_ipv6 { Transports::WithoutIpv6 } else { Transports::Both };
-    let evidence = scan(prober(&lab, Patience::USUAL), vec![listed(scenario)], 4, transports).await;
+    let mut setting = Setting::usual(4, transports);
+    setting.rules.criteria = criteria(scenario.options.timed);
+    let (evidence, report) = scan_under(setting, prober(&lab, Patience::USUAL), vec![listed(scenario)]).await;
+    assert_eq!(report.lost, 0);
     (lab, evidence)
 }
 
@@ -132,10 +135,13 @@ async fn every_scenario_alone() {
     none_failed(&failures, scenarios.len());
 }
 
-/// All rows whose vantage is an ordinary one, in one world and one run, in an order of their own.
+/// All rows whose vantage is an ordinary one and that are not about time, in one world and one run, in an order of their own.
 async fn together(jobs: usize, seed: &str, patience: Patience) {
     let mut scenarios = all();
-    scenarios.retain(|scenario| !scenario.options.without_ipv6 && scenario.options.vantage_ipv6);
+    scenarios.retain(|scenario| {
+        let options = scenario.options;
+        !options.without_ipv6 && options.vantage_ipv6 && !options.timed
+    });
     let mut world = Scenario::merged_world(&scenarios).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(world.merge(World::new().with_anchors()), Vec::<String>::new());
     let lab = Lab::start(world).await.expect("a lab");

@@ -110,7 +110,10 @@ async fn together(
     seed: u64,
 ) -> (Vec<Scenario>, Lab, Evidence) {
     let mut scenarios = all();
-    scenarios.retain(|scenario| !scenario.options.without_ipv6 && scenario.options.vantage_ipv6);
+    scenarios.retain(|scenario| {
+        let options = scenario.options;
+        !options.without_ipv6 && options.vantage_ipv6 && !options.timed
+    });
     let mut world = Scenario::merged_world(&scenarios).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(world.merge(World::new().with_anchors()), Vec::<String>::new());
     let lab = Lab::start(world).await.expect("a lab");

@@ -2,6 +2,7 @@
 
 use super::{Case, primary};
 use crate::judge::naming::Presence;
+use crate::judge::pair;
 use crate::judge::service::{Landing, Outcome};
 use crate::model::address::Family;
 use crate::model::evidence::{Exchange, Pointer, StepKind, WalkEnd};
@@ -53,8 +54,10 @@ impl<'a> Case<'a> {
                     .is_some_and(|f| matches!(f, Failure::TlsAlert(_) | Failure::TlsUnsupported))
         };
         let outcomes: Vec<_> = self.entries.iter().filter_map(|entry| entry.v6.as_ref()).collect();
+        // With small segments it answers, so it is there.
+        let spoke = self.observation.rounds.iter().flat_map(|round| &round.mss_proofs).any(|p| p.failure.is_none());
         let measured = outcomes.iter().any(|outcome| !outcome.landing.failure().is_some_and(Failure::is_local));
-        measured.then(|| outcomes.iter().any(|outcome| answered(outcome)))
+        measured.then(|| spoke || outcomes.iter().any(|outcome| answered(outcome)))
     }
 
     pub(super) fn supporting(&self, readiness: Readiness, rule: u8) -> Vec<Pointer> {
@@ -122,9 +125,13 @@ impl<'a> Case<'a> {
         let (mut good, mut all) = (0, 0);
         for at in 0..self.observation.rounds.len() {
             let looks = self.entries.iter().filter_map(|entry| entry.rounds.get(at));
-            let outcomes: Vec<_> = looks.filter_map(|look| look.v6.as_ref()).collect();
+            let outcomes: Vec<_> = looks.filter_map(|look| Some((look.v4.as_ref(), look.v6.as_ref()?))).collect();
             all += u32::from(!outcomes.is_empty());
-            good += u32::from(outcomes.iter().any(|outcome| outcome.landing.serves()));
+            let served = |(v4, v6): &(Option<&Outcome<'_>>, &Outcome<'_>)| match v4 {
+                Some(v4) if v4.landing.serves() => pair::serves(self.observation, v4, v6),
+                _ => v6.landing.serves(),
+            };
+            good += u32::from(outcomes.iter().any(served));
         }
         (all > 0).then_some((good, all))
     }
@@ -140,5 +147,6 @@ fn walk_end_word(end: &WalkEnd) -> &'static str {
         WalkEnd::RedirectUnresolved(_) => "redirect_unresolved",
         WalkEnd::RedirectOptedOut => "redirect_opted_out",
         WalkEnd::RedirectBadTarget => "redirect_bad",
+        WalkEnd::RedirectPort(_) => "redirect_port",
     }
 }

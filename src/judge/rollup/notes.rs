@@ -7,9 +7,9 @@ use crate::judge::delegation::{self, Indicators, Proof};
 use crate::judge::naming::{Absence, Presence};
 use crate::judge::parity::Sameness;
 use crate::judge::service::{Entry, Landing, Outcome};
-use crate::judge::{pair, service};
+use crate::judge::{landing, pair, service};
 use crate::model::address::{Family, Scope};
-use crate::model::evidence::{CertificateFault, Connect, Exchange, Pointer, Round, StepKind, WalkEnd};
+use crate::model::evidence::{CertificateFault, Connect, Exchange, MssProof, Pointer, Round, StepKind, WalkEnd};
 use crate::model::failure::{Failure, Limit};
 use crate::model::finding::Code;
 use crate::model::site::Scheme;
@@ -90,6 +90,9 @@ impl Case<'_> {
     pub(super) fn note_pair(&mut self, v4: &Outcome<'_>, v6: &Outcome<'_>) {
         let at = [v4.pointer, v6.pointer];
         self.note_certificates(v4, v6);
+        if let Some((host4, host6)) = landing::apart(v4, v6) {
+            self.findings.add_with(Code::LandingDiff, &[("v4_host", host4), ("v6_host", host6)], &at);
+        }
         match (v4.landing, v6.landing) {
             (Landing::Page(page4), Landing::Page(page6)) => {
                 match (&page4.body_failure, &page6.body_failure) {
@@ -118,6 +121,9 @@ impl Case<'_> {
             (landing4, landing6) => {
                 for landing in [landing4, landing6] {
                     match landing {
+                        Landing::Challenge(_) if !matches!(landing4, Landing::Challenge(_)) => {
+                            self.findings.add(Code::ChallengeV6Only, &at);
+                        }
                         Landing::Challenge(_) => self.findings.add(Code::Challenge, &at),
                         Landing::Auth(_) => self.findings.add(Code::AuthRequired, &at),
                         _ => {}
@@ -131,9 +137,7 @@ impl Case<'_> {
     /// Why IPv4 does not give the service that IPv6 gives: there is none, it fails, or we could not see.
     pub(super) fn note_without_v4(&mut self, v6: &Outcome<'_>) {
         let v4: Vec<Outcome<'_>> = self.entries.iter().filter_map(|entry| entry.v4.clone()).collect();
-        let left_alone = |v4: &Outcome<'_>| matches!(v4.landing, Landing::Failed(WalkEnd::RedirectOptedOut));
-        let fails = |v4: &&Outcome<'_>| !v4.landing.is_local() && !left_alone(v4);
-        let failed: Vec<Pointer> = v4.iter().filter(fails).map(|v4| v4.pointer).collect();
+        let failed: Vec<Pointer> = v4.iter().filter(|v4| v4.landing.is_evidence()).map(|v4| v4.pointer).collect();
         if !failed.is_empty() {
             self.findings.add(Code::V4Broken, &failed);
         } else if matches!(self.naming.v4, Presence::Absent(_)) && !self.usable.1 {
@@ -226,6 +230,29 @@ impl Case<'_> {
         }
     }
 
+    /// Entries that are served much later over IPv6 than over IPv4, in every round.
+    pub(super) fn note_slow(&mut self, served: &[usize]) {
+        let floor = u64::try_from(self.criteria.slow_after.as_micros()).unwrap_or(u64::MAX);
+        for entry in served.iter().map(|index| &self.entries[*index]) {
+            let both = entry.rounds.iter().filter_map(|look| Some((look.v4.as_ref()?, look.v6.as_ref()?)));
+            let both = both.filter(|(v4, v6)| v4.landing.serves() && pair::serves(self.observation, v4, v6));
+            let times = both.filter_map(|(v4, v6)| {
+                let over = |outcome| service::first_byte_us(self.observation, outcome);
+                Some((over(v4)?, over(v6)?, v6.pointer))
+            });
+            let times: Vec<(u64, u64, Pointer)> = times.collect();
+            let slow =
+                |(v4, v6, _): &(u64, u64, Pointer)| *v6 > floor && *v6 >= v4.saturating_mul(self.criteria.slow_times);
+            // The round in which the families were closest speaks for IPv6.
+            let Some((v4, v6, _)) = times.iter().min_by_key(|(v4, v6, _)| v6.saturating_sub(*v4)) else { continue };
+            if times.iter().all(slow) {
+                let at: Vec<Pointer> = times.iter().map(|(_, _, at)| *at).collect();
+                let ms = |micros: u64| (micros / 1000).to_string();
+                self.findings.add_with(Code::SlowV6, &[("v4_ms", ms(*v4)), ("v6_ms", ms(*v6))], &at);
+            }
+        }
+    }
+
     pub(super) fn note_share(&mut self) {
         if let Some((good, all)) = self.tries().filter(|(good, all)| good < all) {
             let at: Vec<Pointer> = self.entries.iter().filter_map(|e| Some(e.v6.as_ref()?.pointer)).collect();
@@ -235,30 +262,15 @@ impl Case<'_> {
 
     /// Names why IPv6 does not serve.
     pub(super) fn note_v6_failure(&mut self, entry: &Entry<'_>, v6: &Outcome<'_>) -> &'static str {
+        if self.note_black_hole(entry, v6) {
+            return "pmtu_blackhole";
+        }
         let at = [v6.pointer];
         let target = v6.hops.last().map(|hop| hop.url.clone()).unwrap_or_default();
         let address = v6.hops.last().and_then(|hop| hop.address).map(|a| a.to_string()).unwrap_or_default();
         let place = [("address", address), ("port", entry.port.to_string())];
         match v6.landing {
-            Landing::Failed(WalkEnd::Failed(failure)) => {
-                let code = match failure {
-                    Failure::Timeout => Code::V6Timeout,
-                    Failure::Refused => Code::V6Refused,
-                    Failure::Reset => Code::V6Reset,
-                    Failure::Unreachable(_) => Code::V6Unreachable,
-                    Failure::TlsAlert(_)
-                    | Failure::TlsStall
-                    | Failure::TlsUnsupported
-                    | Failure::HttpOnTlsPort
-                    | Failure::TlsMalformed
-                    | Failure::TlsEof => Code::V6Tls,
-                    _ => Code::V6Http,
-                };
-                let mut args = place.to_vec();
-                args.push(("failure", failure.to_string()));
-                self.findings.add_with(code, &args, &at);
-                failure.word()
-            }
+            Landing::Failed(WalkEnd::Failed(failure)) => self.note_failed_step(failure, place, &at),
             Landing::Failed(WalkEnd::RedirectNoAddress) => {
                 self.findings.add_with(Code::RedirectV4only, &[("target", target)], &at);
                 "redirect_v4only"
@@ -277,15 +289,71 @@ impl Case<'_> {
                 "redirect_bad"
             }
             Landing::Page(page) => {
-                let title = page.page.as_ref().and_then(|page| page.title.clone()).unwrap_or_default();
-                self.findings.add_with(Code::WrongVhost, &[("title", title)], &at);
-                "wrong_vhost"
+                if let Some(failure) = entry.v4.as_ref().and_then(|v4| pair::comes_empty(v4, v6)) {
+                    return self.note_failed_step(failure, place, &at);
+                }
+                self.note_wrong_vhost(page, &at)
             }
+            // Providers give their notices an error status, or not.
+            Landing::Error(page) if service::is_not_a_site(page) => self.note_wrong_vhost(page, &at),
             Landing::Challenge(e) | Landing::Auth(e) | Landing::RateLimited(e) | Landing::Error(e) => {
                 self.findings.add_with(Code::V6Status, &[("status", e.status.to_string())], &at);
                 "status"
             }
         }
+    }
+
+    fn note_wrong_vhost(&mut self, page: &Exchange, at: &[Pointer]) -> &'static str {
+        let title = page.page.as_ref().and_then(|page| page.title.clone()).unwrap_or_default();
+        self.findings.add_with(Code::WrongVhost, &[("title", title)], at);
+        "wrong_vhost"
+    }
+
+    fn note_failed_step(
+        &mut self,
+        failure: &Failure,
+        place: [(&'static str, String); 2],
+        at: &[Pointer],
+    ) -> &'static str {
+        let [address, port] = place;
+        self.findings.add_with(failure_code(failure), &[address, port, ("failure", failure.to_string())], at);
+        failure.word()
+    }
+
+    /// The stalls of an entry end as soon as the server may send small segments only, whenever that was tried.
+    fn note_black_hole(&mut self, entry: &Entry<'_>, v6: &Outcome<'_>) -> bool {
+        if v6.landing.stall().is_none() {
+            return false;
+        }
+        let looks = entry.rounds.iter().filter_map(|look| look.v6.as_ref());
+        let proofs: Vec<_> = looks.filter_map(|v6| service::mss_proof(self.observation, v6)).collect();
+        let named = !proofs.is_empty() && proofs.iter().all(|(_, _, helped)| *helped);
+        if named {
+            let args = |(proof, at, _): &(&MssProof, Pointer, bool)| {
+                let place = [("address", proof.address.to_string()), ("port", proof.port.to_string())];
+                (place, ("mss", proof.mss.to_string()), *at)
+            };
+            for ([address, port], mss, at) in proofs.iter().map(args) {
+                self.findings.add_with(Code::PmtuBlackhole, &[address, port, mss], &[at, v6.pointer]);
+            }
+        }
+        named
+    }
+}
+
+fn failure_code(failure: &Failure) -> Code {
+    match failure {
+        Failure::Timeout => Code::V6Timeout,
+        Failure::Refused => Code::V6Refused,
+        Failure::Reset => Code::V6Reset,
+        Failure::Unreachable(_) => Code::V6Unreachable,
+        Failure::TlsAlert(_)
+        | Failure::TlsStall
+        | Failure::TlsUnsupported
+        | Failure::HttpOnTlsPort
+        | Failure::TlsMalformed
+        | Failure::TlsEof => Code::V6Tls,
+        _ => Code::V6Http,
     }
 }
 

@@ -91,6 +91,25 @@ impl Case<'_> {
         self.vantage.is_none_or(|vantage| is_proven((at, at), Family::V6, vantage, near_ms))
     }
 
+    /// Packets of full size reached this vantage over IPv6 close to the failures of every round that counts, on both sides: a
+    /// page came to its end that cannot come without them.
+    pub(super) fn proven_in_full_size(&self) -> bool {
+        let Some(vantage) = self.vantage else { return true };
+        let near = u64::try_from(self.criteria.alibi.as_millis()).unwrap_or(u64::MAX);
+        let counting = self.observation.rounds.iter().filter(|round| self.alibis.of(round.number, Family::V6));
+        counting.into_iter().all(|round| {
+            let (first, last) = service::failing(round, Family::V6);
+            let full = vantage.proofs.iter().filter(|proof| {
+                proof.family == Family::V6 && proof.good && proof.page_bytes >= self.criteria.full_sized
+            });
+            let mut times = full.map(|proof| proof.at).collect::<Vec<_>>();
+            times.sort_unstable();
+            let close = |then: &&Timestamp, at: Timestamp| then.distance_ms(at) <= near;
+            times.iter().any(|then| *then <= first && close(&then, first))
+                && times.iter().any(|then| *then >= last && close(&then, last))
+        })
+    }
+
     /// Rounds in which what failed over the family has an alibi.
     pub(super) fn proven_rounds(&self, family: Family) -> usize {
         self.observation.rounds.iter().filter(|round| self.alibis.of(round.number, family)).count()

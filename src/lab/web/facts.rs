@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::counters::Counters;
 use super::pages::PageName;
 use crate::lab::span::Span;
+use crate::lab::stable_hash;
 use crate::lab::world::World;
 
 /// One address. A port that is not named refuses connections.
@@ -26,6 +27,9 @@ pub struct HostFacts {
     pub https: Option<Spot>,
     /// Other ports.
     pub ports: BTreeMap<String, Spot>,
+    /// Packets larger than this, headers included, are lost on the way from here, and nobody says so: a path MTU black hole.
+    /// None: all arrive.
+    pub pmtu: Option<usize>,
 }
 
 impl HostFacts {
@@ -81,6 +85,8 @@ pub struct Spot {
     pub cut_body_at: Option<f64>,
     /// How it ends then.
     pub cut: Cut,
+    /// The head of the answer goes out before its body, in packets of its own.
+    pub head_first: bool,
     /// Milliseconds before the answer begins.
     pub delay_ms: u64,
     /// The answer is sent so many bytes at a time.
@@ -117,6 +123,13 @@ pub struct Spot {
 pub enum Connect {
     /// Always the same.
     Always(Door),
+    /// Some attempts meet silence, as if their packets were lost.
+    Lossy {
+        /// How many of a hundred.
+        loss: u64,
+        /// Which ones: another seed loses others.
+        seed: u64,
+    },
     /// By the n-th attempt, from 1; attempts that are not named are accepted.
     Nth(BTreeMap<String, Door>),
 }
@@ -178,6 +191,8 @@ pub struct TlsFacts {
     pub common_name: Option<String>,
     /// Demands a certificate of the client.
     pub require_client_cert: bool,
+    /// The certificate names places where its revocation can be asked for (OCSP and CRL), at this host.
+    pub revocation_at: Option<String>,
     /// Speaks this version only: `1.2` or `1.3`. None: both.
     pub version: Option<String>,
 }
@@ -289,6 +304,11 @@ impl World {
             None => Door::Refused,
             Some(None) => Door::Open,
             Some(Some(Connect::Always(door))) => *door,
+            Some(Some(Connect::Lossy { loss, seed })) => {
+                let number = counters.next(target, "connect");
+                let lost = stable_hash(&format!("{seed} {target} {number}")) % 100 < *loss;
+                if lost { Door::Timeout } else { Door::Open }
+            }
             Some(Some(Connect::Nth(doors))) => {
                 let number = counters.next(target, "connect");
                 nth(doors, number).copied().unwrap_or_default()

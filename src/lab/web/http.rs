@@ -102,6 +102,12 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
         #[expect(clippy::cast_sign_loss, reason = "both factors are not negative")]
         bytes.extend_from_slice(cut.map_or(&body[..], |length| &body[..length as usize]));
     }
+    if spot.head_first {
+        let body = bytes.split_off(bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(0, |at| at + 4));
+        send(&mut stream, &bytes, None).await?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        bytes = body;
+    }
     send(&mut stream, &bytes, spot.drip).await?;
     if cut.is_some() && spot.cut == Cut::Rst {
         // A reset overtakes what the peer has not read yet: give it the time to.
@@ -285,7 +291,7 @@ fn explosive(bomb: Bomb) -> (String, Vec<u8>) {
         Bomb::Nested => {
             let mut body = vec![0; 16 * 1024 * 1024];
             for _ in 0..10 {
-                let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
                 // Writing into memory cannot fail.
                 let _ = encoder.write_all(&body);
                 body = encoder.finish().unwrap_or_default();
@@ -298,7 +304,7 @@ fn explosive(bomb: Bomb) -> (String, Vec<u8>) {
 /// 256 MiB of zeros, compressed. One block is packed once and repeated: each is valid behind the one before. The stream
 /// has no trailer, since nobody may read that far.
 fn zeros(head: &[u8]) -> Vec<u8> {
-    let mut packer = Compress::new(Compression::fast(), false);
+    let mut packer = Compress::new(Compression::best(), false);
     let mut block = Vec::with_capacity(64 * 1024);
     // Packing into memory cannot fail; what is written is complete because of the flush.
     let _ = packer.compress_vec(&vec![0; 1024 * 1024], &mut block, FlushCompress::Sync);

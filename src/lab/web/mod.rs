@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::LazyConfigAcceptor;
 
 use self::facts::{Cert, Door, Spot, TlsFacts};
+use self::wire::Wire;
 use super::Shared;
 use super::log::Event;
 use crate::net::route::Transport;
@@ -21,6 +22,7 @@ pub(super) mod counters;
 pub mod facts;
 mod http;
 pub mod pages;
+mod wire;
 
 /// How long a silent or slow client is borne with.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -80,14 +82,14 @@ async fn attend(stream: TcpStream, address: SocketAddr, shared: &Shared) -> std:
     shared.log.push(Event::Accept { address });
     // The answer goes out whole and at once, as from a server near by.
     stream.set_nodelay(true)?;
-    let Some(port) = shared.world.hosts.get(&address.ip()).and_then(|host| host.spot(address.port())) else {
-        return Ok(());
-    };
+    let Some(host) = shared.world.hosts.get(&address.ip()) else { return Ok(()) };
+    let Some(port) = host.spot(address.port()) else { return Ok(()) };
+    let stream = Wire::new(stream, address, host.pmtu);
     let wants_tls = address.port() == 443 || (port.tls.is_some() && address.port() != 80);
     let early = port.greeting(None);
     if !wants_tls {
         let peer = Peer { address, tls: false, server_name: None };
-        http::exchange(stream, reset, &peer, port, shared).await
+        http::exchange(stream, |stream| reset(stream.tcp()), &peer, port, shared).await
     } else if let Some(words) = words_before_tls(&early) {
         shared.log.push(Event::Hello { address, server_name: None });
         mutter(stream, words).await
@@ -132,7 +134,7 @@ enum Words {
     Endless(Duration),
 }
 
-async fn mutter(mut stream: TcpStream, words: Words) -> std::io::Result<()> {
+async fn mutter(mut stream: Wire, words: Words) -> std::io::Result<()> {
     let mut greeting = [0; 4096];
     let read = stream.read(&mut greeting).await?;
     match words {
@@ -161,7 +163,7 @@ async fn drain(stream: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<()> 
     Ok(())
 }
 
-async fn greet(stream: TcpStream, address: SocketAddr, port: &Spot, shared: &Shared) -> std::io::Result<()> {
+async fn greet(stream: Wire, address: SocketAddr, port: &Spot, shared: &Shared) -> std::io::Result<()> {
     let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
     let server_name = start.client_hello().server_name().map(str::to_ascii_lowercase);
     shared.log.push(Event::Hello { address, server_name: server_name.clone() });
@@ -176,7 +178,7 @@ async fn greet(stream: TcpStream, address: SocketAddr, port: &Spot, shared: &Sha
     let config = config.ok_or_else(|| std::io::Error::other("no certificate for this name"))?;
     let stream = start.into_stream(config).await?;
     let peer = Peer { address, tls: true, server_name };
-    http::exchange(stream, |stream| reset(stream.get_ref().0), &peer, port, shared).await
+    http::exchange(stream, |stream| reset(stream.get_ref().0.tcp()), &peer, port, shared).await
 }
 
 /// Sends the end of the answer and lets the client leave first.

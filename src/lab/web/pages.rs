@@ -38,6 +38,8 @@ pub enum PageName {
     ObfuscatedJs,
     /// The school's page with parts that differ on every request: `noisy`.
     Noisy,
+    /// A page of which hardly anything but the title is the same on the next request: `random_news`.
+    RandomNews,
 }
 
 impl FromStr for PageName {
@@ -54,6 +56,7 @@ impl FromStr for PageName {
             ("challenge_521", "") => Self::Challenge(521),
             ("obfuscated_js", "") => Self::ObfuscatedJs,
             ("noisy", "") => Self::Noisy,
+            ("random_news", "") => Self::RandomNews,
             ("meta_refresh", target) if !target.is_empty() => Self::MetaRefresh(target.to_owned()),
             ("location_js", target) if !target.is_empty() => Self::LocationJs(target.to_owned()),
             _ => return Err(format!("there is no page `{text}`")),
@@ -93,6 +96,7 @@ pub(super) fn render(name: &PageName, host: &str, title: Option<&str>, visitor: 
     match name {
         PageName::School => school_page(host, &school, "", "").into(),
         PageName::Noisy => noisy(host, &school, visitor).into(),
+        PageName::RandomNews => random_news(host, &school, visitor).into(),
         PageName::Simple => format!(
             "<!DOCTYPE html><html><head>{META_CHARSET}<title>{school}（IPv6 精简版）</title></head><body>\
              <h1>欢迎访问</h1><p>本页面为精简版本，完整内容请访问原网站。</p><ul><li><a href=\"/v6/about.htm\">关于\
@@ -255,6 +259,20 @@ fn noisy(host: &str, school: &str, visitor: u64) -> String {
         visitor % 60
     );
     school_page(host, school, &head, &body)
+}
+
+/// Other news on every request, as pages that draw their items by lot.
+fn random_news(host: &str, school: &str, visitor: u64) -> String {
+    const LETTERS: [&str; 16] =
+        ["春", "夏", "秋", "冬", "山", "河", "湖", "海", "松", "竹", "梅", "兰", "风", "云", "星", "月"];
+    let mut text = format!("<html><head>{META_CHARSET}<title>{school}</title></head><body><ul>");
+    for item in 0..12 {
+        let drawn = stable_hash(&format!("{host} {visitor} {item}"));
+        let word: String = (0..6).map(|at| LETTERS[(drawn >> (4 * at)) as usize % LETTERS.len()]).collect();
+        // Writing to a string cannot fail.
+        let _ = write!(text, "<li><a href=\"/{word}.htm\">{word}</a></li>");
+    }
+    text + "</ul></body></html>"
 }
 
 fn challenge(status: u16, host: &str) -> Page {

@@ -71,6 +71,8 @@ pub enum WalkEnd {
     RedirectUnresolved(LookupOutcome),
     /// A redirect to something that is not a fetchable http(s) URL.
     RedirectBadTarget,
+    /// A redirect to a port that this program does not go to.
+    RedirectPort(u16),
     /// A redirect to a name whose owner asked not to be measured. Nothing was sent there, and no name server asked.
     RedirectOptedOut,
 }
