@@ -28,8 +28,8 @@ use crate::probe::{Attempts, Bounds, Deadlines, Net, Prober, Transports};
 
 /// Descriptors kept free for files, the store and the terminal.
 const SPARE_DESCRIPTORS: usize = 64;
-/// Descriptors a site in flight may use.
-const DESCRIPTORS_PER_SITE: usize = 3;
+/// Descriptors a site in flight may use: connections, and sockets that are listened to for a second answer.
+const DESCRIPTORS_PER_SITE: usize = 5;
 
 /// The way out and what belongs to it.
 pub(super) struct Surroundings {
@@ -79,7 +79,11 @@ pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Pro
     let tls = TlsClient::new(surroundings.bundled_roots, &surroundings.anchors_pem)?;
     let http = http(config);
     let user_agent = config.project.user_agent();
-    let limits = DnsLimits { timeout: config.dns.timeout, cname: config.limits.cname };
+    let limits = DnsLimits {
+        timeout: config.dns.timeout,
+        cname: config.limits.cname,
+        second_reply: config.dns.second_reply,
+    };
     let setup = |what: &'static str| move |why: String| CliError::Setup { what, why };
     let authorities =
         Authorities::new(&surroundings.resolvers, config.dns.timeout, connector.clone(), Arc::clone(&turns))
@@ -149,6 +153,7 @@ fn bounds(config: &Config) -> Bounds {
         redirects: limits.redirects,
         url_bytes: limits.url_bytes,
         retry_after: limits.retry_after,
+        queries: limits.queries,
         ..Bounds::default()
     }
 }
@@ -179,6 +184,7 @@ pub(super) fn scan_rules(config: &Config, transports: Transports) -> ScanRules {
         jobs: config.pace.jobs.min(affordable).max(1),
         second_round_after: config.attempts.second_round_after,
         canary_interval: config.gate.canary_interval,
+        dns_interval: config.gate.dns_interval,
         grace: Duration::from_secs(10),
         transports,
         criteria: Criteria::default(),

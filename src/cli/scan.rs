@@ -134,6 +134,7 @@ pub(super) async fn measure(
             isp: plan.isp.clone(),
             resolvers: prober.net.resolvers.clone(),
             proofs: opening.proofs.clone(),
+            dns_proofs: opening.dns_proofs.clone(),
         },
         started,
         ended: None,
@@ -155,6 +156,7 @@ pub(super) async fn measure(
         prober,
         rules,
         canaries: opening.canaries,
+        dns_controls: opening.dns_controls,
         listener: progress::listener(plan.mode, plan.lang),
         sink,
         stop: stop_on_signals(plan.lang),
@@ -162,6 +164,7 @@ pub(super) async fn measure(
     let report = scan.run(sites).await;
     let written = writer.await.map_err(|error| CliError::Setup { what: "the writer", why: error.to_string() })?;
     run.vantage.proofs.extend(report.proofs);
+    run.vantage.dns_proofs.extend(report.dns_proofs);
     run.ended = Some(clock.now());
     run.end = report.end;
     store.update_run(&run).await?;

@@ -36,6 +36,8 @@ pub struct Limits {
     pub cname: usize,
     /// Addresses of a name that are tried, per family.
     pub addresses_tried: usize,
+    /// DNS questions about one site in one round.
+    pub queries: usize,
 }
 
 impl Default for Limits {
@@ -53,6 +55,7 @@ impl Default for Limits {
             retry_after: Duration::from_mins(1),
             cname: 8,
             addresses_tried: 8,
+            queries: 100,
         }
     }
 }

@@ -19,6 +19,9 @@ pub struct Dns {
     pub timeout: Duration,
     /// Queries for one question, if nothing comes back. At least 1.
     pub attempts: u8,
+    /// How long a second, different answer is listened for after the first. Zero: not at all.
+    #[serde(with = "duration")]
+    pub second_reply: Duration,
 }
 
 impl Default for Dns {
@@ -29,6 +32,7 @@ impl Default for Dns {
             resolvers: resolvers.map(|address| SocketAddr::new(address.into(), 53)).to_vec(),
             timeout: Duration::from_secs(3),
             attempts: 3,
+            second_reply: Duration::from_secs(2),
         }
     }
 }

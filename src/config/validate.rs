@@ -18,7 +18,7 @@ pub(super) struct Violation {
 
 type Found = Vec<Violation>;
 
-const RULES: [fn(&Config) -> Found; 17] = [
+const RULES: [fn(&Config) -> Found; 19] = [
     vantage_has_a_name,
     project_url_is_a_page,
     contact_fits_a_header,
@@ -34,6 +34,8 @@ const RULES: [fn(&Config) -> Found; 17] = [
     anchors_are_names,
     gate_names_are_names,
     canaries_are_close_enough,
+    resolvers_are_tested_often_enough,
+    second_reply_is_soon,
     something_is_trusted,
     reports_can_be_written,
 ];
@@ -136,6 +138,7 @@ fn limits_let_something_through(config: &Config) -> Found {
         ("limits.ratio", l.ratio, 10),
         ("limits.url_bytes", count(l.url_bytes), 100),
         ("limits.addresses_tried", count(l.addresses_tried), 1),
+        ("limits.queries", count(l.queries), 20),
     ]
     .into_iter()
     .flat_map(|(key, value, least)| {
@@ -216,6 +219,17 @@ fn canaries_are_close_enough(config: &Config) -> Found {
     )
 }
 
+/// A negative answer counts only with good self-tests within 3 min on both sides (docs/method/gate.md).
+fn resolvers_are_tested_often_enough(config: &Config) -> Found {
+    let good = (Duration::from_secs(1)..=Duration::from_mins(2)).contains(&config.gate.dns_interval);
+    demand(good, "gate.dns_interval", "is out of range", "from 1s to 2m is possible, or no absence would ever count")
+}
+
+fn second_reply_is_soon(config: &Config) -> Found {
+    let good = config.dns.second_reply <= Duration::from_secs(10);
+    demand(good, "dns.second_reply", "is out of range", "from 0s (not at all) to 10s is possible")
+}
+
 fn something_is_trusted(config: &Config) -> Found {
     let good = config.tls.roots == Roots::Bundled || config.tls.ca_file.is_some();
     demand(good, "tls.roots", "leaves nothing to trust", "give tls.ca_file as well, or write \"bundled\"")
@@ -268,6 +282,9 @@ mod tests {
         assert_eq!(keys(|c| c.gate.anchors.push(anchor("https://a.example/"))), ["gate.anchors"]);
         assert_eq!(keys(|c| c.gate.dns64_names = vec!["a..b".into()]), ["gate.dns64_names"]);
         assert_eq!(keys(|c| c.gate.canary_interval = Duration::from_secs(51)), ["gate.canary_interval"]);
+        assert_eq!(keys(|c| c.gate.dns_interval = Duration::from_secs(121)), ["gate.dns_interval"]);
+        assert_eq!(keys(|c| c.dns.second_reply = Duration::from_secs(11)), ["dns.second_reply"]);
+        assert_eq!(keys(|c| c.limits.queries = 19), ["limits.queries"]);
         assert_eq!(keys(|c| c.tls.roots = Roots::None), ["tls.roots"]);
         assert_eq!(keys(|c| c.report.timezone = "Mars".into()), ["report.timezone"]);
         assert_eq!(keys(|c| c.report.fail_under = f64::NAN), ["report.fail_under"]);

@@ -4,9 +4,11 @@
 //! collects and stops. Evidence leaves through one bounded channel to whoever stores it. Leaves to others: the steps of a
 //! probe, verdicts, storage, and how progress is shown: it only emits [`ScanEvent`]s.
 
+mod dns_watch;
 pub mod gate;
 pub mod pace;
 pub mod plan;
+pub mod resolvers;
 pub mod scan;
 
 use crate::model::address::Family;

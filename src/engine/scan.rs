@@ -9,10 +9,12 @@ use futures_util::FutureExt;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::dns_watch::DnsWatch;
+use super::resolvers::DnsControls;
 use super::{ScanEvent, gate};
 use crate::judge::{Criteria, first_look};
 use crate::model::evidence::{EVIDENCE_VERSION, Observation, Round};
-use crate::model::run::{Proof, RunEnd};
+use crate::model::run::{DnsProof, Proof, RunEnd};
 use crate::model::site::Site;
 use crate::model::time::Timestamp;
 use crate::probe::{Prober, Transports};
@@ -26,6 +28,8 @@ pub struct ScanRules {
     pub second_round_after: Duration,
     /// How often a canary is sent.
     pub canary_interval: Duration,
+    /// How often the resolvers are tested.
+    pub dns_interval: Duration,
     /// How long sites in flight may finish after a stop.
     pub grace: Duration,
     /// What is used.
@@ -52,6 +56,8 @@ pub struct ScanReport {
     pub end: RunEnd,
     /// The canaries' proofs, in order of time.
     pub proofs: Vec<Proof>,
+    /// The resolvers' self-tests, in order of time.
+    pub dns_proofs: Vec<DnsProof>,
     /// Probes lost to panics.
     pub lost: usize,
 }
@@ -67,6 +73,8 @@ pub struct Scan {
     pub rules: ScanRules,
     /// Anchors that passed the gate.
     pub canaries: Vec<Site>,
+    /// What the resolvers are tested with.
+    pub dns_controls: DnsControls,
     /// Where events go.
     pub listener: Listener,
     /// Where evidence goes.
@@ -93,9 +101,12 @@ impl Scan {
     pub async fn run(self, sites: Vec<Site>) -> ScanReport {
         (self.listener)(ScanEvent::Started { sites: sites.len() });
         let (end_canaries, canaries) = self.start_canaries();
+        let (prober, controls) = (Arc::clone(&self.prober), self.dns_controls.clone());
+        let dns = Arc::new(DnsWatch::start(prober, controls, self.rules.dns_interval).await);
         let mut lost = 0;
         let first = sites.into_iter().map(|site| (site, None)).collect();
-        let (mut again, mut complete) = self.round(1, first, &mut lost).await;
+        let (mut again, mut complete) = self.round(1, first, &dns, &mut lost).await;
+        again.extend(dns.doubtful().await);
         if complete && !again.is_empty() {
             again.sort_by_key(|(_, ended)| *ended);
             let due: Vec<_> = again
@@ -109,7 +120,7 @@ impl Scan {
             let wait = due.first().and_then(|(_, due)| *due).map_or(0, |due| (due.0 - now.0).max(0));
             let pause_s = u64::try_from(wait).unwrap_or(0).div_ceil(1000);
             (self.listener)(ScanEvent::SecondRound { sites: due.len(), pause_s });
-            (_, complete) = self.round(2, due, &mut lost).await;
+            (_, complete) = self.round(2, due, &dns, &mut lost).await;
         }
         // The receiver may be gone already if the canaries' task failed.
         let _ = end_canaries.send(true);
@@ -119,7 +130,7 @@ impl Scan {
             (true, 0) => RunEnd::Complete,
             (true, _) => RunEnd::InternalError,
         };
-        ScanReport { end, proofs, lost }
+        ScanReport { end, proofs, dns_proofs: dns.finish().await, lost }
     }
 
     /// One round over sites, each not before its due time. Returns the sites to look at again, and whether all were done.
@@ -127,6 +138,7 @@ impl Scan {
         &self,
         number: u8,
         sites: Vec<(Site, Option<Timestamp>)>,
+        dns: &Arc<DnsWatch>,
         lost: &mut usize,
     ) -> (Vec<(Site, Timestamp)>, bool) {
         let places = Arc::new(Semaphore::new(self.rules.jobs.max(1)));
@@ -148,7 +160,7 @@ impl Scan {
             while let Some(done) = tasks.try_join_next() {
                 self.collect(done, &mut again, lost, &mut complete);
             }
-            let task = self.task(site, number);
+            let task = self.task(site, number, Arc::clone(dns));
             tasks.spawn(async move {
                 let probed = AssertUnwindSafe(task).catch_unwind().await.ok();
                 drop(place);
@@ -217,7 +229,7 @@ impl Scan {
     }
 
     /// Probes one site and hands its evidence on.
-    fn task(&self, site: Site, number: u8) -> impl Future<Output = Probed> + Send + 'static {
+    fn task(&self, site: Site, number: u8, dns: Arc<DnsWatch>) -> impl Future<Output = Probed> + Send + 'static {
         let prober = Arc::clone(&self.prober);
         let sink = self.sink.clone();
         let listener = Arc::clone(&self.listener);
@@ -231,6 +243,9 @@ impl Scan {
             let mut rounds = observation.rounds;
             let mut unstored = false;
             if let Some(round) = rounds.pop() {
+                if number == 1 {
+                    dns.saw(&site, &round, readiness, again);
+                }
                 unstored = sink.send((site.clone(), round)).await.is_err();
             }
             listener(ScanEvent::Probed { site: site.key.clone(), round: number, readiness, again });

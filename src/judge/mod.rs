@@ -7,6 +7,7 @@ mod findings;
 mod naming;
 mod pair;
 mod parity;
+mod resolvers;
 mod rollup;
 mod service;
 pub mod summarise;

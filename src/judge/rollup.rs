@@ -10,6 +10,7 @@
 //! 6. IPv4 serves: `BROKEN`; neither: `DOWN`. Both need two rounds, else `INCONCLUSIVE(unconfirmed)`.
 
 mod facts;
+mod forgery;
 mod notes;
 mod proof;
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 use super::findings::Findings;
 use super::naming::{Absence, Naming, Obstacle, Presence, naming};
 use super::pair;
+use super::resolvers::Resolvers;
 use super::service::{self, Entry, Landing, Outcome};
 use crate::model::address::{Family, Scope};
 use crate::model::evidence::{Observation, Pointer, WalkEnd};
@@ -34,17 +36,21 @@ pub struct Criteria {
     pub alibi: Duration,
     /// Rounds that must agree before a failure is called one.
     pub rounds: usize,
+    /// How close to a negative answer, on both sides, its resolver must have been proven.
+    pub dns_alibi: Duration,
 }
 
 impl Default for Criteria {
     fn default() -> Self {
-        Self { alibi: Duration::from_mins(1), rounds: 2 }
+        Self { alibi: Duration::from_mins(1), rounds: 2, dns_alibi: Duration::from_mins(3) }
     }
 }
 
 /// Gives one site's verdict.
 pub fn assess(observation: &Observation, vantage: &Vantage, criteria: &Criteria) -> Assessment {
-    Case::new(observation, Some(vantage), criteria).decide()
+    let resolvers = Resolvers::new(Some(vantage), criteria.dns_alibi);
+    let observation = forgery::without_forged(observation, &resolvers);
+    Case::new(&observation, Some(vantage), criteria).decide()
 }
 
 /// The verdict of a first look, without asking whether the vantage was proven or a second round agrees; and whether the
@@ -52,9 +58,10 @@ pub fn assess(observation: &Observation, vantage: &Vantage, criteria: &Criteria)
 /// look cannot tell from weather.
 pub fn first_look(observation: &Observation, criteria: &Criteria) -> (Readiness, bool) {
     // The vantage is a question for the end of the run.
-    let assessment = Case::new(observation, None, criteria).decide();
+    let observation = forgery::without_forged(observation, &Resolvers::new(None, criteria.dns_alibi));
+    let assessment = Case::new(&observation, None, criteria).decide();
     let has = |codes: &[Code]| assessment.findings.iter().any(|finding| codes.contains(&finding.code));
-    let shaky = [Code::PortDiff, Code::SchemeDiff, Code::SomeAddressesDead, Code::V4Broken, Code::V6Truncated];
+    let shaky = [Code::PortDiff, Code::SchemeDiff, Code::SomeAddressesDead, Code::V4Broken, Code::V6Truncated, Code::DnssecBogus];
     let again = match assessment.readiness {
         Readiness::Broken | Readiness::Down => true,
         Readiness::Inconclusive => {
@@ -92,7 +99,7 @@ impl<'a> Case<'a> {
             observation,
             vantage,
             criteria,
-            naming: naming(observation),
+            naming: naming(observation, &Resolvers::new(vantage, criteria.dns_alibi)),
             entries: service::entries(observation),
             findings: Findings::default(),
             usable: (dialled(Family::V6), dialled(Family::V4)),
@@ -125,6 +132,10 @@ impl<'a> Case<'a> {
             self.findings.add(Code::NameNxdomain, &evidence);
             return (Readiness::NoName, "", 1);
         }
+        // Rule 2. What nobody may believe who validates says nothing, unless IPv6 serves by it.
+        if self.naming.bogus && !self.v6_gives_service() {
+            return (Readiness::Inconclusive, "dns", 2);
+        }
         // Rule 2, for a name that IPv6 reaches all the same, gives way: success proves itself.
         if let Presence::Unknown(obstacle) = self.naming.v6
             && !self.usable.0
@@ -149,6 +160,8 @@ impl<'a> Case<'a> {
             Obstacle::Local => (Code::LocalFault, "local"),
             Obstacle::Unconfirmed => (Code::DnsDisagree, "dns"),
             Obstacle::Unresolvable => (Code::DnsUnresolvable, "dns"),
+            Obstacle::Forged => (Code::DnsDisagree, "forged"),
+            Obstacle::Unproven => (Code::ResolverUnproven, "vantage"),
         };
         self.findings.add(code, &evidence);
         let dead = matches!(obstacle, Obstacle::Loop | Obstacle::Unresolvable);
@@ -301,6 +314,11 @@ impl<'a> Case<'a> {
             }
         }
         let Some(v6) = &primary.v6 else { return self.not_tried(primary, 5) };
+        // A record that one resolver has and another has not may be a leftover in a cache.
+        if self.naming.disputed_v6 {
+            self.findings.add(Code::DnsDisagree, &self.naming.evidence_v6.clone());
+            return (Readiness::Inconclusive, "dns", 5);
+        }
         let reason = self.note_v6_failure(primary, v6);
         for entry in offered.iter().map(|index| &entries[*index]) {
             if let (Some(v4), Some(v6)) = (&entry.v4, &entry.v6)
@@ -353,9 +371,16 @@ impl<'a> Case<'a> {
             }
         }
         // One of the families could not be looked at: nothing is known of the site as a whole.
-        if matches!(self.naming.v4, Presence::Unknown(_)) && !self.usable.1 {
-            self.findings.add(Code::DnsUnresolvable, &self.naming.evidence_v4.clone());
-            return (Readiness::Inconclusive, "dns", rule);
+        if let Presence::Unknown(obstacle) = self.naming.v4
+            && !self.usable.1
+        {
+            let (code, reason) = match obstacle {
+                Obstacle::Forged => (Code::DnsDisagree, "forged"),
+                Obstacle::Unproven => (Code::ResolverUnproven, "vantage"),
+                _ => (Code::DnsUnresolvable, "dns"),
+            };
+            self.findings.add(code, &self.naming.evidence_v4.clone());
+            return (Readiness::Inconclusive, reason, rule);
         }
         let local = |family| self.scopes(family).contains(&Scope::OwnNetwork) && !tried.contains(&family);
         if Family::BOTH.into_iter().any(local) {

@@ -3,10 +3,13 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt;
+
 use super::page::{Extract, Facts};
 use crate::model::address::Family;
-use crate::model::evidence::{AddressFact, Connect, Exchange, Handshake, Lookup, Page, Round, Sibling, Walk};
+use crate::model::evidence::{AddressFact, Connect, Exchange, Handshake, Lookup, Page, Rival, Round, Sibling, Walk};
 use crate::model::failure::Limit;
+use crate::net::dns::watch::Watch;
 
 /// A round in the making.
 #[derive(Debug)]
@@ -14,6 +17,8 @@ pub(crate) struct Recorder {
     round: Mutex<Round>,
     /// Pages read so far. Both families mostly bring the same bytes, which need not be read twice.
     pages: Mutex<Vec<KnownPage>>,
+    /// Lookups whose socket is still listened to, by their index.
+    watches: Mutex<Vec<(usize, Watch)>>,
 }
 
 /// A page that was read.
@@ -47,7 +52,7 @@ impl PageKey {
 
 impl Recorder {
     pub(crate) fn new(round: Round) -> Self {
-        Self { round: Mutex::new(round), pages: Mutex::new(Vec::new()) }
+        Self { round: Mutex::new(round), pages: Mutex::default(), watches: Mutex::default() }
     }
 
     fn round(&self) -> MutexGuard<'_, Round> {
@@ -56,7 +61,40 @@ impl Recorder {
 
     /// The finished round.
     pub(crate) fn finish(self) -> Round {
+        // A round that ended early keeps the contradictions that had come by then.
+        for (index, watch) in self.watches() {
+            let rival = watch.rival().now_or_never().flatten();
+            self.rival(index, rival);
+        }
         self.round.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watches(&self) -> Vec<(usize, Watch)> {
+        std::mem::take(&mut *self.watches.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn rival(&self, index: usize, rival: Option<Rival>) -> bool {
+        let found = rival.is_some();
+        self.round().lookups[index].rival = rival;
+        found
+    }
+
+    /// Waits until nobody has to be listened to any more. True: two different answers came to one of the questions.
+    pub(crate) async fn contradicted(&self) -> bool {
+        let mut found = false;
+        for (index, watch) in self.watches() {
+            let rival = watch.rival().await;
+            found |= self.rival(index, rival);
+        }
+        found
+    }
+
+    /// Drops what was built on answers that cannot be trusted; the lookups stay.
+    pub(crate) fn start_over(&self) {
+        let mut round = self.round();
+        let lookups = std::mem::take(&mut round.lookups);
+        let empty = Round::new(round.number, round.started);
+        *round = Round { lookups, without_ipv6: round.without_ipv6, dns_over_tcp: true, ..empty };
     }
 
     /// A look at what is there so far.
@@ -106,8 +144,12 @@ impl Recorder {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn lookup(&self, lookup: Lookup) {
-        self.round().lookups.push(lookup);
+    pub(crate) fn lookup(&self, lookup: Lookup, watch: Option<Watch>) {
+        let mut round = self.round();
+        round.lookups.push(lookup);
+        if let Some(watch) = watch {
+            self.watches.lock().unwrap_or_else(PoisonError::into_inner).push((round.lookups.len() - 1, watch));
+        }
     }
 
     pub(crate) fn address(&self, address: AddressFact) {

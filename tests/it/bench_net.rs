@@ -89,7 +89,11 @@ pub(crate) fn prober_on(
                 connector.clone(),
                 Arc::clone(&turns),
                 clock.clone(),
-                DnsLimits { timeout: patience.dns, ..DnsLimits::default() },
+                DnsLimits {
+                    timeout: patience.dns,
+                    second_reply: Duration::from_millis(60),
+                    ..DnsLimits::default()
+                },
             ),
             authorities: Authorities::new(&resolvers, patience.dns, connector.clone(), Arc::clone(&turns))
                 .expect("a finder of authorities"),
@@ -162,11 +166,13 @@ pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transpor
             jobs,
             second_round_after: Duration::ZERO,
             canary_interval: Duration::from_secs(1),
+            dns_interval: Duration::from_secs(1),
             grace: Duration::from_secs(5),
             transports,
             criteria: Criteria::default(),
         },
         canaries: opening.canaries,
+        dns_controls: opening.dns_controls,
         listener: Arc::new(|_| {}),
         sink,
         stop,
@@ -184,9 +190,11 @@ pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transpor
     assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
     let mut proofs = opening.proofs;
     proofs.extend(report.proofs);
+    let mut dns_proofs = opening.dns_proofs;
+    dns_proofs.extend(report.dns_proofs);
     let resolvers = prober.net.resolvers.clone();
     Evidence {
         observations: collecting.await.expect("the collector ends"),
-        vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs },
+        vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs, dns_proofs },
     }
 }

@@ -28,6 +28,10 @@ impl Case<'_> {
         if self.naming.bogus {
             self.findings.add(Code::DnssecBogus, &v6);
         }
+        if !self.naming.forged.is_empty() {
+            self.findings.add(Code::DnsForged, &self.naming.forged.clone());
+        }
+        self.note_hints();
         for round in &self.observation.rounds {
             let Some(sibling) = &round.sibling else { continue };
             let at = [Pointer { round: round.number, step: StepKind::Sibling, index: 0 }];
@@ -38,6 +42,21 @@ impl Case<'_> {
                 self.findings.add_with(Code::SiblingHasSite, &args, &at);
             } else if sibling.has_aaaa == Some(true) && sibling.host.starts_with("www.") {
                 self.findings.add_with(Code::WwwHasV6, &args, &at);
+            }
+        }
+    }
+
+    /// Hints count for nothing (RFC 9460 §7.3): a name with AAAA needs none, and one without is not helped by them.
+    fn note_hints(&mut self) {
+        if self.naming.v6 == Presence::Present {
+            return;
+        }
+        for round in &self.observation.rounds {
+            for (index, lookup) in round.lookups.iter().enumerate() {
+                let at = [Pointer { round: round.number, step: StepKind::Lookup, index }];
+                for hint in &lookup.hints {
+                    self.findings.add_with(Code::HintOnly, &[("address", hint.to_string())], &at);
+                }
             }
         }
     }

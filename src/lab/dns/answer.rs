@@ -4,16 +4,18 @@
 //! below them, and refuse the rest. Leaves sockets, delays and the log to [`super`].
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, Query, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, NULL, SOA};
+use hickory_proto::rr::rdata::svcb::{IpHint, SVCB, SvcParamKey, SvcParamValue};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, HTTPS, NS, NULL, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::BinEncodable;
 
-use super::facts::{Asked, Deed, NameFacts, Odd, ServerFacts, ZoneFacts, canonical};
+use super::facts::{Asked, Deed, Habit, NameFacts, Odd, ServerFacts, ZoneFacts, canonical};
 use super::zones::{Zone, Zones, ancestors};
 use crate::lab::RESOLVERS;
 use crate::model::evidence::{self, DnsTransport, ServerRole};
@@ -49,6 +51,10 @@ pub(super) struct Reply {
     pub(super) delay: Duration,
     /// Messages to send. Empty: nothing is sent.
     pub(super) messages: Vec<Vec<u8>>,
+    /// How long to wait between two messages.
+    pub(super) gap: Duration,
+    /// Over TCP, byte by byte with a pause after each.
+    pub(super) drip: bool,
 }
 
 /// All pretended DNS servers.
@@ -56,7 +62,8 @@ pub(super) struct Reply {
 pub(in crate::lab) struct Directory {
     names: BTreeMap<String, NameFacts>,
     zones: Zones,
-    servers: BTreeMap<IpAddr, ServerFacts>,
+    servers: Mutex<BTreeMap<IpAddr, ServerFacts>>,
+    queries: AtomicU64,
     odd_counts: HashMap<String, Vec<AtomicU64>>,
     rotation: AtomicU64,
 }
@@ -87,7 +94,8 @@ impl Directory {
         Self {
             zones: Zones::new(&names, zones),
             odd_counts: names.iter().map(|(name, facts)| (name.clone(), counters(facts))).collect(),
-            servers: servers.clone(),
+            servers: Mutex::new(servers.clone()),
+            queries: AtomicU64::new(0),
             rotation: AtomicU64::new(0),
             names,
         }
@@ -104,15 +112,65 @@ impl Directory {
 
     /// How a server is reached.
     pub(in crate::lab) fn reach(&self, address: IpAddr) -> ServerFacts {
-        self.servers.get(&address).copied().unwrap_or_default()
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).get(&address).copied().unwrap_or_default()
+    }
+
+    /// From now on a server is reached, and behaves, like this.
+    pub(in crate::lab) fn change(&self, address: IpAddr, facts: ServerFacts) {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).insert(address, facts);
     }
 
     /// What a server sends back for a query.
     pub(super) fn reply(&self, query: &Message, asking: &Asking) -> Reply {
         let mut draft = Draft { authoritative: asking.role == ServerRole::Authority, ..Draft::default() };
         self.fill(&mut draft, asking);
-        let delay = draft.delay;
-        Reply { delay, messages: draft.encode(query, asking) }
+        if let Some(habit) = self.reach(asking.server.ip()).habit {
+            self.distort(&mut draft, asking, habit);
+        }
+        let (mut delay, mut gap) = (draft.delay, Duration::ZERO);
+        if draft.deed == Deed::Twice {
+            std::mem::swap(&mut delay, &mut gap);
+        }
+        let drip = draft.deed == Deed::Drip;
+        Reply { delay, gap, drip, messages: draft.encode(query, asking) }
+    }
+
+    /// What a server that does not tell the truth makes of an answer.
+    fn distort(&self, draft: &mut Draft, asking: &Asking, habit: Habit) {
+        let nowhere = draft.code == Some(ResponseCode::NXDomain);
+        let has = |rtype| draft.answers.iter().any(|record| record.record_type() == rtype);
+        match habit {
+            Habit::Dns64(prefix) if asking.rtype == RecordType::AAAA && !nowhere && !has(RecordType::AAAA) => {
+                let name = draft.answers.last().and_then(|record| match &record.data {
+                    RData::CNAME(target) => Some(canonical(&target.0.to_ascii())),
+                    _ => None,
+                });
+                let name = name.unwrap_or_else(|| asking.name.clone());
+                let a = self.records(&name, RecordType::A, self.zones.of(&name));
+                draft.answers.extend(a.iter().filter_map(|record| translated(&name, prefix, record)));
+            }
+            Habit::Invents(address) if asking.rtype == RecordType::A && nowhere => {
+                draft.code = None;
+                draft.authorities.clear();
+                draft.answers.push(address_record(&asking.name, TTL, address.into()));
+            }
+            Habit::DeniesAaaa if asking.rtype == RecordType::AAAA => {
+                draft.answers.retain(|record| record.record_type() != RecordType::AAAA);
+                draft.authorities = vec![soa(self.zones.of(&asking.name))];
+            }
+            Habit::DeniesAll => {
+                *draft = Draft { code: Some(ResponseCode::NXDomain), ..Draft::default() };
+                draft.authorities = vec![soa(self.zones.of(&asking.name))];
+            }
+            Habit::Refuses => *draft = Draft { code: Some(ResponseCode::Refused), ..Draft::default() },
+            Habit::Fails(share) => {
+                let number = self.queries.fetch_add(1, Ordering::Relaxed);
+                if crate::lab::stable_hash(&number.to_string()) % 100 < share {
+                    *draft = Draft { code: Some(ResponseCode::ServFail), ..Draft::default() };
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Walks from the name asked for along its aliases.
@@ -206,6 +264,10 @@ impl Directory {
                 .map(|target| record(name, ttl(facts), RData::CNAME(CNAME(wire_name(&canonical(target))))))
                 .into_iter()
                 .collect(),
+            RecordType::HTTPS => {
+                let hints = facts.map(|facts| facts.hints.as_slice()).unwrap_or_default();
+                (!hints.is_empty()).then(|| service_binding(name, hints)).into_iter().collect()
+            }
             RecordType::NS if name == zone.origin => ns_records(zone),
             RecordType::SOA if name == zone.origin => vec![soa(zone)],
             _ => Vec::new(),
@@ -253,6 +315,7 @@ impl Directory {
         match draft.deed {
             Deed::Answer => draft.answers.append(&mut draft.first),
             Deed::Drop | Deed::Close | Deed::NodataNosoa | Deed::Truncated => {}
+            Deed::Drip if asking.transport == DnsTransport::Udp => {}
             Deed::Servfail => draft.code = Some(ResponseCode::ServFail),
             Deed::Notimp => draft.code = Some(ResponseCode::NotImp),
             Deed::Refused => draft.code = Some(ResponseCode::Refused),
@@ -273,7 +336,13 @@ impl Directory {
                 let data = RData::Unknown { code: asking.rtype, rdata: NULL::with(data) };
                 draft.answers.push(record(name, TTL, data));
             }
-            Deed::WrongQuestion | Deed::WrongId | Deed::Garbage | Deed::Twice => self.finish(draft, asking, name, zone),
+            Deed::WrongQuestion
+            | Deed::WrongId
+            | Deed::Garbage
+            | Deed::PointerLoop
+            | Deed::OtherCase
+            | Deed::Drip
+            | Deed::Twice => self.finish(draft, asking, name, zone),
         }
     }
 }
@@ -310,6 +379,8 @@ impl Draft {
                 message.queries = vec![Query::query(other, asking.rtype)];
             }
             Deed::Truncated => message = message.truncate(),
+            Deed::Drip if asking.transport == DnsTransport::Udp => message = message.truncate(),
+            Deed::OtherCase => shout(&mut message),
             _ => {}
         }
         let room = match asking.transport {
@@ -321,8 +392,39 @@ impl Draft {
             messages =
                 vec![[&query.metadata.id.to_be_bytes()[..], &[0x81, 0x80, 0, 1, 0, 9, 0, 0, 0, 0, 0xc0]].concat()];
         }
+        if self.deed == Deed::PointerLoop {
+            // Header with one question, whose name is a pointer to itself.
+            messages = vec![[&query.metadata.id.to_be_bytes()[..], &[0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 12, 0, 28, 0, 1]].concat()];
+        }
         messages
     }
+}
+
+/// Every name of a message in capitals.
+fn shout(message: &mut Message) {
+    let louder = |name: &Name| wire_name(&name.to_ascii().to_ascii_uppercase());
+    for query in &mut message.queries {
+        *query = Query::query(louder(query.name()), query.query_type());
+    }
+    for record in message.answers.iter_mut().chain(&mut message.authorities) {
+        record.name = louder(&record.name);
+        if let RData::CNAME(target) = &record.data {
+            record.data = RData::CNAME(CNAME(louder(&target.0)));
+        }
+    }
+}
+
+/// An A record as DNS64 translates it.
+fn translated(name: &str, prefix: Ipv6Addr, record: &Record) -> Option<Record> {
+    let RData::A(a) = &record.data else { return None };
+    let address = Ipv6Addr::from_bits(prefix.to_bits() | u128::from(a.0.to_bits()));
+    Some(address_record(name, TTL, address.into()))
+}
+
+/// An HTTPS record in service mode with IPv6 hints.
+fn service_binding(name: &str, hints: &[Ipv6Addr]) -> Record {
+    let hint = SvcParamValue::Ipv6Hint(IpHint(hints.iter().map(|address| AAAA(*address)).collect()));
+    record(name, TTL, RData::HTTPS(HTTPS(SVCB::new(1, Name::root(), vec![(SvcParamKey::Ipv6Hint, hint)]))))
 }
 
 /// The message as bytes, or its truncated form if it has no room.
@@ -337,6 +439,7 @@ fn type_of(rtype: evidence::RecordType) -> RecordType {
         evidence::RecordType::Aaaa => RecordType::AAAA,
         evidence::RecordType::Ns => RecordType::NS,
         evidence::RecordType::Soa => RecordType::SOA,
+        evidence::RecordType::Https => RecordType::HTTPS,
     }
 }
 

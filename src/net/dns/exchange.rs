@@ -10,12 +10,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UdpSocket;
 use tokio::time::timeout_at;
 
+use super::watch::Watch;
 use super::wire::{Incoming, Question, Reply, decode, encode};
 use crate::clock::Clock;
 use crate::model::evidence::{BrokenReply, DnsTransport, Lookup, LookupOutcome, RecordType, ServerRole};
 use crate::model::failure::Failure;
+use crate::model::time::Timestamp;
 use crate::net::connect::Connector;
 use crate::net::turn::{Subject, Turns};
 
@@ -26,11 +29,13 @@ pub struct DnsLimits {
     pub timeout: Duration,
     /// CNAME records followed.
     pub cname: usize,
+    /// How long a second, different reply is listened for after the first. Zero: not at all.
+    pub second_reply: Duration,
 }
 
 impl Default for DnsLimits {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(3), cname: 8 }
+        Self { timeout: Duration::from_secs(3), cname: 8, second_reply: Duration::from_secs(2) }
     }
 }
 
@@ -45,6 +50,27 @@ pub struct Ask {
     pub checking_disabled: bool,
     /// Attempt number within the round, from 1; kept in the evidence.
     pub attempt: u8,
+}
+
+/// The socket that brought a reply, and the id of the query.
+type Heard = (UdpSocket, u16);
+
+/// How a question ended.
+struct Done {
+    reply: Reply,
+    transport: DnsTransport,
+    retried_over_tcp: bool,
+    heard: Option<Heard>,
+}
+
+impl Done {
+    fn by_udp(reply: Reply, heard: Option<Heard>) -> Self {
+        Self { reply, transport: DnsTransport::Udp, retried_over_tcp: false, heard }
+    }
+
+    fn by_tcp(reply: Reply, retried_over_tcp: bool) -> Self {
+        Self { reply, transport: DnsTransport::Tcp, retried_over_tcp, heard: None }
+    }
 }
 
 /// Makes DNS exchanges.
@@ -64,65 +90,67 @@ impl Exchanges {
 
     /// Asks one question of one server.
     pub async fn ask(&self, name: &str, rtype: RecordType, ask: Ask) -> Lookup {
+        self.ask_by(name, rtype, ask, false).await.0
+    }
+
+    /// The same, and goes on listening for a second, different reply, in the background. None: there was no reply over
+    /// UDP, or nobody is to listen.
+    pub async fn ask_and_watch(&self, name: &str, rtype: RecordType, ask: Ask) -> (Lookup, Option<Watch>) {
         self.ask_by(name, rtype, ask, false).await
     }
 
     /// Asks one question of one server over TCP at once (RFC 7766): whether that works at all.
     pub async fn ask_over_tcp(&self, name: &str, rtype: RecordType, ask: Ask) -> Lookup {
-        self.ask_by(name, rtype, ask, true).await
+        self.ask_by(name, rtype, ask, true).await.0
     }
 
-    async fn ask_by(&self, name: &str, rtype: RecordType, ask: Ask, over_tcp: bool) -> Lookup {
+    /// What stands in for an answer to a question that is not sent.
+    pub fn not_asked(&self, name: &str, rtype: RecordType, ask: Ask) -> Lookup {
+        let done = Done::by_udp(outcome(LookupOutcome::NotAsked), None);
+        lookup(name.to_owned(), rtype, ask, done, (self.clock.now(), 0))
+    }
+
+    async fn ask_by(&self, name: &str, rtype: RecordType, ask: Ask, over_tcp: bool) -> (Lookup, Option<Watch>) {
         let recursion = ask.role == ServerRole::Resolver;
         let question = Question { name: name.to_owned(), rtype, recursion, checking_disabled: ask.checking_disabled };
         let pass = self.turns.take(Subject::Query(ask.server, ask.role)).await;
         let started = self.clock.now();
         let begun = Instant::now();
-        let (reply, transport, retried_over_tcp) = if over_tcp {
-            (self.tcp(&question, ask).await, DnsTransport::Tcp, false)
+        let mut done = if over_tcp {
+            Done::by_tcp(self.tcp(&question, ask).await, false)
         } else {
             self.run(&question, ask).await
         };
         drop(pass);
-        let replied = !matches!(reply.outcome, LookupOutcome::Timeout | LookupOutcome::NotAsked);
-        Lookup {
-            name: question.name,
-            rtype,
-            server: ask.server,
-            role: ask.role,
-            transport,
-            retried_over_tcp,
-            checking_disabled: ask.checking_disabled,
-            outcome: reply.outcome,
-            broken: reply.broken,
-            authoritative: replied.then_some(reply.authoritative),
-            authenticated: replied.then_some(reply.authenticated),
-            soa_owner: reply.soa_owner,
-            chain: reply.chain,
-            addresses: reply.addresses,
-            names: reply.names,
-            started,
-            duration_us: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
-            attempt: ask.attempt,
-        }
+        let duration_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let watched = done.heard.take().filter(|_| !self.limits.second_reply.is_zero());
+        let watch = watched.map(|(socket, id)| {
+            let bounds = (self.limits.second_reply, self.limits.cname);
+            Watch::start(socket, id, question.clone(), done.reply.clone(), bounds)
+        });
+        (lookup(question.name, rtype, ask, done, (started, duration_us)), watch)
     }
 
-    async fn run(&self, question: &Question, ask: Ask) -> (Reply, DnsTransport, bool) {
+    async fn run(&self, question: &Question, ask: Ask) -> Done {
         // The address rule holds for name servers too: supplied glue is a real path inside (docs/method/address.md).
         if ask.role == ServerRole::Authority && !self.connector.scope(ask.server.ip()).is_public() {
-            return (outcome(LookupOutcome::NotAsked), DnsTransport::Udp, false);
+            return Done::by_udp(outcome(LookupOutcome::NotAsked), None);
         }
         match self.udp(question, ask.server).await {
-            Ok(Some(reply)) => (reply, DnsTransport::Udp, false),
-            Ok(None) => (self.tcp(question, ask).await, DnsTransport::Tcp, true),
-            Err(unsent) => (outcome(unsent), DnsTransport::Udp, false),
+            Ok(Some((reply, heard))) => Done::by_udp(reply, heard),
+            Ok(None) => Done::by_tcp(self.tcp(question, ask).await, true),
+            Err(unsent) => Done::by_udp(outcome(unsent), None),
         }
     }
 
     /// None: truncated, ask over TCP.
-    async fn udp(&self, question: &Question, server: SocketAddr) -> Result<Option<Reply>, LookupOutcome> {
+    async fn udp(
+        &self,
+        question: &Question,
+        server: SocketAddr,
+    ) -> Result<Option<(Reply, Option<Heard>)>, LookupOutcome> {
         let id = random_id();
-        let Some(query) = encode(id, question) else { return Ok(Some(Reply::broken(BrokenReply::Malformed))) };
+        let Some(query) = encode(id, question) else { return Ok(Some((Reply::broken(BrokenReply::Malformed), None))) };
         let deadline = tokio::time::Instant::now() + self.limits.timeout;
         let socket = self.connector.udp(server).map_err(|failure| unsent(&failure))?;
         if let Err(error) = socket.send(&query).await {
@@ -133,14 +161,14 @@ impl Exchanges {
         loop {
             let Ok(Ok(length)) = timeout_at(deadline, socket.recv(&mut buffer)).await else {
                 // Silence, or an ICMP error for our datagram: nobody listens there. To the name, both are no answer.
-                return Ok(Some(wrong.unwrap_or_else(|| outcome(LookupOutcome::Timeout))));
+                return Ok(Some((wrong.unwrap_or_else(|| outcome(LookupOutcome::Timeout)), None)));
             };
             match decode(&buffer[..length], id, question, self.limits.cname) {
                 Incoming::Unrelated => {}
                 Incoming::Truncated => return Ok(None),
                 // A reply to another question may be a forgery; the real one may still come.
                 Incoming::Reply(reply) if reply.broken == Some(BrokenReply::WrongQuestion) => wrong = Some(*reply),
-                Incoming::Reply(reply) => return Ok(Some(*reply)),
+                Incoming::Reply(reply) => return Ok(Some((*reply, Some((socket, id))))),
             }
         }
     }
@@ -169,6 +197,34 @@ impl Exchanges {
         };
         let reply = tokio::time::timeout(self.limits.timeout, exchange).await.ok().flatten();
         reply.unwrap_or_else(|| Reply::broken(BrokenReply::TruncatedNoTcp))
+    }
+}
+
+/// The evidence of one exchange; `time` is when it began and how many microseconds it took.
+fn lookup(name: String, rtype: RecordType, ask: Ask, done: Done, time: (Timestamp, u64)) -> Lookup {
+    let Done { reply, transport, retried_over_tcp, .. } = done;
+    let replied = !matches!(reply.outcome, LookupOutcome::Timeout | LookupOutcome::NotAsked);
+    Lookup {
+        name,
+        rtype,
+        server: ask.server,
+        role: ask.role,
+        transport,
+        retried_over_tcp,
+        checking_disabled: ask.checking_disabled,
+        outcome: reply.outcome,
+        broken: reply.broken,
+        authoritative: replied.then_some(reply.authoritative),
+        authenticated: replied.then_some(reply.authenticated),
+        soa_owner: reply.soa_owner,
+        chain: reply.chain,
+        addresses: reply.addresses,
+        names: reply.names,
+        hints: reply.hints,
+        rival: None,
+        started: time.0,
+        duration_us: time.1,
+        attempt: ask.attempt,
     }
 }
 

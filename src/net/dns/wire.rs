@@ -1,8 +1,10 @@
 //! DNS messages: writing a question, and reading a reply into exactly one outcome.
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr};
 
 use hickory_resolver::proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_resolver::proto::rr::rdata::svcb::SvcParamValue;
 use hickory_resolver::proto::rr::{self, DNSClass, Name, RData, Record};
 use hickory_resolver::proto::serialize::binary::DecodeError;
 
@@ -34,6 +36,7 @@ pub(crate) struct Reply {
     pub(crate) chain: Vec<Alias>,
     pub(crate) addresses: Vec<AddressRecord>,
     pub(crate) names: Vec<String>,
+    pub(crate) hints: Vec<Ipv6Addr>,
 }
 
 impl Reply {
@@ -47,7 +50,18 @@ impl Reply {
             chain: Vec::new(),
             addresses: Vec::new(),
             names: Vec::new(),
+            hints: Vec::new(),
         }
+    }
+
+    /// Says the same: outcome, end of the chain and addresses. TTLs and the order of records may differ.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        let addresses = |reply: &Self| reply.addresses.iter().map(|a| a.address).collect::<BTreeSet<IpAddr>>();
+        let end = |reply: &Self| reply.chain.last().map(|alias| alias.to.clone());
+        self.outcome == other.outcome
+            && self.broken == other.broken
+            && end(self) == end(other)
+            && addresses(self) == addresses(other)
     }
 
     pub(crate) fn broken(how: BrokenReply) -> Self {
@@ -86,6 +100,7 @@ fn wire_type(rtype: RecordType) -> rr::RecordType {
         RecordType::Aaaa => rr::RecordType::AAAA,
         RecordType::Ns => rr::RecordType::NS,
         RecordType::Soa => rr::RecordType::SOA,
+        RecordType::Https => rr::RecordType::HTTPS,
     }
 }
 
@@ -149,10 +164,23 @@ fn read(message: &Message, question: &Question, longest_chain: usize) -> Reply {
         .chain(&message.answers)
         .find(|record| matches!(record.data, RData::SOA(_)))
         .map(|record| text(&record.name));
-    if reply.outcome == LookupOutcome::NodataNosoa && reply.soa_owner.is_some() {
-        reply.outcome = LookupOutcome::Nodata;
+    let end = reply.chain.last().map_or(question.name.as_str(), |alias| alias.to.as_str());
+    let home = reply.soa_owner.as_deref().map(|owner| is_within(end, owner));
+    match (reply.outcome, home) {
+        (LookupOutcome::NodataNosoa, Some(true)) => reply.outcome = LookupOutcome::Nodata,
+        // The server speaks for another zone: what it says of this name is nothing (RFC 4074, RFC 2308 §2.2).
+        (LookupOutcome::NodataNosoa | LookupOutcome::Nxdomain, Some(false)) => {
+            (reply.outcome, reply.broken) = (LookupOutcome::Broken, Some(BrokenReply::ForeignSoa));
+        }
+        _ => {}
     }
     reply
+}
+
+/// The name is the zone's apex or below it.
+fn is_within(name: &str, zone: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    zone == "." || name.strip_suffix(zone).is_some_and(|front| front.is_empty() || front.ends_with('.'))
 }
 
 fn repeats_question(message: &Message, question: &Question) -> bool {
@@ -160,7 +188,8 @@ fn repeats_question(message: &Message, question: &Question) -> bool {
     match message.queries.as_slice() {
         [] => message.metadata.response_code != ResponseCode::NoError,
         [one] => {
-            text(one.name()) == question.name
+            // Names are alike in any case (RFC 4343), whatever the server makes of the one that was asked for.
+            text(one.name()).eq_ignore_ascii_case(&question.name)
                 && one.query_type() == wire_type(question.rtype)
                 && one.query_class() == DNSClass::IN
         }
@@ -174,17 +203,19 @@ fn read_answer(message: &Message, question: &Question, longest_chain: usize) -> 
         Err(how) => return Reply::broken(how),
     };
     let end = chain.last().map_or(question.name.as_str(), |alias| alias.to.as_str());
-    let at_end = || message.answers.iter().filter(|record| text(&record.name) == end);
+    let at_end = || message.answers.iter().filter(|record| text(&record.name).eq_ignore_ascii_case(end));
     let addresses: Vec<_> =
         at_end().filter_map(|record| address(record, question.rtype)).take(ADDRESSES_KEPT).collect();
     let names: Vec<_> =
         at_end().filter_map(|record| listed_name(record, question.rtype)).take(ADDRESSES_KEPT).collect();
+    let hints: Vec<_> = at_end().flat_map(|record| hints(record, question.rtype)).take(ADDRESSES_KEPT).collect();
     let found = !addresses.is_empty() || !names.is_empty();
     let outcome = if found { LookupOutcome::Answer } else { LookupOutcome::NodataNosoa };
     let mut reply = Reply::of(outcome, None);
     reply.chain = chain;
     reply.addresses = addresses;
     reply.names = names;
+    reply.hints = hints;
     reply
 }
 
@@ -194,13 +225,13 @@ fn follow(message: &Message, start: &str, longest: usize) -> Result<Vec<Alias>, 
     let mut at = start.to_owned();
     loop {
         let next = message.answers.iter().find_map(|record| match &record.data {
-            RData::CNAME(target) if text(&record.name) == at => {
+            RData::CNAME(target) if text(&record.name).eq_ignore_ascii_case(&at) => {
                 Some(Alias { from: at.clone(), to: text(&target.0), ttl: record.ttl })
             }
             _ => None,
         });
         let Some(alias) = next else { return Ok(chain) };
-        if alias.to == start || chain.iter().any(|seen| seen.from == alias.to) {
+        if alias.to.eq_ignore_ascii_case(start) || chain.iter().any(|seen| seen.from == alias.to) {
             return Err(BrokenReply::CnameLoop);
         }
         if chain.len() == longest {
@@ -224,8 +255,19 @@ fn listed_name(record: &Record, rtype: RecordType) -> Option<String> {
     match (&record.data, rtype) {
         (RData::NS(ns), RecordType::Ns) => Some(text(&ns.0)),
         (RData::SOA(_), RecordType::Soa) => Some(text(&record.name)),
+        (RData::HTTPS(https), RecordType::Https) => Some(text(&https.target_name)),
         _ => None,
     }
+}
+
+/// The `ipv6hint` of an HTTPS record (RFC 9460 §7.3).
+fn hints(record: &Record, rtype: RecordType) -> Vec<Ipv6Addr> {
+    let (RData::HTTPS(https), RecordType::Https) = (&record.data, rtype) else { return Vec::new() };
+    let hints = https.svc_params.iter().filter_map(|(_, value)| match value {
+        SvcParamValue::Ipv6Hint(hint) => Some(hint.0.iter().map(|address| address.0)),
+        _ => None,
+    });
+    hints.flatten().collect()
 }
 
 /// A name as it stands in the evidence: lower case, without a trailing dot.

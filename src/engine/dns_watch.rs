@@ -1,0 +1,170 @@
+//! Watching the resolvers during a run: self-tests at an interval and after a burst of failures, and the sites whose
+//! answers no pair of good self-tests encloses.
+//!
+//! A resolver that dies or begins to lie in the middle of a run would turn sites into `ABSENT` and `NO_NAME`, and one that
+//! begins to invent records would make them `READY`. Such sites are looked at again at the end. Leaves to others: the test itself ([`super::resolvers`]), the second look
+//! ([`super::scan`]), and the verdict, which asks the proofs once more ([`crate::judge`]).
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use super::resolvers::{DnsControls, self_test};
+use crate::model::evidence::{LookupOutcome, Round, ServerRole};
+use crate::model::run::{DnsProof, ResolverState};
+use crate::model::site::Site;
+use crate::model::time::Timestamp;
+use crate::model::verdict::Readiness;
+use crate::probe::Prober;
+
+/// Failed questions to resolvers, since the last self-test, after which one is due at once.
+const BURST: usize = 20;
+/// Between two self-tests, however many questions fail.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// The watch of one run.
+#[derive(Debug)]
+pub(super) struct DnsWatch {
+    shared: Arc<Shared>,
+    task: AbortHandle,
+}
+
+#[derive(Debug)]
+struct Shared {
+    prober: Arc<Prober>,
+    controls: DnsControls,
+    state: Mutex<State>,
+    burst: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    proofs: Vec<DnsProof>,
+    /// Each self-test of all resolvers: begin, end, and the worst that came out.
+    tests: Vec<(Timestamp, Timestamp, ResolverState)>,
+    /// Sites that are not looked at again, until a test shows whether their answers can be believed.
+    pending: Vec<Pending>,
+    /// Those of them that cannot be believed, with the end of their round.
+    doubtful: Vec<(Site, Timestamp)>,
+    failures: usize,
+}
+
+#[derive(Debug)]
+struct Pending {
+    site: Site,
+    started: Timestamp,
+    ended: Timestamp,
+    /// The verdict rests on something that is absent.
+    rests_on_denial: bool,
+}
+
+impl DnsWatch {
+    /// Makes a first self-test, and goes on with one every `interval`.
+    pub(super) async fn start(prober: Arc<Prober>, controls: DnsControls, interval: Duration) -> Self {
+        let shared = Arc::new(Shared { prober, controls, state: Mutex::default(), burst: Notify::new() });
+        shared.test().await;
+        let watching = Arc::clone(&shared);
+        let task = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(PAUSE.min(interval)).await;
+                tokio::select! {
+                    () = tokio::time::sleep(interval.saturating_sub(PAUSE)) => {}
+                    () = watching.burst.notified() => {}
+                }
+                watching.test().await;
+            }
+        });
+        Self { shared, task: task.abort_handle() }
+    }
+
+    /// A site was probed in the first round and seems to be what `readiness` says; `again`: it is looked at once more
+    /// anyway.
+    pub(super) fn saw(&self, site: &Site, round: &Round, readiness: Readiness, again: bool) {
+        let failed = round.lookups.iter().filter(|lookup| {
+            use LookupOutcome::{Answer, Nodata, NodataNosoa, Nxdomain};
+            let said = matches!(lookup.outcome, Answer | Nodata | NodataNosoa | Nxdomain);
+            lookup.role == ServerRole::Resolver && !said
+        });
+        let mut state = self.shared.state();
+        state.failures += failed.count();
+        if state.failures >= BURST {
+            state.failures = 0;
+            self.shared.burst.notify_one();
+        }
+        if !again {
+            let rests_on_denial = matches!(readiness, Readiness::Absent | Readiness::NoName);
+            let (started, ended) = (round.started, round.ended);
+            state.pending.push(Pending { site: site.clone(), started, ended, rests_on_denial });
+        }
+    }
+
+    /// Sites to look at again, since the resolvers were not proven around their round; each with its end.
+    pub(super) async fn doubtful(&self) -> Vec<(Site, Timestamp)> {
+        self.shared.test().await;
+        std::mem::take(&mut self.shared.state().doubtful)
+    }
+
+    /// Ends with a last self-test, so that every answer has a proof after it. All proofs, in order of time.
+    pub(super) async fn finish(&self) -> Vec<DnsProof> {
+        self.task.abort();
+        self.shared.test().await;
+        let mut proofs = std::mem::take(&mut self.shared.state().proofs);
+        proofs.sort_by_key(|proof| proof.at);
+        proofs
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn test(&self) {
+        let turn = self.state().tests.len();
+        let begun = self.prober.net.clock.now();
+        let proofs = self_test(&self.prober, &self.controls, turn).await;
+        let worst = proofs.iter().map(|proof| proof.state).max().unwrap_or(ResolverState::Silent);
+        let mut state = self.state();
+        state.failures = 0;
+        state.tests.push((begun, self.prober.net.clock.now(), worst));
+        state.proofs.extend(proofs);
+        state.settle(begun);
+    }
+}
+
+impl State {
+    /// Decides about the sites whose round was over when the last test began.
+    fn settle(&mut self, begun: Timestamp) {
+        for look in std::mem::take(&mut self.pending) {
+            if look.ended > begun {
+                self.pending.push(look);
+            } else if !self.is_believed(&look) {
+                self.doubtful.push((look.site, look.ended));
+            }
+        }
+    }
+
+    /// All tests were good from the last that was over when the round began to the first that began when it was over.
+    fn is_believed(&self, look: &Pending) -> bool {
+        let before = self.tests.iter().rposition(|(_, end, _)| *end <= look.started);
+        let after = self.tests.iter().position(|(begin, _, _)| *begin >= look.ended);
+        let good = |state: ResolverState| match state {
+            ResolverState::Sane => true,
+            ResolverState::Silent | ResolverState::Denies => !look.rests_on_denial,
+            ResolverState::Invents => false,
+        };
+        let enclosing = before.zip(after).map(|(before, after)| &self.tests[before.min(after)..=after]);
+        match enclosing {
+            Some(tests) => tests.iter().all(|(_, _, state)| good(*state)),
+            None => !look.rests_on_denial,
+        }
+    }
+}
+
+impl Drop for DnsWatch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
