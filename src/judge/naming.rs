@@ -93,6 +93,8 @@ struct Asked<'a> {
 struct Questions<'a> {
     /// Those that count.
     asked: Vec<Asked<'a>>,
+    /// These, and those of resolvers that were not proven: they decide nothing, and may cast doubt.
+    heard: Vec<Asked<'a>>,
     /// Where all of them are.
     evidence: Vec<Pointer>,
     /// Why others do not count. None: all do.
@@ -101,7 +103,7 @@ struct Questions<'a> {
 
 fn questions<'a>(observation: &'a Observation, rtype: RecordType, resolvers: &Resolvers<'_>) -> Questions<'a> {
     let host = observation.site.host.as_str();
-    let mut found = Questions { asked: Vec::new(), evidence: Vec::new(), dropped: None };
+    let mut found = Questions { asked: Vec::new(), heard: Vec::new(), evidence: Vec::new(), dropped: None };
     for round in &observation.rounds {
         for (index, lookup) in round.lookups.iter().enumerate() {
             let about = match lookup.role {
@@ -116,10 +118,13 @@ fn questions<'a>(observation: &'a Observation, rtype: RecordType, resolvers: &Re
             found.evidence.push(pointer);
             if lookup.is_suspect() {
                 found.dropped = Some(Obstacle::Forged);
-            } else if !resolvers.counts(lookup) {
-                found.dropped = found.dropped.or(Some(Obstacle::Unproven));
-            } else {
+                continue;
+            }
+            found.heard.push(Asked { pointer, lookup });
+            if resolvers.counts(lookup) {
                 found.asked.push(Asked { pointer, lookup });
+            } else {
+                found.dropped = found.dropped.or(Some(Obstacle::Unproven));
             }
         }
     }
@@ -143,8 +148,8 @@ pub(super) fn naming(observation: &Observation, resolvers: &Resolvers<'_>) -> Na
         v4: presence_v4,
         v6: presence_v6,
         single_source: single_v4 || single_v6,
-        bogus: bogus(v4, v6),
-        disputed_v6: disputed(v6),
+        bogus: bogus(&questions_v4.heard, &questions_v6.heard),
+        disputed_v6: disputed(&questions_v6.heard),
         forged: forged(observation),
         alias,
         failed_everywhere: failed_everywhere(v4, observation) && failed_everywhere(v6, observation),

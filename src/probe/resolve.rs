@@ -93,7 +93,7 @@ impl Prober {
 
     /// Addresses of another name met on the way (a redirect's target, a sibling): one plain answer is enough.
     pub(crate) async fn resolve_other(&self, record: &Recorder, name: &str, rtype: RecordType) -> Known {
-        let order = self.resolver_order(name);
+        let order = self.resolver_order(record, name);
         let mut lookups = Vec::new();
         for (i, server) in order.iter().take(2).enumerate() {
             let ask =
@@ -111,7 +111,7 @@ impl Prober {
     /// The HTTPS record of a name that has no AAAA: some put an IPv6 address there and nowhere else (RFC 9460 §7.3). One
     /// question; nobody who fails to answer it is asked again.
     pub(crate) async fn ask_for_hints(&self, record: &Recorder, name: &str) {
-        if let Some(server) = self.resolver_order(name).first() {
+        if let Some(server) = self.resolver_order(record, name).first() {
             let ask = Ask { server: *server, role: ServerRole::Resolver, checking_disabled: false, attempt: 1 };
             self.ask(record, name, RecordType::Https, ask).await;
         }
@@ -141,7 +141,7 @@ impl Prober {
     }
 
     async fn ask_resolvers(&self, record: &Recorder, name: &str, rtype: RecordType) -> Known {
-        let order = self.resolver_order(name);
+        let order = self.resolver_order(record, name);
         let mut lookups: Vec<Lookup> = Vec::new();
         for attempt in 1..=self.attempts.dns {
             if attempt > 1 {
@@ -198,10 +198,12 @@ impl Prober {
         known
     }
 
-    /// The resolvers in the order this name asks them: spread over names, the same in every run.
-    fn resolver_order(&self, name: &str) -> Vec<SocketAddr> {
+    /// The resolvers in the order this name asks them: spread over names, the same in every run, and beginning with the
+    /// next one in the next round, so that no single cache decides twice.
+    fn resolver_order(&self, record: &Recorder, name: &str) -> Vec<SocketAddr> {
         let resolvers = &self.net.resolvers;
-        let first = name.bytes().fold(0usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
-        (0..resolvers.len()).map(|i| resolvers[(first + i) % resolvers.len()]).collect()
+        let hash = name.bytes().fold(0usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
+        let first = hash.wrapping_add(record.read(|round| usize::from(round.number)));
+        (0..resolvers.len()).map(|i| resolvers[first.wrapping_add(i) % resolvers.len()]).collect()
     }
 }
