@@ -17,6 +17,7 @@ use crate::model::site::Site;
 use crate::net::connect::Connector;
 use crate::net::dns::authority::{Authorities, system_resolvers};
 use crate::net::dns::exchange::{DnsLimits, Exchanges};
+use crate::net::dns::nat64;
 use crate::net::http::HttpLimits;
 use crate::net::local;
 use crate::net::pages::Pages;
@@ -71,6 +72,23 @@ fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     std::fs::read(path).map_err(|source| CliError::Read { path: path.to_owned(), source })
 }
 
+/// Lets no address in a NAT64 prefix be dialled that this network has, as far as its resolvers say (RFC 7050). The
+/// system's resolvers are asked as well: the configured ones may be somebody else's.
+pub(super) async fn deny_nat64(config: &Config, surroundings: &mut Surroundings) {
+    let mut resolvers = surroundings.resolvers.clone();
+    resolvers.extend(system_resolvers().unwrap_or_default());
+    resolvers.sort_unstable();
+    resolvers.dedup();
+    let connector = Connector::new(Arc::clone(&surroundings.route), surroundings.policy.clone());
+    let turns: Arc<dyn Turns> = Arc::new(Pacer::new(pace(config)));
+    let exchanges = Exchanges::new(connector, turns, Arc::new(SystemClock), dns(config));
+    surroundings.policy.local_deny.extend(nat64::prefixes(&exchanges, &resolvers).await);
+}
+
+fn dns(config: &Config) -> DnsLimits {
+    DnsLimits { timeout: config.dns.timeout, cname: config.limits.cname, second_reply: config.dns.second_reply }
+}
+
 /// The prober for a configuration and its surroundings.
 pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Prober, CliError> {
     let connector = Connector::new(Arc::clone(&surroundings.route), surroundings.policy.clone());
@@ -79,11 +97,6 @@ pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Pro
     let tls = TlsClient::new(surroundings.bundled_roots, &surroundings.anchors_pem)?;
     let http = http(config);
     let user_agent = config.project.user_agent();
-    let limits = DnsLimits {
-        timeout: config.dns.timeout,
-        cname: config.limits.cname,
-        second_reply: config.dns.second_reply,
-    };
     let setup = |what: &'static str| move |why: String| CliError::Setup { what, why };
     let authorities =
         Authorities::new(&surroundings.resolvers, config.dns.timeout, connector.clone(), Arc::clone(&turns))
@@ -91,7 +104,7 @@ pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Pro
     let pages_v4 = Pages::new(Family::V4, connector.clone(), &tls, &user_agent, http)
         .map_err(|error| setup("the page client")(error.to_string()))?;
     let net = Net {
-        exchanges: Exchanges::new(connector.clone(), Arc::clone(&turns), Arc::clone(&clock), limits),
+        exchanges: Exchanges::new(connector.clone(), Arc::clone(&turns), Arc::clone(&clock), dns(config)),
         authorities,
         connector,
         tls,

@@ -21,7 +21,7 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     let resolved = settings::resolve(common, &settings::flags(common, Some(&args.measure), None))?;
     let config = &resolved.config;
     let lang = settings::lang(config);
-    let surroundings = Surroundings::real(config)?;
+    let mut surroundings = Surroundings::real(config)?;
     // The names go through the same reader as any list.
     let list = args.names.join("\n");
     let options = LoadOptions { allow_reserved: surroundings.lab, ..LoadOptions::default() };
@@ -37,6 +37,7 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     if loaded.roster.sites.is_empty() {
         return Err(CliError::NothingToProbe);
     }
+    assemble::deny_nat64(config, &mut surroundings).await;
     let prober = assemble::prober(config, &surroundings)?;
     let transports = assemble::transports(args.measure.without_ipv6);
     let gate_rules = assemble::gate(config);

@@ -44,7 +44,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     let resolved = settings::resolve(common, &settings::flags(common, Some(&args.measure), Some(args)))?;
     let config = &resolved.config;
     let lang = settings::lang(config);
-    let surroundings = Surroundings::real(config)?;
+    let mut surroundings = Surroundings::real(config)?;
     let options = LoadOptions {
         encoding: args.encoding.clone(),
         allow_reserved: surroundings.lab,
@@ -58,6 +58,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     announce(&loaded, lang);
     // Outputs are opened before the long run, so that a bad path fails at once.
     let store = Store::open(&args.store, OpenMode::ReadWrite).await?;
+    assemble::deny_nat64(config, &mut surroundings).await;
     let prober = Arc::new(assemble::prober(config, &surroundings)?);
     let started = prober.net.clock.now();
     let _lock = store.lock(started)?;

@@ -55,7 +55,7 @@ impl Default for Limits {
             retry_after: Duration::from_mins(1),
             cname: 8,
             addresses_tried: 8,
-            queries: 100,
+            queries: 64,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Watching the resolvers during a run: self-tests at an interval and after a burst of failures, and the sites whose
+//! Watching the resolvers during a run: self-tests at an interval and after a burst of failures or denials, and the sites whose
 //! answers no pair of good self-tests encloses.
 //!
 //! A resolver that dies or begins to lie in the middle of a run would turn sites into `ABSENT` and `NO_NAME`, and one that
@@ -21,8 +21,11 @@ use crate::probe::Prober;
 
 /// Failed questions to resolvers, since the last self-test, after which one is due at once.
 const BURST: usize = 20;
-/// Between two self-tests, however many questions fail.
-const PAUSE: Duration = Duration::from_secs(2);
+/// Sites in a row that seem to be absent or gone, after which a self-test is due at once: whoever begins to deny, denies
+/// everybody.
+const STREAK: usize = 20;
+/// The part of the interval between two self-tests that passes in any case, however many questions fail.
+const PAUSE: u32 = 20;
 
 /// The watch of one run.
 #[derive(Debug)]
@@ -49,6 +52,7 @@ struct State {
     /// Those of them that cannot be believed, with the end of their round.
     doubtful: Vec<(Site, Timestamp)>,
     failures: usize,
+    streak: usize,
 }
 
 #[derive(Debug)]
@@ -68,9 +72,10 @@ impl DnsWatch {
         let watching = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             loop {
-                tokio::time::sleep(PAUSE.min(interval)).await;
+                let pause = interval / PAUSE;
+                tokio::time::sleep(pause).await;
                 tokio::select! {
-                    () = tokio::time::sleep(interval.saturating_sub(PAUSE)) => {}
+                    () = tokio::time::sleep(interval.saturating_sub(pause)) => {}
                     () = watching.burst.notified() => {}
                 }
                 watching.test().await;
@@ -88,13 +93,14 @@ impl DnsWatch {
             lookup.role == ServerRole::Resolver && !said
         });
         let mut state = self.shared.state();
+        let rests_on_denial = matches!(readiness, Readiness::Absent | Readiness::NoName);
         state.failures += failed.count();
-        if state.failures >= BURST {
-            state.failures = 0;
+        state.streak = if rests_on_denial { state.streak + 1 } else { 0 };
+        if state.failures >= BURST || state.streak >= STREAK {
+            (state.failures, state.streak) = (0, 0);
             self.shared.burst.notify_one();
         }
         if !again {
-            let rests_on_denial = matches!(readiness, Readiness::Absent | Readiness::NoName);
             let (started, ended) = (round.started, round.ended);
             state.pending.push(Pending { site: site.clone(), started, ended, rests_on_denial });
         }

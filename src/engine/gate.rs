@@ -227,14 +227,20 @@ fn listed(answers: &[&(SocketAddr, String, LookupOutcome)]) -> String {
     lines.join("; ")
 }
 
-/// Does the resolver invent AAAA records? (RFC 7050: `ipv4only.arpa` has none of its own.)
+/// Does the resolver invent AAAA records for names that have A alone? (RFC 7050: `ipv4only.arpa` is such a name.)
 async fn dns64(prober: &Prober, rules: &GateRules) -> GateCheck {
-    let answers = ask_all(prober, &rules.v4only_names, RecordType::Aaaa).await;
+    let (answers, controls) = tokio::join!(
+        ask_all(prober, &rules.v4only_names, RecordType::Aaaa),
+        ask_all(prober, &rules.v4only_names, RecordType::A)
+    );
     let bad: Vec<_> = answers.iter().filter(|(_, _, outcome)| *outcome == LookupOutcome::Answer).collect();
-    let none = |outcome: LookupOutcome| {
-        matches!(outcome, LookupOutcome::Nodata | LookupOutcome::NodataNosoa | LookupOutcome::Nxdomain)
-    };
-    let unheard: Vec<_> = answers.iter().filter(|(_, _, o)| !none(*o) && *o != LookupOutcome::Answer).collect();
+    let none = |outcome: LookupOutcome| matches!(outcome, LookupOutcome::Nodata | LookupOutcome::NodataNosoa);
+    // A name of which the resolver knows nothing at all shows nothing.
+    let known = answers.iter().zip(&controls).map(|(answer, control)| (answer, control.2 == LookupOutcome::Answer));
+    let unheard: Vec<_> = known
+        .filter(|((_, _, o), known)| *o != LookupOutcome::Answer && !(none(*o) && *known))
+        .map(|(a, _)| a)
+        .collect();
     let (outcome, detail, advice) = if !bad.is_empty() {
         let advice = "this resolver does DNS64 and gives every name an IPv6 address: use resolvers without it";
         (CheckOutcome::Fail, listed(&bad), advice)

@@ -262,7 +262,11 @@ fn mishandled(asked: &[Asked<'_>], observation: &Observation) -> bool {
     use LookupOutcome::{Broken, Formerr, Notimp, Nxdomain, Refused, Servfail, Timeout};
     let wrong = |lookup: &Lookup| match lookup.outcome {
         Nxdomain | Servfail | Refused | Notimp | Formerr | Timeout => true,
-        Broken => !matches!(lookup.broken, Some(BrokenReply::TruncatedNoTcp | BrokenReply::CnameTooLong)),
+        // An answer that is too long for us is an answer.
+        Broken => !matches!(
+            lookup.broken,
+            Some(BrokenReply::TruncatedNoTcp | BrokenReply::TruncatedOverTcp | BrokenReply::CnameTooLong)
+        ),
         _ => false,
     };
     // A server that does not answer for the other type either is out of reach, or no server of this zone.

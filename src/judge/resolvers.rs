@@ -33,13 +33,12 @@ impl<'a> Resolvers<'a> {
     pub(super) fn counts(&self, lookup: &Lookup) -> bool {
         let Some(vantage) = self.vantage else { return true };
         match (lookup.outcome, lookup.role) {
-            (LookupOutcome::NotAsked, _) => true,
             (LookupOutcome::Answer, ServerRole::Resolver) => {
                 let invents = |(_, state)| state == ResolverState::Invents;
                 let (before, after) = Self::around(vantage, lookup.server, lookup.started);
                 !before.is_some_and(invents) && !after.is_some_and(invents)
             }
-            (LookupOutcome::Answer, ServerRole::Authority) => true,
+            (LookupOutcome::NotAsked, _) | (LookupOutcome::Answer, ServerRole::Authority) => true,
             (_, ServerRole::Resolver) => self.is_proven(vantage, lookup.server, lookup.started),
             // Authoritative servers are found through the resolvers: one of these must have been sound.
             (_, ServerRole::Authority) => {
@@ -123,7 +122,8 @@ mod tests {
         use ResolverState::{Denies, Invents, Sane, Silent};
         use ServerRole::{Authority, Resolver};
         // Self-tests at seconds; the question is asked in second 100.
-        let cases: &[(&[(i64, &str, ResolverState)], &str, ServerRole, LookupOutcome, bool)] = &[
+        type Case<'a> = (&'a [(i64, &'a str, ResolverState)], &'a str, ServerRole, LookupOutcome, bool);
+        let cases: &[Case<'_>] = &[
             (&[(90, R1, Sane), (110, R1, Sane)], R1, Resolver, Nodata, true),
             (&[(90, R1, Sane), (110, R1, Sane)], R1, Resolver, Timeout, true),
             (&[(90, R1, Sane)], R1, Resolver, Nodata, false),

@@ -61,7 +61,14 @@ pub fn first_look(observation: &Observation, criteria: &Criteria) -> (Readiness,
     let observation = forgery::without_forged(observation, &Resolvers::new(None, criteria.dns_alibi));
     let assessment = Case::new(&observation, None, criteria).decide();
     let has = |codes: &[Code]| assessment.findings.iter().any(|finding| codes.contains(&finding.code));
-    let shaky = [Code::PortDiff, Code::SchemeDiff, Code::SomeAddressesDead, Code::V4Broken, Code::V6Truncated, Code::DnssecBogus];
+    let shaky = [
+        Code::PortDiff,
+        Code::SchemeDiff,
+        Code::SomeAddressesDead,
+        Code::V4Broken,
+        Code::V6Truncated,
+        Code::DnssecBogus,
+    ];
     let again = match assessment.readiness {
         Readiness::Broken | Readiness::Down => true,
         Readiness::Inconclusive => {

@@ -91,7 +91,14 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { addresses: 8, redirects: 10, soft_redirects: 3, url_bytes: 2000, retry_after: Duration::from_mins(1), queries: 100 }
+        Self {
+            addresses: 8,
+            redirects: 10,
+            soft_redirects: 3,
+            url_bytes: 2000,
+            retry_after: Duration::from_mins(1),
+            queries: 64,
+        }
     }
 }
 

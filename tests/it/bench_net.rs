@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use v6ready::clock::SystemClock;
 use v6ready::engine::gate::{self, Anchor, GateRules};
 use v6ready::engine::pace::{Pacer, Rules};
-use v6ready::engine::scan::{Scan, ScanRules, Stop};
+use v6ready::engine::scan::{Listener, Scan, ScanRules, Stop};
 use v6ready::judge::Criteria;
 use v6ready::lab::world::{ANCHORS, CONTROL_V4ONLY};
 use v6ready::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS};
@@ -89,11 +89,7 @@ pub(crate) fn prober_on(
                 connector.clone(),
                 Arc::clone(&turns),
                 clock.clone(),
-                DnsLimits {
-                    timeout: patience.dns,
-                    second_reply: Duration::from_millis(60),
-                    ..DnsLimits::default()
-                },
+                DnsLimits { timeout: patience.dns, second_reply: Duration::from_millis(60), ..DnsLimits::default() },
             ),
             authorities: Authorities::new(&resolvers, patience.dns, connector.clone(), Arc::clone(&turns))
                 .expect("a finder of authorities"),
@@ -155,25 +151,35 @@ pub(crate) struct Evidence {
 
 /// Scans sites as a run does.
 pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transports: Transports) -> Evidence {
+    scan_by(prober, sites, rules(jobs, transports), Arc::new(|_| {})).await
+}
+
+/// How the bench scans.
+pub(crate) fn rules(jobs: usize, transports: Transports) -> ScanRules {
+    ScanRules {
+        jobs,
+        second_round_after: Duration::ZERO,
+        canary_interval: Duration::from_secs(1),
+        dns_interval: Duration::from_secs(1),
+        grace: Duration::from_secs(5),
+        transports,
+        criteria: Criteria::default(),
+    }
+}
+
+/// The same by other rules, telling somebody of every event.
+pub(crate) async fn scan_by(prober: Prober, sites: Vec<Site>, rules: ScanRules, listener: Listener) -> Evidence {
     let prober = Arc::new(prober);
-    let opening = gate::check(&prober, &gate_rules(), transports).await;
+    let opening = gate::check(&prober, &gate_rules(), rules.transports).await;
     assert!(opening.gate.is_open(), "the gate is shut: {:#?}", opening.gate.failures().collect::<Vec<_>>());
     let (sink, mut evidence) = mpsc::channel(16);
     let (_go_on, stop) = watch::channel(Stop::No);
     let scan = Scan {
         prober: Arc::clone(&prober),
-        rules: ScanRules {
-            jobs,
-            second_round_after: Duration::ZERO,
-            canary_interval: Duration::from_secs(1),
-            dns_interval: Duration::from_secs(1),
-            grace: Duration::from_secs(5),
-            transports,
-            criteria: Criteria::default(),
-        },
+        rules,
         canaries: opening.canaries,
         dns_controls: opening.dns_controls,
-        listener: Arc::new(|_| {}),
+        listener,
         sink,
         stop,
     };

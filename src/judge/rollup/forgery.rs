@@ -9,8 +9,7 @@ use crate::model::evidence::{Observation, Round};
 /// was inventing records, or an answer was contradicted. The latter is made again over TCP by the prober; a round for which
 /// there was no time says nothing about the site.
 pub(super) fn without_forged<'a>(observation: &'a Observation, resolvers: &Resolvers<'_>) -> Cow<'a, Observation> {
-    let contradicted =
-        |round: &Round| !round.dns_over_tcp && round.lookups.iter().any(|lookup| lookup.rival.is_some());
+    let contradicted = |round: &Round| !round.dns_over_tcp && round.lookups.iter().any(|lookup| lookup.rival.is_some());
     let invented = |round: &Round| round.lookups.iter().any(|lookup| resolvers.invented(lookup));
     let rests_on_forged = |round: &Round| contradicted(round) || invented(round);
     if !observation.rounds.iter().any(rests_on_forged) {

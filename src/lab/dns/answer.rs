@@ -394,7 +394,10 @@ impl Draft {
         }
         if self.deed == Deed::PointerLoop {
             // Header with one question, whose name is a pointer to itself.
-            messages = vec![[&query.metadata.id.to_be_bytes()[..], &[0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 12, 0, 28, 0, 1]].concat()];
+            messages = vec![
+                [&query.metadata.id.to_be_bytes()[..], &[0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 12, 0, 28, 0, 1]]
+                    .concat(),
+            ];
         }
         messages
     }

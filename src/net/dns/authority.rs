@@ -103,7 +103,12 @@ impl Authorities {
             let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(zones.entry(zone.clone()).or_default())
         };
-        Arc::clone(cell.get_or_init(|| self.servers_of(&zone)).await)
+        let servers = Arc::clone(cell.get_or_init(|| self.servers_of(&zone)).await);
+        if servers.is_empty() {
+            // Weather, perhaps: the next site of the zone is not to suffer for it.
+            self.zones.lock().unwrap_or_else(PoisonError::into_inner).remove(&zone);
+        }
+        servers
     }
 
     /// The zone a name is in: the owner of the SOA that comes with the answer. Labels are never counted, since

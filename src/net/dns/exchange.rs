@@ -116,11 +116,8 @@ impl Exchanges {
         let pass = self.turns.take(Subject::Query(ask.server, ask.role)).await;
         let started = self.clock.now();
         let begun = Instant::now();
-        let mut done = if over_tcp {
-            Done::by_tcp(self.tcp(&question, ask).await, false)
-        } else {
-            self.run(&question, ask).await
-        };
+        let mut done =
+            if over_tcp { Done::by_tcp(self.tcp(&question, ask).await, false) } else { self.run(&question, ask).await };
         drop(pass);
         let duration_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let watched = done.heard.take().filter(|_| !self.limits.second_reply.is_zero());

@@ -7,6 +7,7 @@
 
 pub mod authority;
 pub mod exchange;
+pub mod nat64;
 pub(crate) mod provider;
 pub mod watch;
 pub(crate) mod wire;

@@ -20,7 +20,13 @@ pub struct Watch(JoinHandle<Option<Rival>>);
 
 impl Watch {
     /// Listens for the window, with a bound on the CNAME records that are followed.
-    pub(super) fn start(socket: UdpSocket, id: u16, question: Question, first: Reply, bounds: (Duration, usize)) -> Self {
+    pub(super) fn start(
+        socket: UdpSocket,
+        id: u16,
+        question: Question,
+        first: Reply,
+        bounds: (Duration, usize),
+    ) -> Self {
         let begun = Instant::now();
         let (window, longest_chain) = bounds;
         Self(tokio::spawn(async move {

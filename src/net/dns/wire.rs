@@ -361,6 +361,91 @@ mod tests {
     }
 
     #[test]
+    fn the_case_of_names_does_not_matter() {
+        for (asked, owner) in [("WwW.a.example", "www.a.example"), ("www.a.example", "WWW.A.EXAMPLE")] {
+            let asked = question(asked, RecordType::Aaaa);
+            let answers = vec![cname(owner, "Web.A.example"), aaaa("wEB.a.EXAMPLE")];
+            let bytes = reply_to(&question(owner, RecordType::Aaaa), ResponseCode::NoError, answers, vec![]);
+            let reply = read_reply(&bytes, &asked);
+            assert_eq!((reply.outcome, reply.addresses.len()), (LookupOutcome::Answer, 1), "{owner}");
+            let nothing =
+                reply_to(&question(owner, RecordType::Aaaa), ResponseCode::NXDomain, vec![], vec![soa("A.Example")]);
+            assert_eq!(read_reply(&nothing, &asked).outcome, LookupOutcome::Nxdomain, "{owner}");
+        }
+    }
+
+    #[test]
+    fn the_soa_of_another_zone_denies_nothing() {
+        let asked = question("www.a.example", RecordType::Aaaa);
+        let cases = [
+            ("a.example", None),
+            ("www.a.example", None),
+            ("example", None),
+            (".", None),
+            ("b.example", Some(BrokenReply::ForeignSoa)),
+            ("ww.a.example", Some(BrokenReply::ForeignSoa)),
+            ("w.www.a.example", Some(BrokenReply::ForeignSoa)),
+        ];
+        for (zone, broken) in cases {
+            let owner = Record::from_rdata(Name::from_ascii(zone).unwrap(), 60, soa("a.example").data);
+            for code in [ResponseCode::NoError, ResponseCode::NXDomain] {
+                let mut message = Message::from_vec(&reply_to(&asked, code, vec![], vec![])).unwrap();
+                message.add_authorities(vec![owner.clone()]);
+                assert_eq!(read_reply(&message.to_vec().unwrap(), &asked).broken, broken, "{zone} {code:?}");
+            }
+        }
+        // The denial is of the alias's target, so its zone is the right one.
+        let answers = vec![cname("www.a.example", "web.b.example")];
+        let bytes = reply_to(&asked, ResponseCode::NoError, answers, vec![soa("b.example")]);
+        assert_eq!(read_reply(&bytes, &asked).outcome, LookupOutcome::Nodata);
+    }
+
+    #[test]
+    fn hints_are_read_from_https_records_alone() {
+        use hickory_resolver::proto::rr::rdata::HTTPS;
+        use hickory_resolver::proto::rr::rdata::svcb::{IpHint, SVCB, SvcParamKey};
+        let hint = SvcParamValue::Ipv6Hint(IpHint(vec![AAAA("2001:db8::7".parse().unwrap())]));
+        let data = RData::HTTPS(HTTPS(SVCB::new(1, Name::root(), vec![(SvcParamKey::Ipv6Hint, hint)])));
+        let record = Record::from_rdata(name("a.example"), 60, data);
+        for (rtype, hints) in [(RecordType::Https, 1), (RecordType::Aaaa, 0)] {
+            let asked = question("a.example", rtype);
+            let reply = read_reply(&reply_to(&asked, ResponseCode::NoError, vec![record.clone()], vec![]), &asked);
+            assert_eq!((reply.hints.len(), reply.addresses.len()), (hints, 0));
+        }
+    }
+
+    #[test]
+    fn agreement_is_about_content() {
+        let asked = question("a.example", RecordType::Aaaa);
+        let reply = |answers| read_reply(&reply_to(&asked, ResponseCode::NoError, answers, vec![]), &asked);
+        let at = |address: &str, ttl| {
+            Record::from_rdata(name("a.example"), ttl, RData::AAAA(AAAA(address.parse().unwrap())))
+        };
+        let first = reply(vec![at("2001:db8::1", 60), at("2001:db8::2", 60)]);
+        assert!(first.agrees_with(&reply(vec![at("2001:db8::2", 7), at("2001:db8::1", 9)])));
+        assert!(!first.agrees_with(&reply(vec![at("2001:db8::1", 60)])));
+        assert!(!first.agrees_with(&reply(vec![])));
+        assert!(!first.agrees_with(&reply(vec![cname("a.example", "b.example")])));
+    }
+
+    #[test]
+    fn loops_of_pointers_and_names_without_end_are_malformed() {
+        let asked = question("a.example", RecordType::Aaaa);
+        // Header, then a question whose name is a pointer to itself (RFC 1035 §4.1.4), or 255 labels of one byte.
+        let header = [0, 7, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0];
+        let pointer = [&header[..], &[0xc0, 12, 0, 28, 0, 1]].concat();
+        let endless = [&header[..], &[1, b'x'].repeat(255), &[0, 0, 28, 0, 1]].concat();
+        for bytes in [pointer, endless] {
+            assert_eq!(read_reply(&bytes, &asked).broken, Some(BrokenReply::Malformed));
+        }
+        // No name of ours is longer than the 255 bytes that fit on the wire.
+        let longest = format!("{}.{}", ["x"; 95].join("."), "x".repeat(63));
+        assert_eq!(longest.len() + 2, 255);
+        assert!(encode(7, &question(&longest, RecordType::Aaaa)).is_some());
+        assert!(encode(7, &question(&format!("x{longest}"), RecordType::Aaaa)).is_none());
+    }
+
+    #[test]
     fn an_aaaa_of_four_bytes_is_broken() {
         let asked = question("a.example", RecordType::Aaaa);
         let mut bytes = reply_to(&asked, ResponseCode::NoError, vec![aaaa("a.example")], vec![]);
