@@ -42,7 +42,10 @@ pub(super) async fn serve_udp(socket: Arc<UdpSocket>, shared: Arc<Shared>) {
         let at_once = reply.delay.is_zero() && reply.gap.is_zero();
         let send = async move {
             for (number, message) in reply.messages.into_iter().enumerate() {
-                tokio::time::sleep(if number == 0 { reply.delay } else { reply.gap }).await;
+                // Even a sleep of nothing lasts until the timer's next tick, and all servers share this task.
+                if !at_once {
+                    tokio::time::sleep(if number == 0 { reply.delay } else { reply.gap }).await;
+                }
                 // The client may be gone; nobody is to be told.
                 let _ = socket.send_to(&message, client).await;
             }
