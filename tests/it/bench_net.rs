@@ -89,7 +89,7 @@ pub(crate) fn prober_on(
                 connector.clone(),
                 Arc::clone(&turns),
                 clock.clone(),
-                DnsLimits { timeout: patience.dns, second_reply: Duration::from_millis(60), ..DnsLimits::default() },
+                DnsLimits { timeout: patience.dns, second_reply: Duration::from_millis(200), ..DnsLimits::default() },
             ),
             authorities: Authorities::new(&resolvers, patience.dns, connector.clone(), Arc::clone(&turns))
                 .expect("a finder of authorities"),
