@@ -15,7 +15,7 @@ use hickory_proto::rr::rdata::{A, AAAA, CNAME, HTTPS, NS, NULL, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::BinEncodable;
 
-use super::facts::{Asked, Deed, Habit, NameFacts, Odd, ServerFacts, ZoneFacts, canonical};
+use super::facts::{Asked, Deed, NameFacts, Odd, ServerFacts, ZoneFacts, canonical};
 use super::zones::{Zone, Zones, ancestors};
 use crate::lab::RESOLVERS;
 use crate::model::evidence::{self, DnsTransport, ServerRole};
@@ -23,7 +23,7 @@ use crate::model::evidence::{self, DnsTransport, ServerRole};
 /// Records in one answer chain before a resolver gives up following (as common resolvers do).
 const CHAIN: usize = 24;
 /// Time to live of records that say nothing else, and of negative answers.
-const TTL: u32 = 300;
+pub(super) const TTL: u32 = 300;
 /// Type number of DNAME (RFC 6672).
 const DNAME: RecordType = RecordType::Unknown(39);
 
@@ -61,20 +61,20 @@ pub(super) struct Reply {
 #[derive(Debug)]
 pub(in crate::lab) struct Directory {
     names: BTreeMap<String, NameFacts>,
-    zones: Zones,
+    pub(super) zones: Zones,
     servers: Mutex<BTreeMap<IpAddr, ServerFacts>>,
-    queries: AtomicU64,
+    pub(super) queries: AtomicU64,
     odd_counts: HashMap<String, Vec<AtomicU64>>,
     rotation: AtomicU64,
 }
 
 /// An answer under construction.
 #[derive(Default)]
-struct Draft {
-    code: Option<ResponseCode>,
+pub(super) struct Draft {
+    pub(super) code: Option<ResponseCode>,
     authoritative: bool,
-    answers: Vec<Record>,
-    authorities: Vec<Record>,
+    pub(super) answers: Vec<Record>,
+    pub(super) authorities: Vec<Record>,
     additionals: Vec<Record>,
     deed: Deed,
     delay: Duration,
@@ -133,44 +133,6 @@ impl Directory {
         }
         let drip = draft.deed == Deed::Drip;
         Reply { delay, gap, drip, messages: draft.encode(query, asking) }
-    }
-
-    /// What a server that does not tell the truth makes of an answer.
-    fn distort(&self, draft: &mut Draft, asking: &Asking, habit: Habit) {
-        let nowhere = draft.code == Some(ResponseCode::NXDomain);
-        let has = |rtype| draft.answers.iter().any(|record| record.record_type() == rtype);
-        match habit {
-            Habit::Dns64(prefix) if asking.rtype == RecordType::AAAA && !nowhere && !has(RecordType::AAAA) => {
-                let name = draft.answers.last().and_then(|record| match &record.data {
-                    RData::CNAME(target) => Some(canonical(&target.0.to_ascii())),
-                    _ => None,
-                });
-                let name = name.unwrap_or_else(|| asking.name.clone());
-                let a = self.records(&name, RecordType::A, self.zones.of(&name));
-                draft.answers.extend(a.iter().filter_map(|record| translated(&name, prefix, record)));
-            }
-            Habit::Invents(address) if asking.rtype == RecordType::A && nowhere => {
-                draft.code = None;
-                draft.authorities.clear();
-                draft.answers.push(address_record(&asking.name, TTL, address.into()));
-            }
-            Habit::DeniesAaaa if asking.rtype == RecordType::AAAA => {
-                draft.answers.retain(|record| record.record_type() != RecordType::AAAA);
-                draft.authorities = vec![soa(self.zones.of(&asking.name))];
-            }
-            Habit::DeniesAll => {
-                *draft = Draft { code: Some(ResponseCode::NXDomain), ..Draft::default() };
-                draft.authorities = vec![soa(self.zones.of(&asking.name))];
-            }
-            Habit::Refuses => *draft = Draft { code: Some(ResponseCode::Refused), ..Draft::default() },
-            Habit::Fails(share) => {
-                let number = self.queries.fetch_add(1, Ordering::Relaxed);
-                if crate::lab::stable_hash(&number.to_string()) % 100 < share {
-                    *draft = Draft { code: Some(ResponseCode::ServFail), ..Draft::default() };
-                }
-            }
-            _ => {}
-        }
     }
 
     /// Walks from the name asked for along its aliases.
@@ -239,7 +201,7 @@ impl Directory {
         }
     }
 
-    fn records(&self, name: &str, rtype: RecordType, zone: &Zone) -> Vec<Record> {
+    pub(super) fn records(&self, name: &str, rtype: RecordType, zone: &Zone) -> Vec<Record> {
         let facts = self.names.get(name);
         match rtype {
             RecordType::A | RecordType::AAAA => {
@@ -348,6 +310,11 @@ impl Directory {
 }
 
 impl Draft {
+    /// An answer of nothing but a response code.
+    pub(super) fn of(code: ResponseCode) -> Self {
+        Self { code: Some(code), ..Self::default() }
+    }
+
     fn encode(self, query: &Message, asking: &Asking) -> Vec<Vec<u8>> {
         if matches!(self.deed, Deed::Drop | Deed::Close) {
             return Vec::new();
@@ -417,13 +384,6 @@ fn shout(message: &mut Message) {
     }
 }
 
-/// An A record as DNS64 translates it.
-fn translated(name: &str, prefix: Ipv6Addr, record: &Record) -> Option<Record> {
-    let RData::A(a) = &record.data else { return None };
-    let address = Ipv6Addr::from_bits(prefix.to_bits() | u128::from(a.0.to_bits()));
-    Some(address_record(name, TTL, address.into()))
-}
-
 /// An HTTPS record in service mode with IPv6 hints.
 fn service_binding(name: &str, hints: &[Ipv6Addr]) -> Record {
     let hint = SvcParamValue::Ipv6Hint(IpHint(hints.iter().map(|address| AAAA(*address)).collect()));
@@ -461,7 +421,7 @@ fn record(name: &str, ttl: u32, data: RData) -> Record {
     Record::from_rdata(wire_name(name), ttl, data)
 }
 
-fn address_record(name: &str, ttl: u32, address: IpAddr) -> Record {
+pub(super) fn address_record(name: &str, ttl: u32, address: IpAddr) -> Record {
     record(
         name,
         ttl,
@@ -472,7 +432,7 @@ fn address_record(name: &str, ttl: u32, address: IpAddr) -> Record {
     )
 }
 
-fn soa(zone: &Zone) -> Record {
+pub(super) fn soa(zone: &Zone) -> Record {
     let primary = zone.ns.keys().next().map_or("ns.invalid", String::as_str);
     let mailbox = if zone.origin.is_empty() { "hostmaster".to_owned() } else { format!("hostmaster.{}", zone.origin) };
     let data = SOA::new(wire_name(primary), wire_name(&mailbox), 2_026_010_101, 7200, 3600, 1_209_600, TTL);

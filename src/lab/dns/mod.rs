@@ -20,6 +20,7 @@ use crate::net::route::Transport;
 
 pub(in crate::lab) mod answer;
 pub mod facts;
+mod habits;
 mod zones;
 
 /// How long an idle TCP connection is kept.
