@@ -32,6 +32,15 @@ pub struct Saw {
 }
 
 impl Saw {
+    /// Only what must never be seen: all else depends on how often something had to be tried.
+    #[must_use]
+    pub fn forbidden(&self) -> Self {
+        let never = |demands: &BTreeMap<String, Span>| {
+            demands.iter().filter(|(_, span)| span.to == Some(0)).map(|(key, span)| (key.clone(), *span)).collect()
+        };
+        Self { connects: never(&self.connects), requests: never(&self.requests), queries: never(&self.queries) }
+    }
+
     /// Demands that the log does not meet, or that cannot be read, each as a line.
     pub fn check(&self, log: &Log) -> Vec<String> {
         let mut found = Vec::new();

@@ -87,15 +87,6 @@ pub struct Fetched {
     pub total: Duration,
 }
 
-/// Ends the connection's task together with the exchange.
-struct Driver(tokio::task::JoinHandle<()>);
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 /// Makes one GET.
 pub async fn get<S>(stream: S, request: &Get<'_>, limits: &HttpLimits) -> Result<Fetched, Failure>
 where
@@ -114,29 +105,41 @@ where
         .handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
         .await;
     let (mut sender, connection) = handshake.map_err(|error| hyper_failure(&error))?;
-    let _driver = Driver(tokio::spawn(async move {
-        // The exchange itself reports what went wrong on the connection.
-        let _ = connection.await;
-    }));
-    let response = match timeout_at(head_deadline, sender.send_request(message)).await {
-        Err(_) => return Err(Failure::HttpStall),
-        Ok(Err(error)) => return Err(hyper_failure(&error)),
-        Ok(Ok(response)) => response,
-    };
-    let ttfb = begun.elapsed();
-    let (parts, mut body) = response.into_parts();
-    // What the peer announces is believed only as far as it would be read.
-    let announced = body.size_hint().exact().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
-    let mut bytes = Vec::with_capacity(announced.min(BODY_AT_ONCE));
-    let body_failure = read_body(&mut body, &mut bytes, begun, limits).await.err();
-    Ok(Fetched {
-        status: parts.status.as_u16(),
-        headers: parts.headers,
-        body: bytes,
-        body_failure,
-        ttfb,
-        total: begun.elapsed(),
+    driven(connection, async move {
+        let response = match timeout_at(head_deadline, sender.send_request(message)).await {
+            Err(_) => return Err(Failure::HttpStall),
+            Ok(Err(error)) => return Err(hyper_failure(&error)),
+            Ok(Ok(response)) => response,
+        };
+        let ttfb = begun.elapsed();
+        let (parts, mut body) = response.into_parts();
+        // What the peer announces is believed only as far as it would be read.
+        let announced = body.size_hint().exact().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+        let mut bytes = Vec::with_capacity(announced.min(BODY_AT_ONCE));
+        let body_failure = read_body(&mut body, &mut bytes, begun, limits).await.err();
+        Ok(Fetched {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: bytes,
+            body_failure,
+            ttfb,
+            total: begun.elapsed(),
+        })
     })
+    .await
+}
+
+/// Polls a connection and the exchange on it in one task, until the exchange is done: a connection lives no longer.
+async fn driven<T>(connection: impl Future, exchange: impl Future<Output = T>) -> T {
+    let mut connection = std::pin::pin!(connection);
+    let mut exchange = std::pin::pin!(exchange);
+    let mut open = true;
+    std::future::poll_fn(|context| {
+        // The exchange itself reports what went wrong on the connection.
+        open = open && connection.as_mut().poll(context).is_pending();
+        exchange.as_mut().poll(context)
+    })
+    .await
 }
 
 fn build(request: &Get<'_>) -> Result<Request<Empty<Bytes>>, Failure> {

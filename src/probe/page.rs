@@ -25,7 +25,7 @@ const REFRESH_WITHIN: u64 = 10;
 const SCRIPT: usize = 16 * 1024;
 
 /// Bytes read between two looks at whether it is enough.
-const STEP: usize = 4096;
+const STEP: usize = 1024;
 /// Elements that are looked at.
 const READ: &str = "title, body, textarea, a, area, script, img, iframe, frame, embed, source, link, meta";
 /// Bytes the parser may keep at once.

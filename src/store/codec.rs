@@ -5,10 +5,8 @@
 //! checked by hand and outlives a change of compressor.
 
 use std::fmt::Write as _;
-use std::io::Read;
 
-use flate2::read::ZlibDecoder;
-use flate2::{Compress, Compression, FlushCompress, Status};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use serde::Serialize;
 use serde_json::error::Category;
 use sha2::{Digest, Sha256};
@@ -66,17 +64,49 @@ impl Encoder {
 /// What is wrong with stored bytes, in words.
 pub(super) type Fault = String;
 
-/// The JSON of a stored record, once its hash is found to be right.
-pub(super) fn unpack(place: &[&str], body: &[u8], sha256: &[u8], limit: u64) -> Result<Vec<u8>, Fault> {
-    let mut json = Vec::with_capacity(body.len().saturating_mul(4).min(1 << 20));
-    let read = ZlibDecoder::new(body).take(limit + 1).read_to_end(&mut json).map_err(|error| error.to_string())?;
-    if read as u64 > limit {
-        return Err(format!("larger than {limit} bytes"));
+/// Turns bytes into records again. Keeps the decompressor's window between records, as [`Encoder`] keeps its tables.
+pub(super) struct Decoder {
+    inflate: Decompress,
+}
+
+impl Decoder {
+    pub(super) fn new() -> Self {
+        Self { inflate: Decompress::new(true) }
     }
-    if digest(place, &json)[..] != *sha256 {
-        return Err("the hash does not match".to_owned());
+
+    /// The JSON of a stored record, once its hash is found to be right.
+    pub(super) fn unpack(&mut self, place: &[&str], body: &[u8], sha256: &[u8], limit: u64) -> Result<Vec<u8>, Fault> {
+        let json = self.inflate(body, limit)?;
+        if digest(place, &json)[..] != *sha256 {
+            return Err("the hash does not match".to_owned());
+        }
+        Ok(json)
     }
-    Ok(json)
+
+    fn inflate(&mut self, body: &[u8], limit: u64) -> Result<Vec<u8>, Fault> {
+        self.inflate.reset(true);
+        let mut json = Vec::with_capacity(body.len().saturating_mul(4).clamp(64, 1 << 20));
+        loop {
+            let before = (self.inflate.total_in(), self.inflate.total_out());
+            let read = usize::try_from(before.0).map_err(|error| error.to_string())?;
+            let rest = body.get(read..).unwrap_or_default();
+            let status = self
+                .inflate
+                .decompress_vec(rest, &mut json, FlushDecompress::None)
+                .map_err(|error| format!("corrupt deflate stream: {error}"))?;
+            if json.len() as u64 > limit {
+                return Err(format!("larger than {limit} bytes"));
+            }
+            if status == Status::StreamEnd {
+                return Ok(json);
+            }
+            if json.len() == json.capacity() {
+                json.reserve(json.capacity());
+            } else if before == (self.inflate.total_in(), self.inflate.total_out()) {
+                return Err("corrupt deflate stream: it ends too early".to_owned());
+            }
+        }
+    }
 }
 
 /// SHA-256 over the parts of a place, each followed by a line feed, and the bytes.
@@ -113,13 +143,13 @@ mod tests {
 
     #[test]
     fn packs_and_unpacks_records_of_any_size() {
-        let mut encoder = Encoder::new();
+        let (mut encoder, mut decoder) = (Encoder::new(), Decoder::new());
         for size in [0, 1, 100, 10_000, 300_000] {
             // Badly compressible text, so that the output buffer has to grow.
             let bytes: Vec<u8> = (0..size).map(|i: u64| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect();
             let text = hex(&bytes);
             let packed = encoder.pack(&["run", "site"], &text).unwrap();
-            let json = unpack(&["run", "site"], &packed.body, &packed.sha256, ROUND_BYTES).unwrap();
+            let json = decoder.unpack(&["run", "site"], &packed.body, &packed.sha256, ROUND_BYTES).unwrap();
             assert_eq!(serde_json::from_slice::<String>(&json).unwrap(), text);
         }
     }
@@ -127,12 +157,17 @@ mod tests {
     #[test]
     fn refuses_another_place_a_changed_byte_and_a_bomb() {
         let packed = Encoder::new().pack(&["run", "a", "1"], &"x".repeat(5000)).unwrap();
-        assert!(unpack(&["run", "b", "1"], &packed.body, &packed.sha256, 10_000).is_err());
-        assert!(unpack(&["run", "a", "1"], &packed.body, &packed.sha256, 4000).unwrap_err().contains("larger"));
+        let mut decoder = Decoder::new();
+        let mut unpack = |place: &[&str], body: &[u8], limit: u64| decoder.unpack(place, body, &packed.sha256, limit);
+        assert!(unpack(&["run", "b", "1"], &packed.body, 10_000).is_err());
+        assert!(unpack(&["run", "a", "1"], &packed.body, 4000).unwrap_err().contains("larger"));
+        for length in 0..packed.body.len() {
+            assert!(unpack(&["run", "a", "1"], &packed.body[..length], 10_000).is_err(), "cut at {length}");
+        }
         for i in 0..packed.body.len() {
             let mut body = packed.body.clone();
             body[i] ^= 1;
-            let read = unpack(&["run", "a", "1"], &body, &packed.sha256, 10_000);
+            let read = unpack(&["run", "a", "1"], &body, 10_000);
             assert!(read.is_err() || read.unwrap() == format!("\"{}\"", "x".repeat(5000)).into_bytes(), "byte {i}");
         }
     }

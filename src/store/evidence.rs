@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{Sqlite, SqliteRow};
+use sqlx::{QueryBuilder, Transaction};
 
-use super::codec::{Encoder, Packed, ROUND_BYTES, json_fault, unpack};
+use super::codec::{Decoder, Encoder, Packed, ROUND_BYTES, json_fault};
 use super::{Store, StoreError};
 use crate::model::evidence::{EVIDENCE_VERSION, Observation, Round};
 use crate::model::run::RunId;
@@ -16,6 +17,8 @@ use crate::model::site::{Site, SiteKey};
 
 /// Rows that are fetched at once when a run is read through: about a megabyte.
 const PAGE: i64 = 256;
+/// Rows that are inserted by one statement.
+const STATEMENT: usize = 64;
 
 /// What became of rounds that were handed in.
 ///
@@ -100,35 +103,58 @@ impl Store {
         if known.is_none() {
             return Err(self.no_such_run(&run.0).await?);
         }
-        for PackedRound { site, round, packed } in rounds {
-            let insert = "INSERT INTO evidence (run, site_key, round, body, sha256) VALUES (?1, ?2, ?3, ?4, ?5) \
-                          ON CONFLICT DO NOTHING";
-            let inserted = sqlx::query(insert)
-                .bind(&run.0)
-                .bind(site.as_str())
-                .bind(round)
-                .bind(packed.body)
-                .bind(&packed.sha256[..])
-                .execute(&mut *transaction)
-                .await
-                .map_err(fault)?;
-            if inserted.rows_affected() == 1 {
+        if self.insert(&mut transaction, run, &rounds).await.map_err(fault)? == rounds.len() as u64 {
+            report.stored = rounds.len() as u64;
+            transaction.commit().await.map_err(fault)?;
+            return Ok(report);
+        }
+        // Some were stored before: row by row, to say which. What was inserted just now is taken back first.
+        transaction.rollback().await.map_err(fault)?;
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
+        for each in &rounds {
+            if self.insert(&mut transaction, run, std::slice::from_ref(each)).await.map_err(fault)? == 1 {
                 report.stored += 1;
                 continue;
             }
             let stored: Vec<u8> =
                 sqlx::query_scalar("SELECT sha256 FROM evidence WHERE run = ?1 AND site_key = ?2 AND round = ?3")
                     .bind(&run.0)
-                    .bind(site.as_str())
-                    .bind(round)
+                    .bind(each.site.as_str())
+                    .bind(each.round)
                     .fetch_one(&mut *transaction)
                     .await
                     .map_err(fault)?;
-            let list = if stored == packed.sha256 { &mut report.repeated } else { &mut report.refused };
-            list.push((site, round));
+            let list = if stored == each.packed.sha256 { &mut report.repeated } else { &mut report.refused };
+            list.push((each.site.clone(), each.round));
         }
         transaction.commit().await.map_err(fault)?;
         Ok(report)
+    }
+
+    /// Inserts rows that are not there yet, with one statement: each one costs two changes between threads. Returns how
+    /// many were inserted.
+    async fn insert(
+        &self,
+        transaction: &mut Transaction<'_, Sqlite>,
+        run: &RunId,
+        rounds: &[PackedRound],
+    ) -> Result<u64, sqlx::Error> {
+        let mut inserted = 0;
+        for some in rounds.chunks(STATEMENT) {
+            let mut insert = QueryBuilder::new("INSERT INTO evidence (run, site_key, round, body, sha256) ");
+            insert.push_values(some, |mut row, each| {
+                row.push_bind(&run.0)
+                    .push_bind(each.site.as_str())
+                    .push_bind(each.round)
+                    .push_bind(&each.packed.body)
+                    .push_bind(&each.packed.sha256[..]);
+            });
+            insert.push(" ON CONFLICT DO NOTHING");
+            // Few lengths come again: the usual batch, and a row alone.
+            let lasting = some.len() == STATEMENT || some.len() == 1;
+            inserted += insert.build().persistent(lasting).execute(&mut **transaction).await?.rows_affected();
+        }
+        Ok(inserted)
     }
 
     /// Everything known about one site in one run. None: nothing was stored.
@@ -142,8 +168,9 @@ impl Store {
             .await
             .map_err(|error| self.fault("read evidence", error))?;
         let mut observation = None;
+        let mut decoder = Decoder::new();
         for row in &rows {
-            let (site, round) = self.unpack_row(run, row)?;
+            let (site, round) = self.unpack_row(&mut decoder, run, row)?;
             collect(&mut observation, site, round);
         }
         Ok(observation)
@@ -161,6 +188,7 @@ impl Store {
                       WHERE run = ?1 AND (site_key, round) > (?2, ?3) ORDER BY site_key, round LIMIT ?4";
         let mut last = (String::new(), -1_i64);
         let mut current: Option<Observation> = None;
+        let mut decoder = Decoder::new();
         loop {
             let fault = |error| E::from(self.fault("read evidence", error));
             let query = sqlx::query(select).bind(&run.0).bind(&last.0).bind(last.1).bind(PAGE);
@@ -168,7 +196,7 @@ impl Store {
             let Some(end) = rows.last() else { break };
             last = (end.try_get("site_key").map_err(fault)?, end.try_get("round").map_err(fault)?);
             for row in &rows {
-                let (site, round) = self.unpack_row(run, row)?;
+                let (site, round) = self.unpack_row(&mut decoder, run, row)?;
                 if let Some(done) = current.take_if(|current| current.site.key != site.key) {
                     visit(done)?;
                 }
@@ -189,14 +217,14 @@ impl Store {
         Ok(keys.into_iter().map(SiteKey).collect())
     }
 
-    fn unpack_row(&self, run: &RunId, row: &SqliteRow) -> Result<(Site, Round), StoreError> {
+    fn unpack_row(&self, decoder: &mut Decoder, run: &RunId, row: &SqliteRow) -> Result<(Site, Round), StoreError> {
         let fault = |error| self.fault("read evidence", error);
         let key: &str = row.try_get("site_key").map_err(fault)?;
         let number: u8 = row.try_get("round").map_err(fault)?;
         let body: &[u8] = row.try_get("body").map_err(fault)?;
         let sha256: &[u8] = row.try_get("sha256").map_err(fault)?;
         let corrupt = |detail| self.corrupt(name(run, key, number), detail);
-        let json = unpack(&[&run.0, key, &number.to_string()], body, sha256, ROUND_BYTES).map_err(corrupt)?;
+        let json = decoder.unpack(&[&run.0, key, &number.to_string()], body, sha256, ROUND_BYTES).map_err(corrupt)?;
         let record = serde_json::from_slice::<RecordIn>(&json);
         // A newer shape need not parse at all, so the version is looked at in either case.
         let version = match &record {

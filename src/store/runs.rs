@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::codec::{Encoder, ROSTER_BYTES, digest, hex, json_fault, unpack};
+use super::codec::{Decoder, Encoder, ROSTER_BYTES, digest, hex, json_fault};
 use super::{Store, StoreError};
 use crate::model::run::{Run, RunEnd, RunId};
 use crate::model::school::Roster;
@@ -160,7 +160,7 @@ impl Store {
         let corrupt = |detail| self.corrupt(format!("the lists of run {id}"), detail);
         let body: &[u8] = row.try_get("body").map_err(fault)?;
         let sha256: &[u8] = row.try_get("roster").map_err(fault)?;
-        let json = unpack(&[], body, sha256, ROSTER_BYTES).map_err(corrupt)?;
+        let json = Decoder::new().unpack(&[], body, sha256, ROSTER_BYTES).map_err(corrupt)?;
         let lists: ListsIn = serde_json::from_slice(&json).map_err(|error| corrupt(json_fault(&error)))?;
         Ok(StoredRun { run, roster: lists.roster, policy: lists.policy, config })
     }

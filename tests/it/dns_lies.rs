@@ -23,7 +23,7 @@ use v6ready::model::site::Site;
 use v6ready::model::verdict::{Assessment, Readiness};
 use v6ready::probe::Transports;
 
-use crate::bench_net::{Evidence, Patience, gate_rules, prober, rules, scan, scan_by, site};
+use crate::bench_net::{Evidence, Gate, Patience, gate_rules, prober, rules, scan, scan_by, site};
 
 fn habit(habit: Habit) -> ServerFacts {
     ServerFacts { habit: Some(habit), ..ServerFacts::default() }
@@ -153,7 +153,7 @@ async fn change_in_the_middle(facts: ServerFacts) -> (Evidence, BTreeMap<String,
     let prober = prober(&lab, Patience::USUAL);
     // The lie must last longer than two self-tests are apart.
     let rules = ScanRules { dns_interval: Duration::from_millis(200), ..rules(2, Transports::Both) };
-    let evidence = scan_by(prober, sites(&truth), rules, Arc::new(listener)).await;
+    let evidence = scan_by(Gate::MustBeOpen, prober, sites(&truth), rules, Arc::new(listener)).await;
     (evidence, truth)
 }
 

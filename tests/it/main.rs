@@ -10,3 +10,4 @@ mod manual;
 mod properties;
 mod scenarios;
 mod ssrf;
+mod weather;

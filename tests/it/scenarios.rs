@@ -1,6 +1,8 @@
 //! The truth table: every file of `tests/scenarios` alone, and all of them in one world, one site at a time and all at
 //! once. The verdict, its reason, the stack, the exact set of findings and what the servers saw must be as the file says.
 
+#![expect(clippy::print_stdout, reason = "a zero is worth as much as its n")]
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -35,11 +37,11 @@ pub(crate) fn all() -> Vec<Scenario> {
     scenarios
 }
 
-fn listed(scenario: &Scenario) -> Site {
+pub(crate) fn listed(scenario: &Scenario) -> Site {
     site(&scenario.list[0])
 }
 
-fn judge(scenario: &Scenario, evidence: &Evidence) -> Result<(Assessment, Observation), String> {
+pub(crate) fn judge(scenario: &Scenario, evidence: &Evidence) -> Result<(Assessment, Observation), String> {
     let key = listed(scenario).key.to_string();
     let Some(observation) = evidence.observations.get(&key) else { return Err(format!("no evidence for {key}")) };
     let mut vantage: Vantage = evidence.vantage.clone();
@@ -105,7 +107,7 @@ async fn alone(scenario: &Scenario) -> Option<String> {
     check(scenario, &evidence, &lab)
 }
 
-fn none_failed(failures: &[String], of: usize) {
+pub(crate) fn none_failed(failures: &[String], of: usize) {
     assert!(failures.is_empty(), "{} of {of} scenarios failed\n{}", failures.len(), failures.join("\n"));
 }
 
@@ -130,14 +132,26 @@ async fn together(jobs: usize, seed: &str) {
     none_failed(&failures, scenarios.len());
 }
 
+/// How often the whole table is run in each way, in an order of its own each time: `V6READY_REPEAT=5`. None: `usual`.
+pub(crate) fn repetitions(usual: u64) -> u64 {
+    let asked = std::env::var("V6READY_REPEAT").ok();
+    asked.map_or(usual, |text| text.parse().expect("V6READY_REPEAT is a number"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn all_scenarios_at_once() {
-    for seed in ["one", "another"] {
-        together(200, seed).await;
+    let times = repetitions(2);
+    for seed in 0..times {
+        together(200, &format!("at once {seed}")).await;
     }
+    println!("all rows at once: n={times} runs");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_scenarios_one_after_another() {
-    together(1, "third").await;
+    let times = repetitions(1);
+    for seed in 0..times {
+        together(1, &format!("one by one {seed}")).await;
+    }
+    println!("all rows one by one: n={times} runs");
 }

@@ -1,0 +1,184 @@
+//! The truth table in bad weather: every row on a network that loses packets, and on a vantage without IPv6.
+//!
+//! Both are ways in ([`Route`]) laid over the lab's: the rows, the servers and the program under test stay as they are.
+//! A verdict may then be missing, since nothing could be known; it may never be another.
+
+#![expect(clippy::print_stdout, reason = "a zero is worth as much as its n")]
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use v6ready::engine::plan;
+use v6ready::lab::Lab;
+use v6ready::lab::scenario::Scenario;
+use v6ready::lab::world::World;
+use v6ready::model::verdict::Readiness;
+use v6ready::net::route::{Dial, Route, Transport};
+use v6ready::probe::Transports;
+
+use crate::bench_net::{Evidence, Gate, Patience, lab_policy, lab_resolvers, prober_on, scan_through};
+use crate::scenarios::{all, judge, listed, none_failed, repetitions};
+
+/// Loses the first packet of a share of all exchanges for good, so that a connection or a question meets silence. Harsher
+/// than the same share of lost packets, of which TCP repeats each.
+struct Lossy {
+    inner: Arc<dyn Route>,
+    /// Lost out of a thousand.
+    per_mille: u64,
+    seed: u64,
+    dials: AtomicU64,
+    lost: AtomicU64,
+}
+
+impl fmt::Debug for Lossy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lossy").field("per_mille", &self.per_mille).finish_non_exhaustive()
+    }
+}
+
+impl Lossy {
+    /// Whether the n-th dial is lost: SplitMix64 over the seed and the number.
+    fn loses(&self, number: u64) -> bool {
+        let mut mixed = self.seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % 1000 < self.per_mille
+    }
+
+    /// An address of the same family that nobody has: the lab answers it with silence.
+    fn nowhere(target: SocketAddr) -> SocketAddr {
+        let address: IpAddr = match target.ip() {
+            IpAddr::V4(_) => Ipv4Addr::new(203, 0, 113, 254).into(),
+            IpAddr::V6(_) => Ipv6Addr::new(0x2001, 0xdb8, 0x1055, 0, 0, 0, 0, 1).into(),
+        };
+        SocketAddr::new(address, 9)
+    }
+}
+
+impl Route for Lossy {
+    fn dial(&self, transport: Transport, target: SocketAddr) -> Dial {
+        if self.loses(self.dials.fetch_add(1, Ordering::Relaxed)) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return self.inner.dial(transport, Self::nowhere(target));
+        }
+        self.inner.dial(transport, target)
+    }
+
+    fn announce(&self, transport: Transport, local: SocketAddr, target: SocketAddr) {
+        self.inner.announce(transport, local, target);
+    }
+
+    fn standing_in_for(&self, target: SocketAddr) -> Option<SocketAddr> {
+        self.inner.standing_in_for(target)
+    }
+}
+
+/// A host without any IPv6 route.
+#[derive(Debug)]
+struct WithoutV6(Arc<dyn Route>);
+
+impl Route for WithoutV6 {
+    fn dial(&self, transport: Transport, target: SocketAddr) -> Dial {
+        if target.is_ipv6() { Dial::NoRoute } else { self.0.dial(transport, target) }
+    }
+
+    fn announce(&self, transport: Transport, local: SocketAddr, target: SocketAddr) {
+        self.0.announce(transport, local, target);
+    }
+
+    fn standing_in_for(&self, target: SocketAddr) -> Option<SocketAddr> {
+        self.0.standing_in_for(target)
+    }
+}
+
+/// All rows with an ordinary vantage in one world and one run, reached by a way of `lay`'s making.
+async fn together(
+    lay: impl FnOnce(Arc<dyn Route>) -> Arc<dyn Route>,
+    gate: Gate,
+    seed: u64,
+) -> (Vec<Scenario>, Lab, Evidence) {
+    let mut scenarios = all();
+    scenarios.retain(|scenario| !scenario.options.without_ipv6 && scenario.options.vantage_ipv6);
+    let mut world = Scenario::merged_world(&scenarios).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(world.merge(World::new().with_anchors()), Vec::<String>::new());
+    let lab = Lab::start(world).await.expect("a lab");
+    let sites = plan::order(scenarios.iter().map(listed).collect(), &format!("weather {seed}"));
+    let anchors = [lab.ca_pem().into_bytes()];
+    let prober = prober_on(lay(lab.route()), lab_policy(), lab_resolvers(), &anchors, Patience::USUAL);
+    let evidence = scan_through(gate, prober, sites, 200, Transports::Both).await;
+    (scenarios, lab, evidence)
+}
+
+/// Every row's verdict against what is allowed, and against what no server may ever see.
+fn check(
+    scenarios: &[Scenario],
+    lab: &Lab,
+    evidence: &Evidence,
+    allowed: impl Fn(&Scenario, Readiness) -> bool,
+) -> usize {
+    let mut failures = Vec::new();
+    let mut undecided = 0;
+    for scenario in scenarios {
+        match judge(scenario, evidence) {
+            Err(nothing) => failures.push(format!("{}: {nothing}", scenario.id)),
+            Ok((assessment, _)) => {
+                undecided += usize::from(assessment.readiness == Readiness::Inconclusive);
+                if !allowed(scenario, assessment.readiness) {
+                    let (wanted, found) = (scenario.expect.readiness.name(), assessment.readiness.name());
+                    failures
+                        .push(format!("{}: {wanted} expected, {found}({}) came out", scenario.id, assessment.reason));
+                }
+            }
+        }
+        failures.extend(
+            scenario
+                .expect
+                .saw
+                .forbidden()
+                .check(&lab.log())
+                .into_iter()
+                .map(|line| format!("{}: {line}", scenario.id)),
+        );
+    }
+    none_failed(&failures, scenarios.len());
+    undecided
+}
+
+async fn with_loss(seed: u64) {
+    let mut lossy = None;
+    let lay = |inner| -> Arc<dyn Route> {
+        let (dials, lost) = (AtomicU64::new(0), AtomicU64::new(0));
+        Arc::clone(lossy.insert(Arc::new(Lossy { inner, per_mille: 50, seed, dials, lost }))) as Arc<dyn Route>
+    };
+    let (scenarios, lab, evidence) = together(lay, Gate::MayBeShut, seed).await;
+    let undecided = check(&scenarios, &lab, &evidence, |scenario, readiness| {
+        // A defect that one look has and the other has not is no other verdict: the site passes either way.
+        let passes = |readiness| matches!(readiness, Readiness::Ready | Readiness::ReadyDefect);
+        let wanted = scenario.expect.readiness;
+        readiness == wanted || readiness == Readiness::Inconclusive || (passes(wanted) && passes(readiness))
+    });
+    let lossy = lossy.expect("the way was laid");
+    let (dials, lost) = (lossy.dials.load(Ordering::Relaxed), lossy.lost.load(Ordering::Relaxed));
+    println!("5 % loss: n={} rows, {undecided} not judged, {lost} of {dials} exchanges lost", scenarios.len());
+    assert!(lost * 1000 > dials * 30 && lost > 50, "{lost} of {dials}: that is no 5 %");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_per_cent_loss_makes_no_other_verdict() {
+    for seed in 0..repetitions(1) {
+        with_loss(seed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vantage_without_ipv6_judges_only_what_dns_and_ipv4_say() {
+    let (scenarios, lab, evidence) = together(|inner| Arc::new(WithoutV6(inner)), Gate::MustBeShut, 0).await;
+    let undecided = check(&scenarios, &lab, &evidence, |scenario, readiness| {
+        let known_all_the_same = matches!(readiness, Readiness::Absent | Readiness::NoName | Readiness::Down);
+        readiness == Readiness::Inconclusive || (known_all_the_same && readiness == scenario.expect.readiness)
+    });
+    println!("no IPv6: n={} rows, {undecided} not judged", scenarios.len());
+    assert!(undecided < scenarios.len(), "DNS alone decides some rows");
+}
