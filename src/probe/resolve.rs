@@ -118,7 +118,8 @@ impl Prober {
     }
 
     /// Asks one question and records what came back. Over TCP alone once an answer of this round was contradicted, and
-    /// again over TCP at once where an answer bears a forger's mark itself.
+    /// again over TCP at once where an answer bears a forger's mark itself. Both are rare, so their room is not kept in
+    /// every site's future.
     async fn ask(&self, record: &Recorder, name: &str, rtype: RecordType, ask: Ask) -> Lookup {
         let exchanges = &self.net.exchanges;
         if record.read(|round| round.lookups.len()) >= self.bounds.queries {
@@ -126,7 +127,7 @@ impl Prober {
             return exchanges.not_asked(name, rtype, ask);
         }
         if record.read(|round| round.dns_over_tcp) {
-            let lookup = exchanges.ask_over_tcp(name, rtype, ask).await;
+            let lookup = Box::pin(exchanges.ask_over_tcp(name, rtype, ask)).await;
             record.lookup(lookup.clone(), None);
             return lookup;
         }
@@ -135,7 +136,7 @@ impl Prober {
         if !lookup.is_suspect() {
             return lookup;
         }
-        let lookup = exchanges.ask_over_tcp(name, rtype, ask).await;
+        let lookup = Box::pin(exchanges.ask_over_tcp(name, rtype, ask)).await;
         record.lookup(lookup.clone(), None);
         lookup
     }
