@@ -155,7 +155,8 @@ impl Prober {
         let mut round = Round::new(number, self.net.clock.now());
         round.without_ipv6 = transports == Transports::WithoutIpv6;
         let record = Recorder::new(round);
-        let steps = self.steps(&record, site, transports);
+        // On the heap: the steps' state is large, and callers hold this among other things.
+        let steps = Box::pin(self.steps(&record, site, transports));
         if tokio::time::timeout(self.deadlines.site, steps).await.is_err() {
             record.limit(Limit::Site);
         }
