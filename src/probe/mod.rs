@@ -155,8 +155,7 @@ impl Prober {
         let mut round = Round::new(number, self.net.clock.now());
         round.without_ipv6 = transports == Transports::WithoutIpv6;
         let record = Recorder::new(round);
-        // On the heap: the steps' state is large, and callers hold this among other things.
-        let steps = Box::pin(self.steps(&record, site, transports));
+        let steps = self.steps(&record, site, transports);
         if tokio::time::timeout(self.deadlines.site, steps).await.is_err() {
             record.limit(Limit::Site);
         }
@@ -166,12 +165,12 @@ impl Prober {
     }
 
     async fn steps(&self, record: &Recorder, site: &Site, transports: Transports) {
-        self.pass(record, site, transports).await;
+        // On the heap: the steps' state is large, and callers hold this among other things.
+        Box::pin(self.pass(record, site, transports)).await;
         // Somebody who answers in the name servers' place is noticed by the second answer, which may come late. Whatever
         // was dialled by then says nothing about the site.
         if record.contradicted().await {
             record.start_over();
-            // Rare, so its room is not kept in every site's future.
             Box::pin(self.pass(record, site, transports)).await;
         }
     }
