@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::UNIX_EPOCH;
+use std::time::{Instant, UNIX_EPOCH};
 
 use crate::model::time::Timestamp;
 
@@ -29,6 +29,27 @@ impl Clock for SystemClock {
             Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |ms| -ms),
         };
         Timestamp(ms)
+    }
+}
+
+/// Another clock's time when it was made, and from then on the monotonic clock: whatever is done to the other clock in
+/// mid-run, moments of one run keep their order and their distances. Failures are compared with proofs by them.
+#[derive(Debug)]
+pub struct SteadyClock {
+    began: Timestamp,
+    since: Instant,
+}
+
+impl SteadyClock {
+    /// A clock that shows what this one shows, and does not follow its jumps.
+    pub fn starting_at(clock: &dyn Clock) -> Self {
+        Self { began: clock.now(), since: Instant::now() }
+    }
+}
+
+impl Clock for SteadyClock {
+    fn now(&self) -> Timestamp {
+        self.began.plus_ms(i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX))
     }
 }
 
@@ -66,6 +87,20 @@ mod tests {
     #[test]
     fn the_system_clock_is_past_the_day_this_was_written() {
         assert!(SystemClock.now() > Timestamp(1_700_000_000_000));
+    }
+
+    #[test]
+    fn a_steady_clock_does_not_jump() {
+        let hour = 3_600_000;
+        for jump in [2 * hour, -2 * hour, -1_700_000_000_000, 400_000_000_000] {
+            let wall = ManualClock::new(Timestamp(1_700_000_000_000));
+            let steady = SteadyClock::starting_at(&wall);
+            let before = steady.now();
+            wall.advance_ms(jump);
+            let after = steady.now();
+            assert!(before >= Timestamp(1_700_000_000_000) && after >= before, "{jump}");
+            assert!(after.distance_ms(before) < 60_000, "{jump}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@
 //! 9. [`cli`]: arguments become calls, events become progress, errors become exit codes. No decisions.
 //!
 //! Beside the line: [`model`], the nouns that all parts share; [`config`], every parameter and where its value comes
-//! from; [`clock`], the one place that asks what time it is; [`exit`], the exit codes; [`lab`], a simulated internet on
+//! from; [`calendar`], the times in which nothing may be measured; [`clock`], the one place that asks what time it is; [`exit`], the exit codes; [`lab`], a simulated internet on
 //! loopback for the demo and the tests.
 //!
 //! # Who may know whom
@@ -29,7 +29,8 @@
 //! cli ──▶ everything
 //! engine ──▶ probe ──▶ net ──▶ clock      engine ──▶ judge (which sites are worth a second look)
 //! report ──▶ judge                        lab ──▶ net
-//! targets, engine, probe, net, judge, store, report, lab, clock ──▶ model ──▶ nothing of ours
+//! config, engine ──▶ calendar
+//! targets, engine, probe, net, judge, store, report, lab, clock, calendar ──▶ model ──▶ nothing of ours
 //! ```
 //!
 //! `model` and `judge` touch neither files, network nor clock. `net` knows no verdicts, `report` knows neither network nor
@@ -42,6 +43,7 @@
 //! the other. The method is described in `docs/method/`, the history's file in `docs/data-model.md`, and why things are as
 //! they are in `docs/decisions/`.
 
+pub mod calendar;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -4,13 +4,17 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// The version with what is compiled in and grows old.
+const LONG_VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), "\nIANA special-purpose address registries up to 2025-04");
+
 /// IPv6 upgrade readiness of a province's schools: evidence first, verdict second.
 ///
 /// Exit codes: 0 done; 1 our failure; 2 wrong usage; 3 configuration or target list unusable; 4 this vantage cannot
 /// measure (nothing was judged); 5 run incomplete; 6 completion below --fail-under; 73 cannot create output; 74 I/O error;
 /// 75 another run holds the lock.
 #[derive(Debug, Parser)]
-#[command(name = "v6ready", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "v6ready", version, long_version = LONG_VERSION, propagate_version = true, max_term_width = 100)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) common: Common,
@@ -248,4 +252,14 @@ pub(super) enum ConfigCommand {
     Show,
     /// Print a configuration file with every key, its default and what it means
     Init,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_names_the_registries_that_are_compiled_in() {
+        assert!(LONG_VERSION.ends_with(crate::net::scope::REGISTRY_DATE), "{LONG_VERSION}");
+    }
 }

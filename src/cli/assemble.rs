@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::CliError;
-use crate::clock::{Clock, SystemClock};
+use crate::calendar::Freeze;
+use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::config::{Config, Roots};
+use crate::engine::breaker::BreakerRules;
 use crate::engine::gate::{Anchor, GateRules};
 use crate::engine::pace::{Pacer, Rules};
 use crate::engine::scan::ScanRules;
 use crate::judge::Criteria;
 use crate::model::address::Family;
+use crate::model::optout::OptOuts;
 use crate::model::site::Site;
 use crate::net::connect::Connector;
 use crate::net::dns::authority::{Authorities, system_resolvers};
@@ -93,7 +96,7 @@ fn dns(config: &Config) -> DnsLimits {
 pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Prober, CliError> {
     let connector = Connector::new(Arc::clone(&surroundings.route), surroundings.policy.clone());
     let turns: Arc<dyn Turns> = Arc::new(Pacer::new(pace(config)));
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_at(&SystemClock));
     let tls = TlsClient::new(surroundings.bundled_roots, &surroundings.anchors_pem)?;
     let http = http(config);
     let user_agent = config.project.user_agent();
@@ -115,7 +118,13 @@ pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Pro
         http,
         user_agent,
     };
-    Ok(Prober { net, deadlines: deadlines(config), attempts: attempts(config), bounds: bounds(config) })
+    Ok(Prober {
+        net: Arc::new(net),
+        deadlines: deadlines(config),
+        attempts: attempts(config),
+        bounds: bounds(config),
+        opt_outs: OptOuts::default(),
+    })
 }
 
 fn pace(config: &Config) -> Rules {
@@ -126,6 +135,7 @@ fn pace(config: &Config) -> Rules {
         per_prefix: pace.per_prefix,
         resolver_qps: pace.resolver_qps,
         authority_qps: pace.authority_qps,
+        reset_pause: pace.reset_pause,
     }
 }
 
@@ -137,6 +147,7 @@ fn http(config: &Config) -> HttpLimits {
         total: config.deadlines.fetch,
         head_bytes: limits.header_bytes,
         head_lines: limits.header_lines,
+        informational: limits.informational,
         body_wire: size(limits.body_wire),
         body_decoded: size(limits.body_decoded),
         ratio: size(limits.ratio),
@@ -171,10 +182,11 @@ fn bounds(config: &Config) -> Bounds {
     }
 }
 
-/// The gate's rules.
-pub(super) fn gate(config: &Config) -> GateRules {
+/// The gate's rules. An anchor that asked to be left alone is none.
+pub(super) fn gate(config: &Config, opt_outs: &OptOuts) -> GateRules {
     let gate = &config.gate;
-    let anchors = gate.anchors.iter().map(|anchor| Anchor {
+    let willing = gate.anchors.iter().filter(|anchor| opt_outs.of(&anchor.host.to_ascii_lowercase()).is_none());
+    let anchors = willing.map(|anchor| Anchor {
         site: Site::new(anchor.host.clone(), None, None, None),
         network: anchor.network.clone(),
     });
@@ -189,19 +201,49 @@ pub(super) fn gate(config: &Config) -> GateRules {
     }
 }
 
-/// How the scan is run. The number of sites at once is what the configuration says, as far as descriptors reach.
+/// How the scan is run. The number of sites at once is what the configuration says, as far as descriptors reach: first those
+/// in the places for all, then the slow.
 pub(super) fn scan_rules(config: &Config, transports: Transports) -> ScanRules {
     let affordable =
         descriptor_limit().map_or(usize::MAX, |limit| limit.saturating_sub(SPARE_DESCRIPTORS) / DESCRIPTORS_PER_SITE);
+    let jobs = config.pace.jobs.min(affordable).max(1);
     ScanRules {
-        jobs: config.pace.jobs.min(affordable).max(1),
+        jobs,
+        slow_jobs: config.pace.slow_jobs.min(affordable.saturating_sub(jobs)),
+        slow_after: config.pace.slow_after,
         second_round_after: config.attempts.second_round_after,
         canary_interval: config.gate.canary_interval,
         dns_interval: config.gate.dns_interval,
+        recovery_interval: config.gate.recovery_interval,
+        outage_patience: config.gate.outage_patience,
+        breaker: BreakerRules {
+            opens_after: config.gate.breaker_opens_after,
+            closes_after: config.gate.breaker_closes_after,
+            burst: config.gate.failure_burst,
+            ..BreakerRules::default()
+        },
         grace: Duration::from_secs(10),
         transports,
         criteria: Criteria::default(),
+        freeze: freeze(config),
+        retry_after: config.limits.retry_after_longest,
     }
+}
+
+/// Raises the soft limit of open descriptors to the hard one, which is there for the taking. Where that fails, fewer sites are
+/// probed at once.
+pub(super) fn raise_descriptor_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    }
+}
+
+/// When nothing may be measured. That the windows can be read was asked when the configuration was.
+pub(super) fn freeze(config: &Config) -> Freeze {
+    Freeze::read(&config.pace.freeze, super::settings::zone(config)).unwrap_or_default()
 }
 
 /// The soft limit of open descriptors. None: not known on this system.

@@ -6,13 +6,14 @@ use super::args::{CheckArgs, Common};
 use super::assemble::{self, Surroundings};
 use super::error::CliError;
 use super::history::{explain, explain_json};
-use super::output::{line, note, say};
+use super::output::{json, line, note, say};
 use super::settings;
 use crate::engine::gate;
 use crate::engine::resolvers::{DnsControls, self_test};
 use crate::exit::Exit;
 use crate::judge::{Criteria, assess, first_look};
 use crate::model::evidence::{EVIDENCE_VERSION, Observation};
+use crate::model::optout::OptOuts;
 use crate::model::run::{DnsProof, Proof, Vantage};
 use crate::model::site::Site;
 use crate::targets::{LoadOptions, load_bytes};
@@ -40,10 +41,10 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     assemble::deny_nat64(config, &mut surroundings).await;
     let prober = assemble::prober(config, &surroundings)?;
     let transports = assemble::transports(args.measure.without_ipv6);
-    let gate_rules = assemble::gate(config);
+    let gate_rules = assemble::gate(config, &OptOuts::default());
     let anchors: Vec<Site> = gate_rules.anchors.iter().map(|anchor| anchor.site.clone()).collect();
     let criteria = Criteria::default();
-    let mut proofs: Vec<Proof> = gate::canary(&prober, &anchors, 0, transports).await;
+    let mut proofs: Vec<Proof> = gate::canary(&prober, &anchors, 0, transports).await.proofs;
     let controls = DnsControls::new(&gate_rules);
     let mut dns_proofs: Vec<DnsProof> = self_test(&prober, &controls, 0).await;
     let mut observations = Vec::new();
@@ -51,7 +52,7 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
         let round = prober.observe(site, 1, transports).await;
         observations.push(Observation { version: EVIDENCE_VERSION, site: site.clone(), rounds: vec![round] });
     }
-    proofs.extend(gate::canary(&prober, &anchors, 1, transports).await);
+    proofs.extend(gate::canary(&prober, &anchors, 1, transports).await.proofs);
     dns_proofs.extend(self_test(&prober, &controls, 1).await);
     let again: Vec<usize> = (0..observations.len()).filter(|i| first_look(&observations[*i], &criteria).1).collect();
     if !again.is_empty() {
@@ -61,7 +62,7 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
             let round = prober.observe(&observations[index].site.clone(), 2, transports).await;
             observations[index].rounds.push(round);
         }
-        proofs.extend(gate::canary(&prober, &anchors, 2, transports).await);
+        proofs.extend(gate::canary(&prober, &anchors, 2, transports).await.proofs);
         dns_proofs.extend(self_test(&prober, &controls, 2).await);
     }
     let vantage = Vantage {
@@ -73,7 +74,11 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     };
     for observation in &observations {
         let assessment = assess(observation, &vantage, &criteria);
-        line(if args.json { explain_json(observation, &assessment) } else { explain(observation, &assessment, lang) });
+        if args.json {
+            json(&explain_json(observation, &assessment));
+        } else {
+            line(explain(observation, &assessment, lang));
+        }
     }
     Ok(Exit::Done)
 }

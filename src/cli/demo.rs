@@ -47,7 +47,9 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
         anchors_pem: vec![lab.ca_pem().into_bytes()],
         lab: false,
     };
-    let prober = Arc::new(assemble::prober(&config, &surroundings)?);
+    let mut prober = assemble::prober(&config, &surroundings)?;
+    prober.opt_outs = loaded.roster.opt_outs.clone();
+    let prober = Arc::new(prober);
     let path = args.reports.join("demo.db");
     remove_database(&path);
     let store = Store::open(&path, OpenMode::ReadWrite).await?;
@@ -64,7 +66,7 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
         lang,
     };
     let rules = assemble::scan_rules(&config, Transports::Both);
-    let end = measure(&store, prober, &assemble::gate(&config), rules, &plan, &loaded).await?;
+    let end = measure(&store, prober, &assemble::gate(&config, &loaded.roster.opt_outs), rules, &plan, &loaded).await?;
     let judged = judge_run(&store, &plan.id, lang).await?;
     remember(&store, &judged).await?;
     let folder = report_run(&store, &judged, &args.reports, &config).await?;
@@ -91,11 +93,15 @@ fn quick(config: &Config) -> Config {
     quick.attempts.spacing = Duration::from_millis(200);
     quick.attempts.second_round_after = Duration::from_secs(2);
     quick.pace.jobs = 64;
+    // Otherwise all of its sites would be under way at once, and there would be no progress to be seen.
+    quick.pace.slow_jobs = 0;
     quick.pace.per_host_interval = Duration::ZERO;
     quick.pace.per_address = 0;
     quick.pace.per_prefix = 0;
     quick.pace.resolver_qps = 0;
     quick.pace.authority_qps = 0;
+    quick.pace.reset_pause = Duration::ZERO;
+    quick.pace.freeze = Vec::new();
     quick.gate.anchors = ANCHORS
         .iter()
         .enumerate()
@@ -106,6 +112,7 @@ fn quick(config: &Config) -> Config {
     quick.gate.controls = vec![(std::net::Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1), 80).into()];
     quick.gate.canary_interval = Duration::from_secs(2);
     quick.gate.dns_interval = Duration::from_secs(5);
+    quick.gate.recovery_interval = Duration::from_secs(1);
     quick
 }
 

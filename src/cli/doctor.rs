@@ -3,12 +3,14 @@
 use super::args::{Common, DoctorArgs};
 use super::assemble::{self, Surroundings};
 use super::error::CliError;
-use super::output::{line, say};
+use super::output::{json, line, say};
 use super::scan::gate_line;
 use super::settings;
+use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::engine::gate;
 use crate::exit::Exit;
+use crate::model::optout::OptOuts;
 use crate::model::run::{CheckOutcome, GateCheck};
 use crate::net::local;
 
@@ -29,11 +31,11 @@ pub(super) async fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, CliE
             "check its spelling with `v6ready config show`",
         ));
     }
-    let opening = gate::check(&prober, &assemble::gate(config), transports).await;
+    let opening = gate::check(&prober, &assemble::gate(config, &OptOuts::default()), transports).await;
     let open = opening.gate.is_open();
     checks.extend(opening.gate.checks);
     if args.json {
-        line(serde_json::json!({"open": open, "checks": checks}));
+        json(&serde_json::json!({"open": open, "checks": checks}));
     } else {
         for check in &checks {
             line(gate_line(check));
@@ -57,7 +59,7 @@ fn own(name: &str, outcome: CheckOutcome, detail: String, advice: &str) -> GateC
 
 fn own_checks(config: &Config) -> Vec<GateCheck> {
     let mut checks = Vec::new();
-    let wanted = config.pace.jobs * 3 + 64;
+    let wanted = (config.pace.jobs + config.pace.slow_jobs) * 3 + 64;
     checks.push(match assemble::descriptor_limit() {
         None => own("descriptors", CheckOutcome::Skipped, "limit not known on this system".to_owned(), ""),
         Some(limit) if limit < 128 => own(
@@ -69,7 +71,7 @@ fn own_checks(config: &Config) -> Vec<GateCheck> {
         Some(limit) if limit < wanted => own(
             "descriptors",
             CheckOutcome::Warn,
-            format!("limit {limit}: fewer than {} sites at once", config.pace.jobs),
+            format!("limit {limit}: fewer than {} sites at once", config.pace.jobs + config.pace.slow_jobs),
             "raise it for full speed: ulimit -n 4096, or LimitNOFILE= in the service",
         ),
         Some(limit) => own("descriptors", CheckOutcome::Pass, format!("limit {limit}"), ""),
@@ -94,5 +96,25 @@ fn own_checks(config: &Config) -> Vec<GateCheck> {
         Some(true) => own("route", CheckOutcome::Pass, "there is a default route".to_owned(), ""),
         None => own("route", CheckOutcome::Skipped, "not known on this system".to_owned(), ""),
     });
+    checks.push(freeze(config));
     checks
+}
+
+fn freeze(config: &Config) -> GateCheck {
+    let freeze = assemble::freeze(config);
+    let now = SystemClock.now();
+    let Some(next) = freeze.next(now) else {
+        return own("freeze", CheckOutcome::Pass, "no window within a year (pace.freeze)".to_owned(), "");
+    };
+    let detail = format!("{} to {}", freeze.say(next.from), freeze.say(next.until));
+    if next.from > now {
+        own("freeze", CheckOutcome::Pass, format!("next window: {detail}"), "")
+    } else {
+        own(
+            "freeze",
+            CheckOutcome::Warn,
+            format!("window now: {detail}"),
+            "a scan waits until it is over (pace.freeze)",
+        )
+    }
 }

@@ -131,6 +131,28 @@ pub(super) fn print_result(judged: &Judged, folder: &Path, lang: Lang) {
             task.target * 100.0,
         ));
     }
+    print_cost(judged, lang);
     line("");
     line(format!("{} {}", say(lang, "汇总页：", "Summary page:"), folder.join("index.html").display()));
+}
+
+/// What the run cost others: bytes on the wire, and networks that were left alone for a while.
+fn print_cost(judged: &Judged, lang: Lang) {
+    let Some(cost) = &judged.run.cost else { return };
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let (sent, received) = (mib(cost.bytes_sent), mib(cost.bytes_received));
+    line("");
+    line(match lang {
+        Lang::Zh => format!("本次探测的流量：发出 {sent:.1} MiB，收到 {received:.1} MiB"),
+        Lang::En => format!("traffic of this run: {sent:.1} MiB sent, {received:.1} MiB received"),
+    });
+    for pause in &cost.pauses {
+        let minutes = (pause.until.0 - pause.from.0) / 60_000;
+        line(match lang {
+            Lang::Zh => format!("  {} 连续重置连接，已暂停探测 {minutes} 分钟", pause.network),
+            Lang::En => {
+                format!("  {} reset one connection after another and was left alone for {minutes} min", pause.network)
+            }
+        });
+    }
 }

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::lab::dns::facts::{Habit, ServerFacts};
 use crate::lab::world::{ANCHORS, World};
 use crate::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS};
+use crate::model::optout::OptOuts;
 use crate::model::run::RunId;
 use crate::net::scope::AddressPolicy;
 use crate::probe::Transports;
@@ -59,8 +60,9 @@ async fn scan(habit: Habit) -> (u8, usize) {
         lang: Lang::En,
     };
     let prober = Arc::new(assemble::prober(&config, &surroundings).unwrap());
+    let gate = assemble::gate(&config, &OptOuts::default());
     let rules = assemble::scan_rules(&config, Transports::Both);
-    let shut: CliError = measure(&store, prober, &assemble::gate(&config), rules, &plan, &loaded).await.unwrap_err();
+    let shut: CliError = measure(&store, prober, &gate, rules, &plan, &loaded).await.unwrap_err();
     let runs = store.runs().await.unwrap().len();
     store.close().await;
     (Exit::from(&shut).code(), runs)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::args::{Common, JudgeArgs, ReportArgs, RunsArgs, ShowArgs};
 use super::error::CliError;
 use super::finish::{judge_run, remember, report_run};
-use super::output::{line, say};
+use super::output::{json, line, say};
 use super::settings;
 use crate::exit::Exit;
 use crate::judge::{Criteria, assess};
@@ -26,7 +26,7 @@ pub(super) async fn runs(common: &Common, args: &RunsArgs) -> Result<Exit, CliEr
     let store = Store::open(&args.store.store, OpenMode::ReadOnly).await?;
     for run in store.runs().await? {
         if args.json {
-            line(serde_json::json!({
+            json(&serde_json::json!({
                 "id": run.id, "vantage": run.vantage, "isp": run.isp, "started": run.started, "ended": run.ended,
                 "end": run.end, "method_version": run.method_version, "sites": run.sites,
             }));
@@ -50,11 +50,11 @@ pub(super) async fn show(common: &Common, args: &ShowArgs) -> Result<Exit, CliEr
         if let Some(observation) = store.observation(&id, key).await? {
             found = true;
             let assessment = assess(&observation, &run.run.vantage, &Criteria::default());
-            line(if args.json {
-                explain_json(&observation, &assessment)
+            if args.json {
+                json(&explain_json(&observation, &assessment));
             } else {
-                explain(&observation, &assessment, lang)
-            });
+                line(explain(&observation, &assessment, lang));
+            }
         }
     }
     if found { Ok(Exit::Done) } else { Err(CliError::NoEvidence { run: id.0, name: args.name.clone() }) }
@@ -73,8 +73,7 @@ pub(super) async fn judge(common: &Common, args: &JudgeArgs) -> Result<Exit, Cli
     remember(&store, &judged).await?;
     for assessment in judged.assessments.values() {
         if args.json {
-            // Plain data: cannot fail to serialise.
-            line(serde_json::to_string(assessment).unwrap_or_default());
+            json(assessment);
         } else {
             line(format!("{:<14} {:<20} {}", assessment.readiness.name(), assessment.reason, assessment.site));
         }
@@ -121,9 +120,8 @@ pub(super) fn explain(observation: &Observation, assessment: &Assessment, lang: 
 }
 
 /// The same as one JSON object.
-pub(super) fn explain_json(observation: &Observation, assessment: &Assessment) -> String {
+pub(super) fn explain_json(observation: &Observation, assessment: &Assessment) -> serde_json::Value {
     serde_json::json!({
         "observation": observation, "assessment": assessment, "repeat": assessment.repeat_command(),
     })
-    .to_string()
 }

@@ -46,6 +46,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 }
 
 fn run(cli: Cli) -> Result<Exit, CliError> {
+    assemble::raise_descriptor_limit();
     // Measured: a second thread costs more in wake-ups than it gives; large pages are read off this thread anyway.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
     let common = cli.common;

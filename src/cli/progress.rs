@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::output::{line, note, say};
+use super::output::{json, note, say};
 use crate::engine::ScanEvent;
+use crate::engine::breaker::Turn;
 use crate::engine::scan::Listener;
-use crate::model::address::Family;
+use crate::model::outage::Line;
 use crate::model::site::SiteKey;
 use crate::model::verdict::Readiness;
 use crate::report::Lang;
@@ -44,7 +45,6 @@ struct State {
     shown: Instant,
     verdicts: BTreeMap<SiteKey, Readiness>,
     counts: BTreeMap<Readiness, u64>,
-    dead: Vec<Family>,
 }
 
 /// A listener that shows progress.
@@ -57,15 +57,7 @@ pub(super) fn listener(mode: Mode, lang: Lang) -> Listener {
     // The template is a constant; a mistake in it would fall back to the plain style.
     bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
     let now = Instant::now();
-    let state = State {
-        total: 0,
-        done: 0,
-        began: now,
-        shown: now,
-        verdicts: BTreeMap::new(),
-        counts: BTreeMap::new(),
-        dead: Vec::new(),
-    };
+    let state = State { total: 0, done: 0, began: now, shown: now, verdicts: BTreeMap::new(), counts: BTreeMap::new() };
     let progress = Progress { mode, lang, bar, terminal, state: Mutex::new(state) };
     Arc::new(move |event| progress.hear(&event))
 }
@@ -74,7 +66,7 @@ impl Progress {
     fn hear(&self, event: &ScanEvent) {
         match self.mode {
             Mode::Quiet => {}
-            Mode::Json => line(json(event)),
+            Mode::Json => json(&as_json(event)),
             Mode::Human => self.show(event),
         }
     }
@@ -110,8 +102,32 @@ impl Progress {
                     ),
                 });
             }
-            ScanEvent::Canary { family, good } => self.canary(&mut state, *family, *good),
-            ScanEvent::Lost { total } => {
+            ScanEvent::Frozen { local, .. } => self.tell(&match self.lang {
+                Lang::Zh => format!("处于不探测时段（pace.freeze），{local} 之后继续；进行中的网站会做完"),
+                Lang::En => format!(
+                    "nothing may be measured now (pace.freeze): sites under way are finished, the rest waits until {local}"
+                ),
+            }),
+            // What a canary means is told by the breaker.
+            ScanEvent::Canary { .. } => {}
+            ScanEvent::Breaker { line, turn } => self.breaker(*line, *turn),
+            ScanEvent::Requeued { sites } => {
+                state.total += *sites as u64;
+                self.bar.set_length(state.total);
+                self.tell(&format!(
+                    "{} {sites}",
+                    say(self.lang, "中断期间受影响、将重新探测的网站数", "sites to be measured anew:")
+                ));
+            }
+            ScanEvent::Pressure { jobs } => {
+                let text = say(
+                    self.lang,
+                    "本机资源不足，同时探测的网站数降为",
+                    "this machine runs short, sites at once lowered to",
+                );
+                self.tell(&format!("{text} {jobs}"));
+            }
+            ScanEvent::Lost { total, .. } => {
                 self.tell(&format!(
                     "{} {total}",
                     say(self.lang, "内部错误，丢失的探测数", "internal errors, probes lost:")
@@ -124,15 +140,22 @@ impl Progress {
         }
     }
 
-    fn canary(&self, state: &mut State, family: Family, good: bool) {
-        let was_dead = state.dead.contains(&family);
-        if !good && !was_dead {
-            state.dead.push(family);
-            self.tell(&format!("{family}: {}", say(self.lang, "测量点自检失败", "this vantage's canaries fail")));
-        } else if good && was_dead {
-            state.dead.retain(|dead| *dead != family);
-            self.tell(&format!("{family}: {}", say(self.lang, "测量点已恢复", "this vantage works again")));
-        }
+    fn breaker(&self, line: Line, turn: Turn) {
+        let name = match line {
+            Line::Ipv4 => "IPv4",
+            Line::Ipv6 => "IPv6",
+            Line::Dns => "DNS",
+        };
+        let text = match turn {
+            Turn::Doubt(_) => say(self.lang, "测量点自检失败，正在复查", "this vantage's canary failed, looking again"),
+            Turn::Open(_) => say(
+                self.lang,
+                "测量点网络中断，暂停探测，恢复后自动继续",
+                "this vantage lost its network: the run waits for it to come back",
+            ),
+            Turn::Close => say(self.lang, "测量点正常，继续探测", "this vantage works, the run goes on"),
+        };
+        self.tell(&format!("{name}: {text}"));
     }
 
     fn line_now_and_then(&self, state: &mut State) {
@@ -163,7 +186,7 @@ fn counts(state: &State) -> String {
     parts.join(" · ")
 }
 
-fn json(event: &ScanEvent) -> serde_json::Value {
+fn as_json(event: &ScanEvent) -> serde_json::Value {
     match event {
         ScanEvent::Started { sites } => serde_json::json!({"event": "started", "sites": sites}),
         ScanEvent::Probed { site, round, readiness, again } => serde_json::json!({
@@ -172,8 +195,19 @@ fn json(event: &ScanEvent) -> serde_json::Value {
         ScanEvent::SecondRound { sites, pause_s } => {
             serde_json::json!({"event": "second_round", "sites": sites, "pause_s": pause_s})
         }
+        ScanEvent::Frozen { until, local } => serde_json::json!({"event": "frozen", "until": until, "local": local}),
         ScanEvent::Canary { family, good } => serde_json::json!({"event": "canary", "family": family, "good": good}),
-        ScanEvent::Lost { total } => serde_json::json!({"event": "lost", "total": total}),
+        ScanEvent::Breaker { line, turn } => {
+            let (turn, why) = match turn {
+                Turn::Doubt(why) => ("doubt", Some(why.name())),
+                Turn::Open(why) => ("open", Some(why.name())),
+                Turn::Close => ("close", None),
+            };
+            serde_json::json!({"event": "breaker", "line": line, "turn": turn, "why": why})
+        }
+        ScanEvent::Requeued { sites } => serde_json::json!({"event": "requeued", "sites": sites}),
+        ScanEvent::Pressure { jobs } => serde_json::json!({"event": "pressure", "jobs": jobs}),
+        ScanEvent::Lost { site, total } => serde_json::json!({"event": "lost", "site": site, "total": total}),
         ScanEvent::Stopping { in_flight } => serde_json::json!({"event": "stopping", "in_flight": in_flight}),
     }
 }

@@ -1,6 +1,7 @@
 //! `scan`: lists in, gate, evidence, verdicts, history, reports out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -8,15 +9,17 @@ use super::args::{Common, ScanArgs};
 use super::assemble::{self, Surroundings};
 use super::error::CliError;
 use super::finish::{judge_run, print_result, remember, report_run};
-use super::output::{line, note, say};
+use super::output::{json, note, say};
 use super::progress::{self, Mode};
 use super::settings;
+use crate::calendar::Freeze;
+use crate::clock::Clock;
 use crate::engine::plan::order;
 use crate::engine::scan::{Scan, ScanRules, Stop};
 use crate::engine::{gate, gate::GateRules, gate::Opening};
 use crate::exit::Exit;
 use crate::model::METHOD_VERSION;
-use crate::model::run::{CheckOutcome, Run, RunEnd, RunId, Vantage};
+use crate::model::run::{CheckOutcome, Cost, Run, RunEnd, RunId, Vantage};
 use crate::model::site::Site;
 use crate::model::time::Timestamp;
 use crate::probe::{Prober, Transports};
@@ -59,7 +62,9 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     // Outputs are opened before the long run, so that a bad path fails at once.
     let store = Store::open(&args.store, OpenMode::ReadWrite).await?;
     assemble::deny_nat64(config, &mut surroundings).await;
-    let prober = Arc::new(assemble::prober(config, &surroundings)?);
+    let mut prober = assemble::prober(config, &surroundings)?;
+    prober.opt_outs = loaded.roster.opt_outs.clone();
+    let prober = Arc::new(prober);
     let started = prober.net.clock.now();
     let _lock = store.lock(started)?;
     let transports = assemble::transports(args.measure.without_ipv6);
@@ -75,6 +80,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
             rules.jobs
         ));
     }
+    let started = wait_until_allowed(&rules.freeze, prober.net.clock.as_ref(), lang).await;
     let plan = RunPlan {
         id: RunId(format_id(started)),
         vantage: config.vantage.name.clone(),
@@ -92,7 +98,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
         },
         lang,
     };
-    let end = measure(&store, prober, &assemble::gate(config), rules, &plan, &loaded).await?;
+    let end = measure(&store, prober, &assemble::gate(config, &loaded.roster.opt_outs), rules, &plan, &loaded).await?;
     let judged = judge_run(&store, &plan.id, lang).await?;
     remember(&store, &judged).await?;
     let folder = report_run(&store, &judged, &args.reports, config).await?;
@@ -144,17 +150,18 @@ pub(super) async fn measure(
         method_version: METHOD_VERSION.to_owned(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         gate: opening.gate.clone(),
+        outages: Vec::new(),
         without_ipv6: rules.transports == Transports::WithoutIpv6,
         lab: plan.lab,
         simulated: plan.simulated,
+        cost: None,
     };
     store.begin_run(&run, &loaded.roster, &loaded.policy, &plan.config_toml).await?;
     let (sink, receiver) = mpsc::channel(CHANNEL);
     let writer = Writer::spawn(store.clone(), plan.id.clone(), receiver);
     let sites: Vec<Site> = order(loaded.roster.sites.values().cloned().collect(), &plan.id.0);
-    let clock = Arc::clone(&prober.net.clock);
     let scan = Scan {
-        prober,
+        prober: Arc::clone(&prober),
         rules,
         canaries: opening.canaries,
         dns_controls: opening.dns_controls,
@@ -166,11 +173,40 @@ pub(super) async fn measure(
     let written = writer.await.map_err(|error| CliError::Setup { what: "the writer", why: error.to_string() })?;
     run.vantage.proofs.extend(report.proofs);
     run.vantage.dns_proofs.extend(report.dns_proofs);
-    run.ended = Some(clock.now());
+    let ended = prober.net.clock.now();
+    let (bytes_sent, bytes_received) = prober.net.connector.traffic().so_far();
+    run.ended = Some(ended);
+    run.outages = report.outages;
     run.end = report.end;
+    run.cost = Some(Cost { bytes_sent, bytes_received, pauses: prober.net.turns.pauses(ended) });
     store.update_run(&run).await?;
     written?;
     Ok(report.end)
+}
+
+/// Says what windows are ahead, and waits until the one that holds now is over: not even the gate is asked in it.
+async fn wait_until_allowed(freeze: &Freeze, clock: &dyn Clock, lang: Lang) -> Timestamp {
+    while let Some(until) = freeze.until(clock.now()) {
+        let local = freeze.say(until);
+        note(match lang {
+            Lang::Zh => format!("现在是不探测时段（pace.freeze），等待至 {local}；Ctrl-C 放弃"),
+            Lang::En => format!("nothing may be measured now (pace.freeze): waiting until {local}; Ctrl-C gives up"),
+        });
+        while clock.now() < until {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+    let now = clock.now();
+    if let Some(next) = freeze.next(now) {
+        let (from, until) = (freeze.say(next.from), freeze.say(next.until));
+        note(match lang {
+            Lang::Zh => format!("下一个不探测时段：{from} 至 {until}，届时未完成的扫描会等待"),
+            Lang::En => {
+                format!("next window without measurements: {from} to {until}; a scan that is not done by then waits")
+            }
+        });
+    }
+    now
 }
 
 fn announce(loaded: &Loaded, lang: Lang) {
@@ -213,7 +249,7 @@ fn print_gate(opening: &Opening, plan: &RunPlan) {
         ));
     }
     if plan.mode == Mode::Json {
-        line(serde_json::json!({"event": "gate", "open": open, "checks": opening.gate.checks}));
+        json(&serde_json::json!({"event": "gate", "open": open, "checks": opening.gate.checks}));
     }
 }
 

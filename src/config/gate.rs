@@ -31,6 +31,18 @@ pub struct Gate {
     /// Between two proofs during a run.
     #[serde(with = "duration")]
     pub canary_interval: Duration,
+    /// The same while canaries fail.
+    #[serde(with = "duration")]
+    pub recovery_interval: Duration,
+    /// Failed canaries in a row after which no site is measured any more. At least 1.
+    pub breaker_opens_after: u32,
+    /// Good canaries in a row after which sites are measured again. At least 1.
+    pub breaker_closes_after: u32,
+    /// Sites that failed since the last canary after which one is sent at once. 0: never.
+    pub failure_burst: u32,
+    /// How long such an outage is waited out.
+    #[serde(with = "duration")]
+    pub outage_patience: Duration,
 }
 
 /// One anchor of the gate.
@@ -71,6 +83,11 @@ impl Default for Gate {
             controls: vec![discard(1, 80), discard(2, 443)],
             dns_interval: Duration::from_mins(1),
             canary_interval: Duration::from_secs(20),
+            recovery_interval: Duration::from_secs(5),
+            breaker_opens_after: 2,
+            breaker_closes_after: 3,
+            failure_burst: 50,
+            outage_patience: Duration::from_hours(1),
         }
     }
 }

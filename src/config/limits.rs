@@ -14,6 +14,8 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Lines of a response head.
     pub header_lines: usize,
+    /// Informational (1xx) responses before a response.
+    pub informational: usize,
     /// Bytes of a body as they come over the wire.
     pub body_wire: u64,
     /// Bytes of a body after decompression.
@@ -32,6 +34,9 @@ pub struct Limits {
     /// Longest Retry-After that is waited for in place.
     #[serde(with = "duration")]
     pub retry_after: Duration,
+    /// Longest Retry-After that a site is looked at again for later in the run.
+    #[serde(with = "duration")]
+    pub retry_after_longest: Duration,
     /// CNAME records in a chain.
     pub cname: usize,
     /// Addresses of a name that are tried, per family.
@@ -45,6 +50,7 @@ impl Default for Limits {
         Self {
             header_bytes: 64 << 10,
             header_lines: 100,
+            informational: 10,
             body_wire: 2 << 20,
             body_decoded: 4 << 20,
             ratio: 200,
@@ -53,6 +59,7 @@ impl Default for Limits {
             redirects: 10,
             url_bytes: 2000,
             retry_after: Duration::from_mins(1),
+            retry_after_longest: Duration::from_hours(1),
             cname: 8,
             addresses_tried: 8,
             queries: 64,

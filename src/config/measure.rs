@@ -98,9 +98,14 @@ impl Default for Attempts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pace {
-    /// Sites that are under way at the same time. At least 1.
+    /// Sites that are under way at the same time, those that are slow or wait for their turns not counted. At least 1.
     pub jobs: usize,
-    /// Between two requests to the same host. 0: none.
+    /// Slow sites that are under way besides these. 0: slow ones hold the places of the others.
+    pub slow_jobs: usize,
+    /// A site that has worked for longer than this is slow.
+    #[serde(with = "duration")]
+    pub slow_after: Duration,
+    /// Between two requests to the same name or to the same address. 0: none, and several at once.
     #[serde(with = "duration")]
     pub per_host_interval: Duration,
     /// Connections at the same time to one address (IPv4 /32, IPv6 /64). 0: unlimited.
@@ -111,17 +116,26 @@ pub struct Pace {
     pub resolver_qps: u32,
     /// Queries per second to one authoritative name server. 0: unlimited.
     pub authority_qps: u32,
+    /// How long a network is left alone that resets one connection after another. 0: not at all.
+    #[serde(with = "duration")]
+    pub reset_pause: Duration,
+    /// Times in which no site is begun, as [`crate::calendar`] reads them, in the zone of the reports.
+    pub freeze: Vec<String>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
         Self {
             jobs: 64,
+            slow_jobs: 960,
+            slow_after: Duration::from_millis(500),
             per_host_interval: Duration::from_secs(1),
             per_address: 2,
             per_prefix: 4,
             resolver_qps: 50,
             authority_qps: 10,
+            reset_pause: Duration::from_mins(10),
+            freeze: Vec::new(),
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Violation {
 
 type Found = Vec<Violation>;
 
-const RULES: [fn(&Config) -> Found; 19] = [
+const RULES: [fn(&Config) -> Found; 21] = [
     vantage_has_a_name,
     project_url_is_a_page,
     contact_fits_a_header,
@@ -30,12 +30,14 @@ const RULES: [fn(&Config) -> Found; 19] = [
     decoded_body_holds_the_wire_body,
     redirects_are_few,
     some_jobs,
+    windows_leave_time,
     anchors_suffice,
     anchors_are_names,
     gate_names_are_names,
     canaries_are_close_enough,
     resolvers_are_tested_often_enough,
     second_reply_is_soon,
+    breaker_can_close,
     something_is_trusted,
     reports_can_be_written,
 ];
@@ -120,6 +122,12 @@ fn later_deadlines_are_longer(config: &Config) -> Found {
         ("deadlines.connect_retry", d.connect_retry, "deadlines.connect", d.connect),
         ("deadlines.fetch", d.fetch, "deadlines.first_byte", d.first_byte),
         ("deadlines.site", d.site, "deadlines.fetch", d.fetch),
+        (
+            "limits.retry_after_longest",
+            config.limits.retry_after_longest,
+            "limits.retry_after",
+            config.limits.retry_after,
+        ),
     ]
     .into_iter()
     .flat_map(|(key, outer, inner_key, inner)| {
@@ -158,7 +166,26 @@ fn redirects_are_few(config: &Config) -> Found {
 }
 
 fn some_jobs(config: &Config) -> Found {
-    demand((1..=10_000).contains(&config.pace.jobs), "pace.jobs", "is out of range", "1 to 10000 are possible")
+    let pace = &config.pace;
+    let mut found =
+        demand((1..=10_000).contains(&pace.jobs), "pace.jobs", "is out of range", "1 to 10000 are possible");
+    found.extend(demand(pace.slow_jobs <= 10_000, "pace.slow_jobs", "is out of range", "0 to 10000 are possible"));
+    let soon = Duration::from_millis(10)..=Duration::from_mins(10);
+    found.extend(demand(
+        soon.contains(&pace.slow_after),
+        "pace.slow_after",
+        "is out of range",
+        "from 10ms to 10m is possible",
+    ));
+    found
+}
+
+fn windows_leave_time(config: &Config) -> Found {
+    // A zone that is none is another rule's matter.
+    let zone = jiff::tz::TimeZone::get(&config.report.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let read = crate::calendar::Freeze::read(&config.pace.freeze, zone);
+    let remedy = "write windows such as \"07:30-12:00 Mon-Fri\" or \"2026-06-07..2026-06-09\"";
+    demand(read.is_ok(), "pace.freeze", read.err().unwrap_or_default(), remedy)
 }
 
 fn anchors_suffice(config: &Config) -> Found {
@@ -230,6 +257,19 @@ fn second_reply_is_soon(config: &Config) -> Found {
     demand(good, "dns.second_reply", "is out of range", "from 0s (not at all) to 10s is possible")
 }
 
+/// A breaker that opens by itself or never closes would measure nothing.
+fn breaker_can_close(config: &Config) -> Found {
+    let gate = &config.gate;
+    let remedy = "1 to 10 are possible";
+    let within = |count: &u32| (1..=10).contains(count);
+    let mut found = demand(within(&gate.breaker_opens_after), "gate.breaker_opens_after", "is out of range", remedy);
+    found.extend(demand(within(&gate.breaker_closes_after), "gate.breaker_closes_after", "is out of range", remedy));
+    let short = !(Duration::from_millis(100)..=gate.canary_interval).contains(&gate.recovery_interval);
+    let problem = "is out of range";
+    found.extend(demand(!short, "gate.recovery_interval", problem, "from 100ms to gate.canary_interval is possible"));
+    found
+}
+
 fn something_is_trusted(config: &Config) -> Found {
     let good = config.tls.roots == Roots::Bundled || config.tls.ca_file.is_some();
     demand(good, "tls.roots", "leaves nothing to trust", "give tls.ca_file as well, or write \"bundled\"")
@@ -276,6 +316,10 @@ mod tests {
         assert_eq!(keys(|c| c.limits.body_decoded = 1), ["limits.body_decoded"]);
         assert_eq!(keys(|c| c.limits.redirects = 21), ["limits.redirects"]);
         assert_eq!(keys(|c| c.pace.jobs = 0), ["pace.jobs"]);
+        assert_eq!(keys(|c| c.pace.slow_jobs = 10_001), ["pace.slow_jobs"]);
+        assert_eq!(keys(|c| c.pace.slow_after = Duration::ZERO), ["pace.slow_after"]);
+        assert_eq!(keys(|c| c.pace.freeze = vec!["at night".into()]), ["pace.freeze"]);
+        assert_eq!(keys(|c| c.pace.freeze = vec!["Mon-Sun".into()]), ["pace.freeze"]);
         assert_eq!(keys(|c| c.gate.minimum_pass = 11), ["gate.minimum_pass"]);
         assert_eq!(keys(|c| c.gate.anchors.truncate(3)), ["gate.minimum_pass", "gate.minimum_networks"]);
         let anchor = |host: &str| Anchor { host: host.into(), network: "n".into() };
@@ -285,6 +329,9 @@ mod tests {
         assert_eq!(keys(|c| c.gate.dns_interval = Duration::from_secs(121)), ["gate.dns_interval"]);
         assert_eq!(keys(|c| c.dns.second_reply = Duration::from_secs(11)), ["dns.second_reply"]);
         assert_eq!(keys(|c| c.limits.queries = 19), ["limits.queries"]);
+        assert_eq!(keys(|c| c.gate.breaker_opens_after = 0), ["gate.breaker_opens_after"]);
+        assert_eq!(keys(|c| c.gate.breaker_closes_after = 11), ["gate.breaker_closes_after"]);
+        assert_eq!(keys(|c| c.gate.recovery_interval = Duration::from_secs(21)), ["gate.recovery_interval"]);
         assert_eq!(keys(|c| c.tls.roots = Roots::None), ["tls.roots"]);
         assert_eq!(keys(|c| c.report.timezone = "Mars".into()), ["report.timezone"]);
         assert_eq!(keys(|c| c.report.fail_under = f64::NAN), ["report.fail_under"]);

@@ -2,8 +2,9 @@
 //! answers no pair of good self-tests encloses.
 //!
 //! A resolver that dies or begins to lie in the middle of a run would turn sites into `ABSENT` and `NO_NAME`, and one that
-//! begins to invent records would make them `READY`. Such sites are looked at again at the end. Leaves to others: the test itself ([`super::resolvers`]), the second look
-//! ([`super::scan`]), and the verdict, which asks the proofs once more ([`crate::judge`]).
+//! begins to invent records would make them `READY`. Such sites are looked at again at the end. Leaves to others: the test
+//! itself ([`super::resolvers`]), the second look ([`super::work`]), whether sites may be begun while no resolver answers
+//! ([`super::breaker`]), and the verdict, which asks the proofs once more ([`crate::judge`]).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,9 +13,9 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::resolvers::{DnsControls, self_test};
-use crate::model::evidence::{LookupOutcome, Round, ServerRole};
+use super::work::Doubt;
+use crate::model::evidence::{LookupOutcome, RecordType, Round, ServerRole};
 use crate::model::run::{DnsProof, ResolverState};
-use crate::model::site::Site;
 use crate::model::time::Timestamp;
 use crate::model::verdict::Readiness;
 use crate::probe::Prober;
@@ -47,21 +48,40 @@ struct State {
     proofs: Vec<DnsProof>,
     /// Each self-test of all resolvers: begin, end, and the worst that came out.
     tests: Vec<(Timestamp, Timestamp, ResolverState)>,
-    /// Sites that are not looked at again, until a test shows whether their answers can be believed.
-    pending: Vec<Pending>,
-    /// Those of them that cannot be believed, with the end of their round.
-    doubtful: Vec<(Site, Timestamp)>,
+    /// Looks that want no second one, until a test shows whether their answers can be believed.
+    pending: Vec<(Doubt, Seen)>,
+    /// Those of them that cannot be believed.
+    doubtful: Vec<Doubt>,
     failures: usize,
     streak: usize,
+    resting: bool,
 }
 
-#[derive(Debug)]
-struct Pending {
-    site: Site,
+/// What a round shows of the resolvers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
     started: Timestamp,
     ended: Timestamp,
+    /// Questions to resolvers that were not answered, or with a failure.
+    failures: usize,
     /// The verdict rests on something that is absent.
     rests_on_denial: bool,
+}
+
+impl Seen {
+    /// In a round that seems to show what `readiness` says.
+    pub(super) fn in_round(round: &Round, readiness: Readiness) -> Self {
+        use LookupOutcome::{Answer, Nodata, NodataNosoa, Nxdomain};
+        // Some resolvers do not know of HTTPS records, and nothing hangs on these.
+        let asked = round.lookups.iter().filter(|lookup| lookup.rtype != RecordType::Https);
+        let asked = asked.filter(|lookup| lookup.role == ServerRole::Resolver);
+        Self {
+            started: round.started,
+            ended: round.ended,
+            failures: asked.filter(|l| !matches!(l.outcome, Answer | Nodata | NodataNosoa | Nxdomain)).count(),
+            rests_on_denial: matches!(readiness, Readiness::Absent | Readiness::NoName),
+        }
+    }
 }
 
 impl DnsWatch {
@@ -78,44 +98,50 @@ impl DnsWatch {
                     () = tokio::time::sleep(interval.saturating_sub(pause)) => {}
                     () = watching.burst.notified() => {}
                 }
-                watching.test().await;
+                let resting = watching.state().resting;
+                if !resting {
+                    watching.test().await;
+                }
             }
         });
         Self { shared, task: task.abort_handle() }
     }
 
-    /// A site was probed in the first round and seems to be what `readiness` says; `again`: it is looked at once more
-    /// anyway.
-    pub(super) fn saw(&self, site: &Site, round: &Round, readiness: Readiness, again: bool) {
-        let failed = round.lookups.iter().filter(|lookup| {
-            use LookupOutcome::{Answer, Nodata, NodataNosoa, Nxdomain};
-            let said = matches!(lookup.outcome, Answer | Nodata | NodataNosoa | Nxdomain);
-            lookup.role == ServerRole::Resolver && !said
-        });
+    /// A look is over.
+    pub(super) fn saw(&self, seen: &Seen) {
         let mut state = self.shared.state();
-        let rests_on_denial = matches!(readiness, Readiness::Absent | Readiness::NoName);
-        state.failures += failed.count();
-        state.streak = if rests_on_denial { state.streak + 1 } else { 0 };
+        state.failures += seen.failures;
+        state.streak = if seen.rests_on_denial { state.streak + 1 } else { 0 };
         if state.failures >= BURST || state.streak >= STREAK {
             (state.failures, state.streak) = (0, 0);
             self.shared.burst.notify_one();
         }
-        if !again {
-            let (started, ended) = (round.started, round.ended);
-            state.pending.push(Pending { site: site.clone(), started, ended, rests_on_denial });
-        }
     }
 
-    /// Sites to look at again, since the resolvers were not proven around their round; each with its end.
-    pub(super) async fn doubtful(&self) -> Vec<(Site, Timestamp)> {
+    /// A look that wants no second one, unless the resolvers turn out not to be proven around it.
+    pub(super) fn doubted(&self, look: Doubt, seen: Seen) {
+        self.shared.state().pending.push((look, seen));
+    }
+
+    /// Tests nothing by itself as long as this is so.
+    pub(super) fn rest(&self, resting: bool) {
+        self.shared.state().resting = resting;
+    }
+
+    /// Tests the resolvers now.
+    pub(super) async fn test(&self) {
+        self.shared.test().await;
+    }
+
+    /// Looks that want a second one after all, as far as can be told after one more test.
+    pub(super) async fn doubtful(&self) -> Vec<Doubt> {
         self.shared.test().await;
         std::mem::take(&mut self.shared.state().doubtful)
     }
 
-    /// Ends with a last self-test, so that every answer has a proof after it. All proofs, in order of time.
-    pub(super) async fn finish(&self) -> Vec<DnsProof> {
+    /// All proofs, in order of time.
+    pub(super) fn finish(&self) -> Vec<DnsProof> {
         self.task.abort();
-        self.shared.test().await;
         let mut proofs = std::mem::take(&mut self.shared.state().proofs);
         proofs.sort_by_key(|proof| proof.at);
         proofs
@@ -143,17 +169,17 @@ impl Shared {
 impl State {
     /// Decides about the sites whose round was over when the last test began.
     fn settle(&mut self, begun: Timestamp) {
-        for look in std::mem::take(&mut self.pending) {
-            if look.ended > begun {
-                self.pending.push(look);
-            } else if !self.is_believed(&look) {
-                self.doubtful.push((look.site, look.ended));
+        for (look, seen) in std::mem::take(&mut self.pending) {
+            if seen.ended > begun {
+                self.pending.push((look, seen));
+            } else if !self.is_believed(&seen) {
+                self.doubtful.push(look);
             }
         }
     }
 
     /// All tests were good from the last that was over when the round began to the first that began when it was over.
-    fn is_believed(&self, look: &Pending) -> bool {
+    fn is_believed(&self, look: &Seen) -> bool {
         let before = self.tests.iter().rposition(|(_, end, _)| *end <= look.started);
         let after = self.tests.iter().position(|(begin, _, _)| *begin >= look.ended);
         let good = |state: ResolverState| match state {

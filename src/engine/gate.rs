@@ -10,9 +10,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::resolvers::{self, DnsControls, random_label};
+use super::symptoms::symptoms;
 use crate::model::address::Family;
-use crate::model::evidence::{LookupOutcome, RecordType, Round, ServerRole};
+use crate::model::evidence::{Lookup, LookupOutcome, RecordType, Round, ServerRole};
 use crate::model::failure::Failure;
+use crate::model::outage::Line;
 use crate::model::run::{CheckOutcome, DnsProof, Gate, GateCheck, Proof};
 use crate::model::site::Site;
 use crate::net::dns::exchange::Ask;
@@ -102,29 +104,75 @@ pub async fn check(prober: &Prober, rules: &GateRules, transports: Transports) -
     opening
 }
 
+/// What a canary brought back.
+#[derive(Clone, Debug, Default)]
+pub struct Canary {
+    /// One proof for each family that is used.
+    pub proofs: Vec<Proof>,
+    /// This machine ran short of something, so it says nothing.
+    pub spoilt: bool,
+    /// Names were resolved. If not, nothing is known of the families, and they cannot be measured either.
+    pub dns: bool,
+}
+
+impl Canary {
+    /// What it says of each line. None: nothing.
+    pub fn says(&self, line: Line) -> Option<bool> {
+        let over = |family| self.proofs.iter().find(|proof| proof.family == family).map(|proof| proof.good);
+        match line {
+            _ if self.spoilt => None,
+            Line::Dns => Some(self.dns),
+            Line::Ipv4 => over(Family::V4).filter(|_| self.dns),
+            Line::Ipv6 => over(Family::V6).filter(|_| self.dns),
+        }
+    }
+}
+
 /// One canary: is the vantage still alive in each family? An anchor may fail for reasons of its own, so a family is
-/// called dead only when a second anchor fails too.
-pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports: Transports) -> Vec<Proof> {
-    let mut proofs: Vec<Proof> = Vec::new();
+/// called dead only when a second anchor fails too. `prober` should try once: the second anchor is the second try.
+pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports: Transports) -> Canary {
+    let mut canary = Canary::default();
+    let used = |family: &Family| *family == Family::V4 || transports == Transports::Both;
+    let Some(first) = canaries.get(turn % canaries.len().max(1)) else { return canary };
+    let answers = ask_about(prober, &first.host).await;
+    canary.spoilt = answers.iter().all(|lookup| lookup.outcome == LookupOutcome::NotAsked);
+    if !answers.iter().any(Lookup::replied) && !canary.spoilt {
+        let at = prober.net.clock.now();
+        canary.proofs.extend(Family::BOTH.into_iter().filter(used).map(|family| Proof { at, family, good: false }));
+        return canary;
+    }
     for attempt in 0..canaries.len().min(2) {
         let site = &canaries[(turn + attempt) % canaries.len()];
         let round = prober.observe(site, 1, transports).await;
-        for family in Family::BOTH {
-            if family == Family::V6 && transports == Transports::WithoutIpv6 {
-                continue;
-            }
+        canary.spoilt |= symptoms(&round).short;
+        if canary.spoilt {
+            canary.proofs.clear();
+            break;
+        }
+        let found = |family: Family| round.addresses.iter().any(|fact| Family::of(fact.address) == family);
+        canary.dns |= Family::BOTH.into_iter().filter(used).all(found);
+        for family in Family::BOTH.into_iter().filter(used) {
             let proof = Proof { at: round.ended, family, good: is_alive(&round, family) };
-            match proofs.iter_mut().find(|known| known.family == family) {
+            match canary.proofs.iter_mut().find(|known| known.family == family) {
                 Some(known) if !known.good => *known = proof,
                 Some(_) => {}
-                None => proofs.push(proof),
+                None => canary.proofs.push(proof),
             }
         }
-        if proofs.iter().all(|proof| proof.good) {
+        if canary.proofs.iter().all(|proof| proof.good) {
             break;
         }
     }
-    proofs
+    canary
+}
+
+/// What each resolver says about the name. Asked before all else, since a probe without resolvers takes minutes.
+async fn ask_about(prober: &Prober, name: &str) -> Vec<Lookup> {
+    let asked = prober.net.resolvers.iter().map(|server| {
+        let ask = Ask { server: *server, role: ServerRole::Resolver, checking_disabled: false, attempt: 1 };
+        prober.net.exchanges.ask(name, RecordType::A, ask)
+    });
+    join_all(asked).await
 }
 
 /// A page was served over the family.

@@ -1,18 +1,26 @@
 //! Running a scan: what to probe in which order, how fast, and whether this vantage can be believed.
 //!
-//! [`plan`] orders the sites, [`pace`] gives turns, [`gate`] proves the vantage before and during the run, [`scan`] spawns,
-//! collects and stops. Evidence leaves through one bounded channel to whoever stores it. Leaves to others: the steps of a
+//! [`plan`] orders the sites, [`pace`] gives turns, [`gate`] proves the vantage before and during the run, [`breaker`] says
+//! from these proofs and from the [`symptoms`] of finished sites whether any may be started, [`scan`] spawns, collects and
+//! stops. Evidence leaves through one bounded channel to whoever stores it. Leaves to others: the steps of a
 //! probe, verdicts, storage, and how progress is shown: it only emits [`ScanEvent`]s.
 
+pub mod breaker;
 mod dns_watch;
 pub mod gate;
 pub mod pace;
 pub mod plan;
 pub mod resolvers;
 pub mod scan;
+pub mod symptoms;
+mod watch;
+mod work;
 
+use self::breaker::Turn;
 use crate::model::address::Family;
+use crate::model::outage::Line;
 use crate::model::site::SiteKey;
+use crate::model::time::Timestamp;
 use crate::model::verdict::Readiness;
 
 /// Something that happened in a scan. Progress bars, event logs and tests are derived from these.
@@ -41,6 +49,13 @@ pub enum ScanEvent {
         /// Seconds until the first of them is due.
         pause_s: u64,
     },
+    /// Nothing may be begun until then: the run waits.
+    Frozen {
+        /// When it goes on.
+        until: Timestamp,
+        /// The same in local time.
+        local: String,
+    },
     /// A canary came back.
     Canary {
         /// The family it went over.
@@ -48,8 +63,27 @@ pub enum ScanEvent {
         /// It was alive.
         good: bool,
     },
-    /// A probe of ours panicked; the site has no evidence.
+    /// A line could not be proven, or is proven again.
+    Breaker {
+        /// The line.
+        line: Line,
+        /// What became of it.
+        turn: Turn,
+    },
+    /// So many sites wait to be looked at again besides those that were to be probed.
+    Requeued {
+        /// Sites put back.
+        sites: usize,
+    },
+    /// This machine ran short of descriptors, ports or buffers: fewer sites at once from now on.
+    Pressure {
+        /// Sites at once.
+        jobs: usize,
+    },
+    /// A probe of ours panicked; the round has no evidence but that.
     Lost {
+        /// The site. None: not even that is known.
+        site: Option<SiteKey>,
         /// How many so far.
         total: usize,
     },

@@ -16,6 +16,7 @@ mod proof;
 
 use std::time::Duration;
 
+use self::proof::Alibis;
 use super::findings::Findings;
 use super::naming::{Absence, Naming, Obstacle, Presence, naming};
 use super::pair;
@@ -89,6 +90,7 @@ struct Case<'a> {
     vantage: Option<&'a Vantage>,
     criteria: &'a Criteria,
     naming: Naming,
+    alibis: Alibis,
     entries: Vec<Entry<'a>>,
     findings: Findings,
     /// Public AAAA, public A.
@@ -102,12 +104,15 @@ impl<'a> Case<'a> {
             let addresses = observation.rounds.iter().flat_map(|round| &round.addresses);
             addresses.into_iter().any(|fact| Family::of(fact.address) == family && fact.scope.is_public())
         };
+        let near_ms = u64::try_from(criteria.alibi.as_millis()).unwrap_or(u64::MAX);
+        let alibis = Alibis::new(observation, vantage, near_ms);
         Self {
             observation,
             vantage,
             criteria,
             naming: naming(observation, &Resolvers::new(vantage, criteria.dns_alibi)),
-            entries: service::entries(observation),
+            entries: service::entries(observation, &|round, family| alibis.of(round.number, family)),
+            alibis,
             findings: Findings::default(),
             usable: (dialled(Family::V6), dialled(Family::V4)),
             measured_v6: observation.rounds.iter().any(|round| !round.without_ipv6),
@@ -117,6 +122,7 @@ impl<'a> Case<'a> {
     fn decide(mut self) -> Assessment {
         self.note_naming();
         self.note_addresses();
+        self.note_lost_rounds();
         let (readiness, reason, rule) = self.rules();
         Assessment {
             site: self.observation.site.key.clone(),
@@ -132,6 +138,10 @@ impl<'a> Case<'a> {
     }
 
     fn rules(&mut self) -> Decision {
+        // Rule 5, where there is nothing to judge at all.
+        if self.nothing_is_left() {
+            return (Readiness::Inconclusive, "internal_error", 5);
+        }
         // Rule 1. A name that was found and dialled in one of the rounds exists.
         let missing = Presence::Absent(Absence::Nxdomain);
         if self.naming.v4 == missing && self.naming.v6 == missing && self.usable == (false, false) {
@@ -157,6 +167,11 @@ impl<'a> Case<'a> {
         self.with_aaaa()
     }
 
+    /// Every round was lost to an error of the program.
+    fn nothing_is_left(&self) -> bool {
+        self.observation.rounds.iter().all(|round| round.internal_error)
+    }
+
     fn unknown_naming(&mut self, obstacle: Obstacle) -> Decision {
         let evidence = self.naming.evidence_v6.clone();
         let nothing_known = !matches!(self.naming.v4, Presence::Present | Presence::Absent(_));
@@ -173,7 +188,8 @@ impl<'a> Case<'a> {
         self.findings.add(code, &evidence);
         let dead = matches!(obstacle, Obstacle::Loop | Obstacle::Unresolvable);
         if dead && nothing_known && self.naming.failed_everywhere {
-            if self.proven(Family::V4) {
+            let enough = self.criteria.rounds.min(self.observation.rounds.len());
+            if self.proven_rounds(Family::V4) >= enough {
                 return (Readiness::Down, "dns", 2);
             }
             self.findings.add(Code::VantageUnproven, &evidence);
@@ -262,7 +278,8 @@ impl<'a> Case<'a> {
         for index in offered.iter().filter(|index| !served.contains(index)) {
             let entry = &entries[*index];
             let closed = !service::open_ports(self.observation, Family::V6).contains(&entry.port);
-            if let Some(v6) = entry.v6.as_ref().filter(|_| !closed) {
+            let proven = |v6: &&Outcome<'_>| self.alibis.of(v6.pointer.round, Family::V6);
+            if let Some(v6) = entry.v6.as_ref().filter(|_| !closed).filter(proven) {
                 self.findings.add_with(Code::SchemeDiff, &[("scheme", entry.scheme.to_string())], &[v6.pointer]);
             }
         }
@@ -326,6 +343,12 @@ impl<'a> Case<'a> {
             self.findings.add(Code::DnsDisagree, &self.naming.evidence_v6.clone());
             return (Readiness::Inconclusive, "dns", 5);
         }
+        // A limit that IPv4 ran into as well must not make the difference.
+        if Family::BOTH.into_iter().all(|family| self.has_untried_addresses(family)) {
+            let args = [("limit", Limit::Addresses.word().to_owned())];
+            self.findings.add_with(Code::LimitHit, &args, &[v6.pointer]);
+            return (Readiness::Inconclusive, "limit", 5);
+        }
         let reason = self.note_v6_failure(primary, v6);
         for entry in offered.iter().map(|index| &entries[*index]) {
             if let (Some(v4), Some(v6)) = (&entry.v4, &entry.v6)
@@ -334,14 +357,14 @@ impl<'a> Case<'a> {
                 self.note_certificates(v4, v6);
             }
         }
-        if !self.proven(Family::V6) {
+        if self.confirmed(offered) {
+            return (Readiness::Broken, reason, 6);
+        }
+        if self.is_unproven(Family::V6) {
             self.findings.add(Code::VantageUnproven, &[v6.pointer]);
             return (Readiness::Inconclusive, "vantage", 5);
         }
-        if !self.confirmed(offered) {
-            return (Readiness::Inconclusive, "unconfirmed", 6);
-        }
-        (Readiness::Broken, reason, 6)
+        (Readiness::Inconclusive, "unconfirmed", 6)
     }
 
     /// The site's deadline, or a fault of ours, came before IPv6 was tried at an entry.
@@ -353,6 +376,11 @@ impl<'a> Case<'a> {
 
     /// Failures that say nothing about the site.
     fn unjudgeable(&mut self, outcome: &Outcome<'_>, rule: u8) -> Option<Decision> {
+        if matches!(outcome.landing, Landing::Failed(WalkEnd::RedirectOptedOut)) {
+            let target = outcome.hops.last().map(|hop| hop.url.clone()).unwrap_or_default();
+            self.findings.add_with(Code::RedirectOptedOut, &[("target", target)], &[outcome.pointer]);
+            return Some((Readiness::Inconclusive, "policy", rule));
+        }
         let (code, reason) = match outcome.landing {
             Landing::Failed(WalkEnd::Failed(Failure::NoRoute)) => (Code::VantageUnproven, "vantage"),
             Landing::Failed(WalkEnd::Failed(Failure::LocalResource)) => (Code::LocalFault, "local"),
@@ -400,6 +428,15 @@ impl<'a> Case<'a> {
             self.findings.add(Code::TlsUnsupported, &all);
             return (Readiness::Inconclusive, "tls_unsupported", rule);
         }
+        // A limit of ours ended it: a browser may get further.
+        let limits: Vec<&str> =
+            Family::BOTH.into_iter().flat_map(outcomes).filter_map(|outcome| self.limit_of(&outcome.landing)).collect();
+        if !limits.is_empty() {
+            for limit in limits {
+                self.findings.add_with(Code::LimitHit, &[("limit", limit.to_owned())], &all);
+            }
+            return (Readiness::Inconclusive, "limit", rule);
+        }
         if self.limit(Limit::Site) || tried.iter().any(|family| outcomes(*family).next().is_none()) {
             let at = if all.is_empty() { &self.naming.evidence_v6 } else { &all };
             self.findings.add(Code::LimitHit, &at.clone());
@@ -423,20 +460,36 @@ impl<'a> Case<'a> {
             self.findings.add(Code::BothFail, &all);
             "unreachable"
         };
-        if tried.iter().any(|family| !self.proven(*family)) {
+        if self.down_confirmed(&tried) {
+            return (Readiness::Down, reason, rule);
+        }
+        if tried.iter().any(|family| self.is_unproven(*family)) {
             self.findings.add(Code::VantageUnproven, &all);
             return (Readiness::Inconclusive, "vantage", rule);
         }
-        if !self.down_confirmed(&tried) {
-            return (Readiness::Inconclusive, "unconfirmed", rule);
-        }
-        (Readiness::Down, reason, rule)
+        (Readiness::Inconclusive, "unconfirmed", rule)
     }
 
     /// The families whose addresses were to be dialled.
     fn usable_families(&self) -> Vec<Family> {
         let usable = [(Family::V4, self.usable.1), (Family::V6, self.usable.0 && self.measured_v6)];
         usable.into_iter().filter(|(_, usable)| *usable).map(|(family, _)| family).collect()
+    }
+
+    /// The limit of ours that ended a walk before it landed. None: something else did.
+    fn limit_of(&self, landing: &Landing<'_>) -> Option<&'static str> {
+        match landing {
+            Landing::Failed(WalkEnd::Failed(Failure::Limit(limit))) => Some(limit.word()),
+            Landing::Failed(WalkEnd::RedirectBadTarget) if self.limit(Limit::Url) => Some(Limit::Url.word()),
+            _ => None,
+        }
+    }
+
+    /// The family has more public addresses than were dialled in any round.
+    fn has_untried_addresses(&self, family: Family) -> bool {
+        let facts = || self.observation.rounds.iter().flat_map(|round| &round.addresses);
+        let dialled = |address| facts().any(|fact| fact.address == address && fact.dialled);
+        facts().any(|fact| Family::of(fact.address) == family && fact.scope.is_public() && !dialled(fact.address))
     }
 
     fn limit(&self, limit: Limit) -> bool {

@@ -93,7 +93,11 @@ impl<'a> Landing<'a> {
         let doubtful = matches!(
             self,
             Self::RateLimited(_)
-                | Self::Failed(WalkEnd::RedirectUnresolved(_) | WalkEnd::RedirectInternal(Scope::OwnNetwork))
+                | Self::Failed(
+                    WalkEnd::RedirectUnresolved(_)
+                        | WalkEnd::RedirectInternal(Scope::OwnNetwork)
+                        | WalkEnd::RedirectOptedOut
+                )
         );
         !doubtful && !self.is_local()
     }
@@ -168,20 +172,33 @@ fn measured_host<'a>(site: &'a Site, round: &'a Round) -> &'a str {
 }
 
 /// All entries of the site.
-pub(super) fn entries(observation: &Observation) -> Vec<Entry<'_>> {
+///
+/// `proven` says whether what failed over a family in a round has an alibi. A failure without one is left out, as if that
+/// round had not tried, where another round of the site has one: it says something about the vantage and nothing about
+/// the site. Where no round has one, all are shown, and the rules judge none.
+pub(super) fn entries<'a>(observation: &'a Observation, proven: &dyn Fn(&Round, Family) -> bool) -> Vec<Entry<'a>> {
+    let tried = |round: &Round, family| round.connects.iter().any(|connect| connect.family() == family);
+    let known = Family::BOTH.map(|f| observation.rounds.iter().any(|round| tried(round, f) && proven(round, f)));
+    let counts = |round: &Round, family| !known[usize::from(family == Family::V6)] || proven(round, family);
     let entries = observation.site.entries();
-    entries.into_iter().map(|(scheme, port)| entry(observation, scheme, port)).collect()
+    entries.into_iter().map(|(scheme, port)| entry(observation, scheme, port, &counts)).collect()
 }
 
 /// A round in which IPv6 gave the same service counts, the last of them if there are several: success after failure is
 /// success (docs/method/verdict.md). Where there is none, the best outcome of each family does.
-fn entry(observation: &Observation, scheme: Scheme, port: u16) -> Entry<'_> {
+fn entry<'a>(
+    observation: &'a Observation,
+    scheme: Scheme,
+    port: u16,
+    counts: &dyn Fn(&Round, Family) -> bool,
+) -> Entry<'a> {
     let look = |round| {
         let url = Site::entry_url(measured_host(&observation.site, round), scheme, port);
-        let over = |family| outcome(round, family, &url);
+        let counted = |family, outcome: &Outcome<'_>| outcome.landing.serves() || counts(round, family);
+        let over = |family| outcome(round, family, &url).filter(|outcome| counted(family, outcome));
         Look { round, v4: over(Family::V4), v6: over(Family::V6) }
     };
-    let rounds: Vec<Look<'_>> = observation.rounds.iter().map(look).collect();
+    let rounds: Vec<Look<'a>> = observation.rounds.iter().map(look).collect();
     let best = |family| {
         let outcomes = rounds.iter().filter_map(|look| look.over(family));
         // The last of equals is kept: on equal terms the later round speaks.
@@ -244,12 +261,17 @@ fn opened(connect: &Connect) -> bool {
 }
 
 /// Addresses of a family that never opened a port which others did open, over all rounds.
-pub(super) fn dead_addresses(observation: &Observation, family: Family, port: u16) -> Vec<IpAddr> {
-    let connects = observation.rounds.iter().flat_map(|round| &round.connects);
-    let mine = connects.filter(|connect| connect.family() == family && connect.port == port);
+pub(super) fn dead_addresses(
+    observation: &Observation,
+    family: Family,
+    port: u16,
+    proven: &dyn Fn(&Round, Family) -> bool,
+) -> Vec<IpAddr> {
+    let connects = observation.rounds.iter().flat_map(|round| round.connects.iter().map(move |each| (round, each)));
+    let mine = connects.filter(|(_, connect)| connect.family() == family && connect.port == port);
     let (mut open, mut tried) = (BTreeSet::new(), BTreeSet::new());
-    for connect in mine {
-        if connect.failure.as_ref().is_some_and(Failure::is_local) {
+    for (round, connect) in mine {
+        if connect.failure.as_ref().is_some_and(Failure::is_local) || !(opened(connect) || proven(round, family)) {
             continue;
         }
         tried.insert(connect.address);
@@ -270,8 +292,8 @@ pub(super) fn open_ports(observation: &Observation, family: Family) -> BTreeSet<
         .collect()
 }
 
-/// When the family was last seen to fail in a round: the end of its last failed connection, handshake or walk.
-pub(super) fn failed_at(round: &Round, family: Family) -> Timestamp {
+/// When the family was first and last seen to fail in a round: ends of its failed connections, handshakes and walks.
+pub(super) fn failing(round: &Round, family: Family) -> (Timestamp, Timestamp) {
     let end = |started: Timestamp, micros: u64| started.plus_ms(i64::try_from(micros / 1000).unwrap_or(0));
     let connects = round
         .connects
@@ -289,5 +311,7 @@ pub(super) fn failed_at(round: &Round, family: Family) -> Timestamp {
         .filter(|walk| walk.family == family)
         .filter_map(|walk| walk.hops.last()?.exchange.as_ref())
         .map(|exchange| end(exchange.started, exchange.total_us));
-    connects.chain(handshakes).chain(exchanges).max().unwrap_or(round.ended)
+    let all: Vec<Timestamp> = connects.chain(handshakes).chain(exchanges).collect();
+    let first = all.iter().copied().min().unwrap_or(round.ended);
+    (first, all.into_iter().max().unwrap_or(round.ended))
 }

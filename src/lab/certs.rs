@@ -37,6 +37,9 @@ struct ConfigKey {
     cert: Cert,
     client_cert: bool,
     only: Option<String>,
+    chain: Option<usize>,
+    names: Option<usize>,
+    common_name: Option<String>,
 }
 
 impl fmt::Debug for Authority {
@@ -77,6 +80,9 @@ impl Authority {
             cert: facts.cert,
             client_cert: facts.require_client_cert,
             only: facts.version.clone(),
+            chain: facts.chain,
+            names: facts.names,
+            common_name: facts.common_name.clone(),
         };
         let mut configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = configs.get(&key) {
@@ -95,7 +101,7 @@ impl Authority {
         };
         let builder = ServerConfig::builder_with_provider(Arc::clone(&self.provider));
         let builder = builder.with_protocol_versions(versions).ok()?;
-        let chain = self.chain(&key.name, key.cert).ok()?;
+        let chain = self.chain(key).ok()?;
         let private = PrivateKeyDer::Pkcs8(self.key.serialize_der().into());
         let builder = if key.client_cert {
             let mut roots = RootCertStore::empty();
@@ -110,9 +116,11 @@ impl Authority {
     }
 
     /// The chain a server presents.
-    fn chain(&self, name: &str, cert: Cert) -> Result<Vec<CertificateDer<'static>>, rcgen::Error> {
-        let mut params = CertificateParams::new(vec![name.to_owned()])?;
-        params.distinguished_name = common_name(name);
+    fn chain(&self, key: &ConfigKey) -> Result<Vec<CertificateDer<'static>>, rcgen::Error> {
+        let cert = key.cert;
+        let more = (1..key.names.unwrap_or(1)).map(|number| format!("n{number}.{}", key.name));
+        let mut params = CertificateParams::new(std::iter::once(key.name.clone()).chain(more).collect::<Vec<_>>())?;
+        params.distinguished_name = common_name(key.common_name.as_deref().unwrap_or(&key.name));
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
@@ -122,14 +130,19 @@ impl Authority {
             params.not_before = date_time_ymd(2119, 1, 1);
         }
         let signed = |issuer: &Issuer| Ok(params.signed_by(&self.key, issuer)?.der().clone());
-        Ok(match cert {
+        let mut chain = match cert {
             Cert::SelfSigned => vec![params.self_signed(&self.key)?.der().clone()],
             Cert::UnknownCa => vec![signed(&self.stranger)?, self.stranger.der().clone()],
             Cert::MissingIntermediate => vec![signed(&self.intermediate)?],
             Cert::Ok | Cert::WrongName | Cert::Expired | Cert::NotYetValid => {
                 vec![signed(&self.intermediate)?, self.intermediate.der().clone()]
             }
-        })
+        };
+        if let Some(length) = key.chain {
+            let issuers = [self.root.der(), self.intermediate.der(), self.stranger.der()];
+            chain.extend(issuers.into_iter().cycle().take(length.saturating_sub(chain.len())).cloned());
+        }
+        Ok(chain)
     }
 }
 

@@ -6,7 +6,7 @@
 //! that refuse, drop and reset, and a UDP port that swallows. The client's source port says which address it means.
 //!
 //! In the order of reading: [`world`] is what the simulated internet holds, [`scenario`] a file with one and with what is
-//! expected of it, [`demo`] a large invented one; `dns` and `web` serve it; [`log`] is what they saw. Leaves to others:
+//! expected of it, [`demo`] a large invented one, [`uplink`] the scanner's own way in; `dns` and `web` serve it; [`log`] is what they saw. Leaves to others:
 //! everything about scanning and judging.
 
 use std::collections::HashMap;
@@ -25,6 +25,7 @@ use self::dns::answer::Directory;
 use self::dns::facts::ServerFacts;
 use self::log::Log;
 use self::route::{LabRoute, Ports};
+use self::uplink::Uplink;
 use self::web::counters::Counters;
 use self::world::World;
 use crate::net::route::{Route, Transport};
@@ -37,6 +38,7 @@ mod route;
 pub mod saw;
 pub mod scenario;
 pub mod span;
+pub mod uplink;
 pub mod web;
 pub mod world;
 
@@ -78,6 +80,7 @@ pub(crate) struct Shared {
     log: Log,
     ports: Ports,
     counters: Counters,
+    uplink: Uplink,
     announced: Mutex<HashMap<(Transport, u16), SocketAddr>>,
     stand_ins: Mutex<route::StandIns>,
     runtime: Handle,
@@ -147,6 +150,7 @@ impl Lab {
             log: Log::new(world.log_limit),
             ports,
             counters: Counters::default(),
+            uplink: Uplink::default(),
             announced: Mutex::default(),
             stand_ins: Mutex::default(),
             runtime: Handle::current(),
@@ -164,6 +168,11 @@ impl Lab {
     /// The way from pretended addresses to the lab's sockets. Addresses that nobody has are silent.
     pub fn route(&self) -> Arc<dyn Route> {
         Arc::new(LabRoute::new(Arc::clone(&self.shared)))
+    }
+
+    /// The switch of the scanner's own way in.
+    pub fn uplink(&self) -> Uplink {
+        self.shared.uplink.clone()
     }
 
     /// What the servers saw so far, and will see.

@@ -13,6 +13,8 @@ use super::Shared;
 use super::dns::facts::Reach;
 use super::log::{Event, Fate};
 use super::web::facts::Door;
+use crate::model::address::Family;
+use crate::model::evidence::ServerRole;
 use crate::model::failure::Icmp;
 use crate::net::route::{Dial, Route, Transport};
 
@@ -63,11 +65,15 @@ impl LabRoute {
             Transport::Tcp => (Dial::Mapped(ports.drop), Fate::Dropped),
             Transport::Udp => (Dial::Mapped(ports.swallow), Fate::Dropped),
         };
+        let resolver = self.shared.directory.role(target.ip()) == Some(ServerRole::Resolver);
+        if self.shared.uplink.swallows(target, resolver) {
+            return dropped;
+        }
         if target.port() == 53 && self.shared.directory.role(target.ip()).is_some() {
             let reach = self.shared.directory.reach(target.ip());
             return match (transport, reach.udp, reach.tcp) {
                 (Transport::Udp, Reach::Open, _) => (Dial::Mapped(ports.dns_udp), Fate::Served),
-                (Transport::Tcp, _, Reach::Open) => (Dial::Mapped(ports.dns_tcp), Fate::Served),
+                (Transport::Tcp, _, Reach::Open | Reach::Drip) => (Dial::Mapped(ports.dns_tcp), Fate::Served),
                 (Transport::Tcp, _, Reach::Refused) => (Dial::Mapped(ports.refuse), Fate::Refused),
                 (Transport::Udp, Reach::Refused, _) => (Dial::Unreachable(Icmp::Host), Fate::Unreachable),
                 _ => dropped,
@@ -138,6 +144,10 @@ impl Route for LabRoute {
             (Dial::Mapped(port), Fate::Dropped | Fate::Reset) => Some(port),
             _ => Some(self.shared.ports.refuse),
         }
+    }
+
+    fn identity(&self, family: Family) -> u64 {
+        self.shared.uplink.identity(family)
     }
 }
 

@@ -370,7 +370,7 @@ async fn an_address_can_have_a_listener_of_its_own() {
 async fn hostile_bodies_do_not_end() {
     let lab = lab(r#"
         [host."192.0.2.1".http]
-        vhost."bomb.example" = { gzip_bomb = true }
+        vhost."bomb.example" = { bomb = "gzip" }
         vhost."body.example" = { infinite_body = true }
         vhost."head.example" = { endless_headers = true }
     "#)

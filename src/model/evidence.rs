@@ -44,7 +44,8 @@ pub struct Observation {
 /// One pass over all steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Round {
-    /// 1 for the first pass, 2 for the second at the end of the run.
+    /// From 1, in the order in which the site's rounds were measured. A site has one; a second one if a failure wants a
+    /// second look; further ones in place of those an outage of ours spoilt (docs/method/gate.md).
     pub number: u8,
     /// When it began.
     pub started: Timestamp,
@@ -70,6 +71,10 @@ pub struct Round {
     pub sibling: Option<Sibling>,
     /// Bounds of ours that were hit.
     pub limits: Vec<Limit>,
+    /// The program itself failed while it measured: whatever was seen is lost, and nothing in this round says anything
+    /// about the site.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub internal_error: bool,
 }
 
 impl Round {
@@ -88,6 +93,7 @@ impl Round {
             walks: Vec::new(),
             sibling: None,
             limits: Vec::new(),
+            internal_error: false,
         }
     }
 
@@ -118,6 +124,8 @@ pub enum StepKind {
     Walk,
     /// [`Round::sibling`].
     Sibling,
+    /// The round as a whole; the index is 0.
+    Round,
 }
 
 /// A pointer into the evidence: round, step, index. Written `r1/connect/3`.
@@ -140,6 +148,7 @@ impl fmt::Display for Pointer {
             StepKind::Handshake => "handshake",
             StepKind::Walk => "walk",
             StepKind::Sibling => "sibling",
+            StepKind::Round => "round",
         };
         write!(f, "r{}/{step}/{}", self.round, self.index)
     }

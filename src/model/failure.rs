@@ -140,6 +140,8 @@ pub enum Limit {
     Cname,
     /// More DNS queries than one site may cost.
     Queries,
+    /// A message of the TLS handshake, such as the certificate chain, larger than is read.
+    Handshake,
     /// Response head too large or with too many lines.
     Headers,
     /// Too many informational (1xx) responses.
@@ -169,6 +171,7 @@ impl Limit {
             Self::Addresses => "limit_addr",
             Self::Cname => "limit_cname",
             Self::Queries => "limit_queries",
+            Self::Handshake => "limit_handshake",
             Self::Headers => "limit_headers",
             Self::Informational => "limit_informational",
             Self::Body => "limit_body",

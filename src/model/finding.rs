@@ -151,6 +151,8 @@ codes! {
     RedirectEndless Fault;
     /// Over IPv6 the redirect target is unusable or cannot be resolved.
     RedirectBad Fault;
+    /// The site redirects to a host whose owner asked not to be measured.
+    RedirectOptedOut Fault;
     /// Redirects do not end on either family.
     RedirectParity Fault;
     /// One entry (http or https) fails over IPv6, another serves.
@@ -179,6 +181,8 @@ codes! {
     LimitHit Note;
     /// A fault of our own machine got in the way.
     LocalFault Fault;
+    /// The program failed while it measured the site.
+    InternalError Fault;
     /// Failed at first, served later in the same run: weather, or trouble that comes and goes.
     Intermittent Note;
 }

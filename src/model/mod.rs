@@ -7,6 +7,8 @@ pub mod address;
 pub mod evidence;
 pub mod failure;
 pub mod finding;
+pub mod optout;
+pub mod outage;
 pub mod run;
 pub mod school;
 pub mod site;

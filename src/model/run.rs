@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::address::Family;
+use super::outage::Outage;
 use super::time::Timestamp;
 
 /// Identifier of a run: its start in UTC as `20261123T191000Z`, or `demo`; also the name of its report folder.
@@ -130,6 +131,28 @@ pub enum RunEnd {
     InternalError,
 }
 
+/// A network that was left alone for a while because it reset one connection after another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// The network: an IPv4 /24 or an IPv6 /48.
+    pub network: String,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// What a run cost others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Bytes sent, as TCP and UDP payload: with TLS, without headers of packets.
+    pub bytes_sent: u64,
+    /// Bytes received, counted alike.
+    pub bytes_received: u64,
+    /// Networks that were left alone for a while, in order of time.
+    pub pauses: Vec<Pause>,
+}
+
 /// What is stored and published about a run as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -151,10 +174,16 @@ pub struct Run {
     pub program_version: String,
     /// The gate's result.
     pub gate: Gate,
+    /// What was lost in its course, in order of time: the breaker's log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outages: Vec<Outage>,
     /// IPv6 transport was not used.
     pub without_ipv6: bool,
     /// Laboratory: prefixes were treated as public that are not. Every report says LAB.
     pub lab: bool,
     /// The network itself was simulated, the schools invented. Every report says 模拟数据.
     pub simulated: bool,
+    /// What the run cost others. None: it has not ended, or was measured before this was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::optout::OptOuts;
 use super::site::{Site, SiteKey};
 
 /// An administrative division code as text: GB/T 2260 (six digits), or another code the lists use for a group.
@@ -233,6 +234,9 @@ pub struct Roster {
     pub sources: Vec<SourceFile>,
     /// The schematic map. Empty: regions are tiled in code order.
     pub tiles: Vec<Tile>,
+    /// Who asked not to be measured.
+    #[serde(default, skip_serializing_if = "OptOuts::is_empty")]
+    pub opt_outs: OptOuts,
     /// The lists are invented (demo, samples): every report says so.
     pub simulated: bool,
 }

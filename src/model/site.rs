@@ -49,6 +49,12 @@ impl SiteKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The host name in it.
+    pub fn host(&self) -> &str {
+        let rest = self.0.split_once("://").map_or(self.as_str(), |(_, rest)| rest);
+        rest.split_once(':').map_or(rest, |(host, _)| host)
+    }
 }
 
 impl fmt::Display for SiteKey {

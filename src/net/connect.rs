@@ -9,33 +9,40 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::UdpSocket;
+use tokio::net::{TcpStream, UdpSocket};
 
 use super::errors::{When, failure_of};
 use super::route::{Dial, Route, Transport};
 use super::scope::AddressPolicy;
+use super::traffic::{Counted, Traffic};
 use crate::model::address::Scope;
 use crate::model::failure::Failure;
 
 /// An open connection. Others hold it by this name; only this module opens one.
-pub type Stream = tokio::net::TcpStream;
+pub type Stream = Counted;
 
 /// Opens connections under an address policy.
 #[derive(Clone, Debug)]
 pub struct Connector {
     route: Arc<dyn Route>,
     policy: Arc<AddressPolicy>,
+    traffic: Arc<Traffic>,
 }
 
 impl Connector {
     /// A connector for this way out and this policy.
     pub fn new(route: Arc<dyn Route>, policy: AddressPolicy) -> Self {
-        Self { route, policy: Arc::new(policy) }
+        Self { route, policy: Arc::new(policy), traffic: Arc::default() }
     }
 
     /// The scope an address has under the policy.
     pub fn scope(&self, address: IpAddr) -> Scope {
         self.policy.classify(address)
+    }
+
+    /// The bytes of all connections, and of datagrams by those who send them.
+    pub fn traffic(&self) -> &Arc<Traffic> {
+        &self.traffic
     }
 
     /// The way out.
@@ -65,7 +72,7 @@ impl Connector {
         {
             return Err(failure_of(&error, When::Before));
         }
-        let stream = Stream::from_std(socket.into()).map_err(|error| failure_of(&error, When::Before))?;
+        let stream = TcpStream::from_std(socket.into()).map_err(|error| failure_of(&error, When::Before))?;
         let opened = tokio::time::timeout(deadline, stream.writable()).await;
         match opened {
             Err(_) => return Err(Failure::Timeout),
@@ -76,7 +83,7 @@ impl Connector {
             return Err(failure_of(&error, When::Connecting));
         }
         match stream.peer_addr() {
-            Ok(peer) if peer == real => Ok(stream),
+            Ok(peer) if peer == real => Ok(Counted::new(stream, Arc::clone(&self.traffic))),
             // Connected elsewhere than asked: something of ours is in the way.
             Ok(_) => Err(Failure::LocalResource),
             Err(error) => Err(failure_of(&error, When::Connecting)),
@@ -129,9 +136,10 @@ impl Connector {
 }
 
 fn in_progress(error: &std::io::Error) -> bool {
-    // EINPROGRESS has no stable kind of its own in the standard library.
-    error.kind() == std::io::ErrorKind::WouldBlock
-        || error.raw_os_error() == Some(if cfg!(target_os = "linux") { 115 } else { 36 })
+    // EINPROGRESS has no stable kind of its own in the standard library. On Unix EAGAIN is not the same: it says that this
+    // host has no port or route entry left (connect(2)).
+    let would_block = cfg!(not(unix)) && error.kind() == std::io::ErrorKind::WouldBlock;
+    would_block || error.raw_os_error() == Some(if cfg!(target_os = "linux") { 115 } else { 36 })
 }
 
 #[cfg(test)]

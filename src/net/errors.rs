@@ -54,3 +54,38 @@ pub(crate) fn failure_of(error: &io::Error, when: When) -> Failure {
         _ => Failure::LocalResource,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_ours_is_never_evidence() {
+        const ENOMEM: i32 = 12;
+        const EAGAIN: i32 = 11;
+        const EADDRNOTAVAIL: i32 = 99;
+        const ENETUNREACH: i32 = 101;
+        const ECONNREFUSED: i32 = 111;
+        const EHOSTUNREACH: i32 = 113;
+        for when in [When::Before, When::Connecting, When::Open] {
+            for number in [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, EAFNOSUPPORT] {
+                let failure = failure_of(&io::Error::from_raw_os_error(number), when);
+                assert!(failure.is_local(), "{number} {when:?}: {failure}");
+            }
+        }
+        let cases = [
+            (EAGAIN, When::Before, Failure::LocalResource),
+            (ENETUNREACH, When::Before, Failure::NoRoute),
+            (EHOSTUNREACH, When::Before, Failure::NoRoute),
+            (EPERM, When::Before, Failure::LocalResource),
+            (ENETUNREACH, When::Connecting, Failure::Unreachable(Icmp::Network)),
+            (EHOSTUNREACH, When::Connecting, Failure::Unreachable(Icmp::Host)),
+            (EACCES, When::Connecting, Failure::Unreachable(Icmp::Prohibited)),
+            (ECONNREFUSED, When::Connecting, Failure::Refused),
+        ];
+        for (number, when, failure) in cases {
+            assert_eq!(failure_of(&io::Error::from_raw_os_error(number), when), failure, "{number} {when:?}");
+        }
+    }
+}

@@ -2,14 +2,18 @@
 //!
 //! hyper speaks the protocol; redirects, cookies and retries are made by the caller, who can see each of them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1;
+use hyper::header::HeaderValue;
 use hyper::{HeaderMap, Request};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
 use super::errors::{When, failure_of};
@@ -26,6 +30,8 @@ pub struct HttpLimits {
     pub head_bytes: usize,
     /// Lines of the response head.
     pub head_lines: usize,
+    /// Informational (1xx) responses before it.
+    pub informational: usize,
     /// Body bytes read from the wire.
     pub body_wire: usize,
     /// Body bytes after decoding.
@@ -45,6 +51,7 @@ impl Default for HttpLimits {
             total: Duration::from_secs(30),
             head_bytes: 64 * 1024,
             head_lines: 100,
+            informational: 10,
             body_wire: 2 * 1024 * 1024,
             body_decoded: 4 * 1024 * 1024,
             ratio: 200,
@@ -67,7 +74,7 @@ pub struct Get<'a> {
     /// User-Agent.
     pub user_agent: &'a str,
     /// Cookie header. None: no cookies.
-    pub cookie: Option<&'a str>,
+    pub cookie: Option<&'a [u8]>,
 }
 
 /// A response.
@@ -94,7 +101,8 @@ where
 {
     let begun = Instant::now();
     let head_deadline = tokio::time::Instant::from_std(begun + limits.first_byte);
-    let message = build(request)?;
+    let mut message = build(request)?;
+    let too_many = count_informational(&mut message, limits.informational);
     let handshake = http1::Builder::new()
         // Sloppy heads that every browser reads must not make a site broken.
         .allow_spaces_after_header_name_in_responses(true)
@@ -106,11 +114,14 @@ where
         .await;
     let (mut sender, connection) = handshake.map_err(|error| hyper_failure(&error))?;
     driven(connection, async move {
-        let response = match timeout_at(head_deadline, sender.send_request(message)).await {
-            Err(_) => return Err(Failure::HttpStall),
-            Ok(Err(error)) => return Err(hyper_failure(&error)),
-            Ok(Ok(response)) => response,
+        let answered = async {
+            tokio::select! {
+                biased;
+                () = too_many.notified() => Err(Failure::Limit(Limit::Informational)),
+                response = sender.send_request(message) => response.map_err(|error| hyper_failure(&error)),
+            }
         };
+        let response = timeout_at(head_deadline, answered).await.unwrap_or(Err(Failure::HttpStall))?;
         let ttfb = begun.elapsed();
         let (parts, mut body) = response.into_parts();
         // What the peer announces is believed only as far as it would be read.
@@ -150,11 +161,24 @@ fn build(request: &Get<'_>) -> Result<Request<Empty<Bytes>>, Failure> {
         .header("accept-language", "zh-CN,zh;q=0.9,en;q=0.5")
         .header("accept-encoding", "gzip, deflate")
         .header("connection", "close");
-    if let Some(cookie) = request.cookie {
+    // A cookie that no header can hold is not sent back.
+    if let Some(cookie) = request.cookie.and_then(|cookie| HeaderValue::from_bytes(cookie).ok()) {
         builder = builder.header("cookie", cookie);
     }
     // Only a target with bytes that no URL may hold can fail here.
     builder.body(Empty::new()).map_err(|_| Failure::HttpMalformed)
+}
+
+/// Counts the informational responses to a request. hyper passes over any number of them; more than `most` wake the waiter.
+fn count_informational(message: &mut Request<Empty<Bytes>>, most: usize) -> Arc<Notify> {
+    let too_many = Arc::new(Notify::new());
+    let (seen, wake) = (AtomicUsize::new(0), Arc::clone(&too_many));
+    hyper::ext::on_informational(message, move |_| {
+        if seen.fetch_add(1, Ordering::Relaxed) >= most {
+            wake.notify_one();
+        }
+    });
+    too_many
 }
 
 async fn read_body(
@@ -220,6 +244,12 @@ fn hyper_failure(error: &hyper::Error) -> Failure {
             // A TLS close without close_notify, or a body that ends before its announced length.
             if io.kind() == std::io::ErrorKind::UnexpectedEof {
                 return Failure::HttpEof;
+            }
+            // Chunks that are none.
+            if matches!(io.kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData)
+                && io.get_ref().is_none_or(|inner| !inner.is::<rustls::Error>())
+            {
+                return Failure::HttpMalformed;
             }
             // With TLS 1.3, a server refuses a client after the client's side of the handshake is done.
             let tls = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());

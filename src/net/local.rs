@@ -4,9 +4,12 @@
 //! laboratory prefixes are refused.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use crate::model::address::Family;
 
 /// IPv4 routes shorter than this are ways to somewhere, not own networks.
 const OWN_V4: u8 = 16;
@@ -23,6 +26,41 @@ pub fn has_default_route() -> Option<bool> {
     let v4 = fs::read_to_string("/proc/net/route").ok()?;
     let v6 = read("/proc/net/ipv6_route");
     Some(default_v4(&v4) || default_v6(&v6))
+}
+
+/// A number that changes with this host's addresses (IPv6) and default routes of a family.
+pub fn identity(family: Family) -> u64 {
+    match family {
+        Family::V4 => digest(ways_out_v4(&read("/proc/net/route"))),
+        Family::V6 => {
+            let addresses = addresses_v6(&read("/proc/net/if_inet6"));
+            digest(addresses.into_iter().chain(ways_out_v6(&read("/proc/net/ipv6_route"))).collect())
+        }
+    }
+}
+
+fn digest(mut lines: Vec<String>) -> u64 {
+    lines.sort_unstable();
+    let mut hasher = DefaultHasher::new();
+    lines.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Global addresses with their interfaces. Flags are left out: an address that was checked for duplicates is the same.
+fn addresses_v6(table: &str) -> Vec<String> {
+    let fields = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    fields.filter(|f| f.len() == 6 && f[3] == "00").map(|f| format!("{} {}", f[0], f[5])).collect()
+}
+
+/// Default routes: gateway and interface. Counters and metrics are left out.
+fn ways_out_v6(table: &str) -> Vec<String> {
+    let ways = table.lines().filter(|line| default_v6(line)).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    ways.map(|f| format!("{} {}", f[4], f[9])).collect()
+}
+
+fn ways_out_v4(table: &str) -> Vec<String> {
+    let fields = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    fields.filter(|f| f.len() > 2 && f[1] == "00000000").map(|f| format!("{} {}", f[0], f[2])).collect()
 }
 
 fn read(path: &str) -> String {
@@ -92,5 +130,27 @@ mod tests {
         let none = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 \
                     00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo\n";
         assert!(!default_v6(none));
+    }
+
+    #[test]
+    fn what_a_change_is() {
+        let address = "20010db8000000010000000000000001 02 40 00 80     wan0\n";
+        let tentative = "20010db8000000010000000000000001 02 40 00 c0     wan0\n";
+        let link_local = "fe800000000000000000000000000001 02 40 20 80     wan0\n";
+        let other = "20010db8000000010000000000000002 02 40 00 80     wan0\n";
+        assert_eq!(addresses_v6(address), addresses_v6(&format!("{link_local}{tentative}")));
+        assert_ne!(addresses_v6(address), addresses_v6(other));
+        let route = |gateway: &str, used: &str| {
+            let zeros = "0".repeat(32);
+            format!("{zeros} 00 {zeros} 00 {gateway} 00000400 {used} 00000000 00000003     wan0\n")
+        };
+        let (one, two) = ("fe800000000000000000000000000001", "fe800000000000000000000000000002");
+        assert_eq!(ways_out_v6(&route(one, "00000001")), ways_out_v6(&route(one, "00000009")));
+        assert_ne!(ways_out_v6(&route(one, "00000001")), ways_out_v6(&route(two, "00000001")));
+        assert_eq!(
+            digest(vec!["a".into(), "b".into()]),
+            digest(vec!["b".into(), "a".into()]),
+            "the order is no change"
+        );
     }
 }

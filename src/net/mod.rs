@@ -10,7 +10,9 @@ pub mod pages;
 pub mod route;
 pub mod scope;
 pub mod tls;
+pub mod traffic;
 pub mod turn;
+pub mod work;
 
 /// Bytes in hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {

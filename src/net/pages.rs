@@ -1,6 +1,6 @@
 //! Pages of an already measured site, fetched by reqwest: one client per family for the whole run.
 //!
-//! Where a page is wanted only for what it holds, a pooled library client serves better than explicit steps. It is held
+//! Where a page is wanted only for what it holds, a library client serves better than explicit steps. It is held
 //! on a short leash: no proxy, no redirects, one family, names pinned to addresses that were resolved and checked before,
 //! IP literals refused before the call. Leaves to others: which pages to fetch.
 
@@ -66,6 +66,8 @@ impl Pages {
             .user_agent(user_agent)
             .connect_timeout(limits.first_byte)
             .timeout(limits.total)
+            // A connection that nobody uses is one too many to the same host.
+            .pool_max_idle_per_host(0)
             .build()?;
         Ok(Self { client, pinned, connector, family, limits })
     }
@@ -108,6 +110,8 @@ impl Pages {
                 Err(error) => break Some(page_failure(&error)),
             }
         };
+        // reqwest opens its own sockets: what it brought is counted, the request and the heads are not.
+        self.connector.traffic().add_received(body.len());
         Ok(Fetched {
             status: response.status().as_u16(),
             headers: response.headers().clone(),

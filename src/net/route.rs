@@ -7,6 +7,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use crate::model::address::Family;
 use crate::model::failure::Icmp;
 
 /// Transport protocol of a dial.
@@ -43,6 +44,10 @@ pub trait Route: fmt::Debug + Send + Sync {
     /// An address of its own on loopback that stands for `target` for TCP clients that open sockets themselves and so
     /// cannot announce. None: dial the target itself.
     fn standing_in_for(&self, target: SocketAddr) -> Option<SocketAddr>;
+
+    /// A number that changes when this host's own addresses or default routes of a family do: what was proven before is
+    /// proven no more then. Always the same where that cannot be known.
+    fn identity(&self, family: Family) -> u64;
 }
 
 /// The real Internet.
@@ -58,5 +63,9 @@ impl Route for Direct {
 
     fn standing_in_for(&self, _target: SocketAddr) -> Option<SocketAddr> {
         None
+    }
+
+    fn identity(&self, family: Family) -> u64 {
+        super::local::identity(family)
     }
 }

@@ -3,7 +3,7 @@
 //! The rule is applied to the binary address about to be dialled, after resolution and again just before the connect.
 //! Leaves to others: what a refused address means for a verdict.
 //!
-//! Sources: IANA IPv4 and IPv6 Special-Purpose Address Registries (as of 2026-11), RFC 4291 §2.4 and RFC 4193; IPv6
+//! Sources: IANA IPv4 and IPv6 Special-Purpose Address Registries ([`REGISTRY_DATE`]), RFC 4291 §2.4 and RFC 4193; IPv6
 //! beyond `2000::/3` is not allocated as global unicast.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,6 +11,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 
 use crate::model::address::Scope;
+
+/// Month of the newest entry of the registries as they are compiled in.
+pub const REGISTRY_DATE: &str = "2025-04";
 
 /// Which addresses may be dialled: the registries, less what the configuration adds or refuses.
 #[derive(Clone, Debug, Default)]

@@ -17,17 +17,19 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_sig
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, CipherSuite, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, CipherSuite, ClientConfig, DigitallySignedStruct, InvalidMessage, RootCertStore, SignatureScheme,
+};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::connect::Stream;
 use super::errors::{When, failure_of};
 use super::hex;
 use crate::model::evidence::{Certificate, CertificateFault};
-use crate::model::failure::Failure;
+use crate::model::failure::{Failure, Limit};
 use crate::model::time::Timestamp;
 
 /// Certificates remembered within a run: one provider's certificate is verified once, not once per school.
@@ -111,7 +113,7 @@ impl TlsClient {
     /// Makes one handshake on an open stream, sending `host` as server name.
     pub async fn handshake(
         &self,
-        stream: TcpStream,
+        stream: Stream,
         host: &str,
         now: Timestamp,
         deadline: Duration,
@@ -259,6 +261,10 @@ fn handshake_failure(error: &io::Error, first: &[u8]) -> Failure {
     match tls {
         rustls::Error::AlertReceived(alert) => Failure::TlsAlert(u8::from(*alert)),
         rustls::Error::PeerIncompatible(_) => Failure::TlsUnsupported,
+        // rustls reads messages of up to 64 KiB.
+        rustls::Error::InvalidMessage(
+            InvalidMessage::HandshakePayloadTooLarge | InvalidMessage::CertificatePayloadTooLarge,
+        ) => Failure::Limit(Limit::Handshake),
         _ if first.starts_with(b"HTTP/") || first.starts_with(b"<") => Failure::HttpOnTlsPort,
         // A TLS or TLCP record of a version the library does not read: content types 20 to 23, major version 1 or 3.
         rustls::Error::InvalidMessage(_) if matches!(first, [20..=23, 1 | 3, ..]) => Failure::TlsUnsupported,
@@ -269,13 +275,13 @@ fn handshake_failure(error: &io::Error, first: &[u8]) -> Failure {
 /// A stream that remembers the first bytes it received, since rustls keeps what it could not read to itself.
 #[derive(Debug)]
 pub struct Tee {
-    stream: TcpStream,
+    stream: Stream,
     first: [u8; 8],
     seen: usize,
 }
 
 impl Tee {
-    fn new(stream: TcpStream) -> Self {
+    fn new(stream: Stream) -> Self {
         Self { stream, first: [0; 8], seen: 0 }
     }
 

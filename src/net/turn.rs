@@ -8,14 +8,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 
 use crate::model::evidence::ServerRole;
+use crate::model::run::Pause;
+use crate::model::time::Timestamp;
 
 /// What is about to be sent.
 #[derive(Clone, Debug)]
 pub enum Subject {
-    /// A TCP connection to a web server's address.
+    /// A TCP connection to a web server's address, to see whether it opens.
     Connection(IpAddr),
-    /// A request to a host over one of its addresses.
-    Request(IpAddr),
+    /// A TCP connection that carries a request to a host over one of its addresses. The pass is held until the response
+    /// has been read.
+    Request(String, IpAddr),
     /// A DNS query.
     Query(SocketAddr, ServerRole),
 }
@@ -44,6 +47,14 @@ pub type Waiting<'a> = Pin<Box<dyn Future<Output = Pass> + Send + 'a>>;
 pub trait Turns: fmt::Debug + Send + Sync {
     /// Waits until this may be sent.
     fn take(&self, subject: Subject) -> Waiting<'_>;
+
+    /// Tells how a connection to an address went, for `host` or for the sake of its addresses: was it reset?
+    fn heard(&self, _host: &str, _address: IpAddr, _reset: bool) {}
+
+    /// Networks that were left alone for a while because they reset one connection after another.
+    fn pauses(&self, _now: Timestamp) -> Vec<Pause> {
+        Vec::new()
+    }
 }
 
 /// Everybody may go at once: for tests of single steps.

@@ -9,6 +9,7 @@ pub mod page;
 mod reach;
 mod record;
 mod resolve;
+mod retry;
 mod walk;
 
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,7 @@ use crate::clock::Clock;
 use crate::model::address::Family;
 use crate::model::evidence::{AddressFact, Purpose, RecordType, Round, Sibling, WalkEnd};
 use crate::model::failure::Limit;
+use crate::model::optout::OptOuts;
 use crate::model::site::Site;
 use crate::net::connect::Connector;
 use crate::net::dns::authority::Authorities;
@@ -29,7 +31,8 @@ use crate::net::dns::exchange::Exchanges;
 use crate::net::http::HttpLimits;
 use crate::net::pages::Pages;
 use crate::net::tls::TlsClient;
-use crate::net::turn::Turns;
+use crate::net::turn::{Subject, Turns};
+use crate::net::work;
 
 /// How long single steps may take.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,7 +43,8 @@ pub struct Deadlines {
     pub connect_retry: Duration,
     /// TLS handshake.
     pub tls: Duration,
-    /// The whole site in one round. Inner deadlines end earlier, so that the specific failure is recorded.
+    /// The whole site in one round, without what is waited for turns. Inner deadlines end earlier, so that the specific
+    /// failure is recorded.
     pub site: Duration,
 }
 
@@ -131,13 +135,15 @@ pub struct Net {
 #[derive(Debug)]
 pub struct Prober {
     /// The outside world.
-    pub net: Net,
+    pub net: Arc<Net>,
     /// Deadlines.
     pub deadlines: Deadlines,
     /// Attempts.
     pub attempts: Attempts,
     /// Bounds.
     pub bounds: Bounds,
+    /// Names that nothing is asked about and nothing is sent to.
+    pub opt_outs: OptOuts,
 }
 
 /// Which transports a round may use.
@@ -150,13 +156,26 @@ pub enum Transports {
 }
 
 impl Prober {
+    /// The same prober without patience for weather: one try per address and step.
+    #[must_use]
+    pub fn trying_once(&self) -> Self {
+        let attempts = Attempts { per_address: 1, dns: 1, ..self.attempts };
+        Self {
+            net: Arc::clone(&self.net),
+            deadlines: self.deadlines,
+            attempts,
+            bounds: self.bounds,
+            opt_outs: self.opt_outs.clone(),
+        }
+    }
+
     /// Observes one site once. Always ends within the site's deadline, with whatever was seen by then.
     pub async fn observe(&self, site: &Site, number: u8, transports: Transports) -> Round {
         let mut round = Round::new(number, self.net.clock.now());
         round.without_ipv6 = transports == Transports::WithoutIpv6;
         let record = Recorder::new(round);
         let steps = self.steps(&record, site, transports);
-        if tokio::time::timeout(self.deadlines.site, steps).await.is_err() {
+        if work::within(self.deadlines.site, steps).await.is_none() {
             record.limit(Limit::Site);
         }
         let mut round = record.finish();
@@ -181,16 +200,14 @@ impl Prober {
         let dial_v4 = self.dialable(record, &v4.addresses);
         let dial_v6 = self.dialable(record, &v6.addresses);
         let over_v6 = async {
+            if v6.addresses.is_empty() && !v4.addresses.is_empty() {
+                Box::pin(self.ask_for_hints(record, &host)).await;
+            }
             if transports == Transports::Both {
                 self.measure(record, site, &host, Family::V6, &dial_v6).await;
             }
         };
-        let hints = async {
-            if v6.addresses.is_empty() && !v4.addresses.is_empty() {
-                self.ask_for_hints(record, &host).await;
-            }
-        };
-        tokio::join!(self.measure(record, site, &host, Family::V4, &dial_v4), over_v6, hints);
+        work::both(self.measure(record, site, &host, Family::V4, &dial_v4), over_v6).await;
         self.read_to_the_end(record).await;
         self.noise_floor(record).await;
     }
@@ -215,6 +232,9 @@ impl Prober {
             return (listed, v4, v6);
         }
         let host = www.map_or_else(|| format!("www.{listed}"), str::to_owned);
+        if self.opt_outs.of(&host).is_some() {
+            return (listed, v4, v6);
+        }
         let sibling_v6 = self.resolve_other(record, &host, RecordType::Aaaa).await;
         let mut sibling = Sibling { host: host.clone(), has_a: None, has_aaaa: None, judged: false };
         sibling.has_aaaa = self.has_usable(&sibling_v6);
@@ -271,8 +291,10 @@ impl Prober {
             let url = Site::entry_url(host, scheme, port);
             let walked = record.read(|round| round.entry(family, &url).is_some());
             if !walked {
-                self.reach_first(record, port, &mut reached).await;
+                self.reach_first(record, host, port, &mut reached).await;
                 self.walk(record, family, host, (scheme, port), &mut reached).await;
+                // A connection that the walk had no use for must not keep the next one waiting.
+                reached.kept.clear();
             }
         }
     }
@@ -293,25 +315,33 @@ impl Prober {
         });
         let Some((url, scheme, Some(address))) = wanted else { return };
         let Ok(parsed) = url::Url::parse(&url) else { return };
-        let _pass = self.net.turns.take(crate::net::turn::Subject::Connection(address)).await;
+        let host = parsed.host_str().unwrap_or_default().to_owned();
+        let pass = self.net.turns.take(Subject::Request(host, address)).await;
         let started = self.net.clock.now();
-        if let Ok(fetched) = self.net.pages_v4.get(&parsed, address).await {
-            let read = self.read_exchange(record, fetched, started, Depth::Full).await;
-            record.walk(crate::model::evidence::Walk {
-                family: Family::V4,
-                scheme,
-                purpose: Purpose::NoiseFloor,
-                hops: vec![crate::model::evidence::Hop {
-                    port: parsed.port_or_known_default().unwrap_or(80),
-                    url,
-                    via: crate::model::evidence::Via::Start,
-                    address: Some(address),
-                    handshake: None,
-                    exchange: Some(read.exchange),
-                }],
-                end: WalkEnd::Landed,
-            });
-        }
+        let fetched = self.net.pages_v4.get(&parsed, address).await;
+        drop(pass);
+        let (exchange, end) = match fetched {
+            Ok(fetched) => {
+                (Some(self.read_exchange(record, fetched, started, Depth::Full).await.exchange), WalkEnd::Landed)
+            }
+            // Whoever reads the round must know that a comparison is missing for a reason of ours.
+            Err(failure) if failure.is_local() => (None, WalkEnd::Failed(failure)),
+            Err(_) => return,
+        };
+        record.walk(crate::model::evidence::Walk {
+            family: Family::V4,
+            scheme,
+            purpose: Purpose::NoiseFloor,
+            hops: vec![crate::model::evidence::Hop {
+                port: parsed.port_or_known_default().unwrap_or(80),
+                url,
+                via: crate::model::evidence::Via::Start,
+                address: Some(address),
+                handshake: None,
+                exchange,
+            }],
+            end,
+        });
     }
 }
 

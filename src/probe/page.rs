@@ -13,6 +13,8 @@ use crate::model::evidence::{Page, Sketch, Via};
 
 /// Tags read of one page.
 const TAGS: usize = 50_000;
+/// Pieces of text read of one page. Markup that is none, such as a page of `<`, comes one character at a time.
+const PIECES: usize = 200_000;
 /// Links, and resources, remembered of one page.
 const PATHS: usize = 2_000;
 /// Characters of a title that are kept.
@@ -135,6 +137,7 @@ struct Collected {
     script_text: String,
     refresh: Option<String>,
     tags: usize,
+    pieces: usize,
     to_the_end: bool,
 }
 
@@ -246,6 +249,10 @@ fn parse(text: &str, depth: Depth, collected: &RefCell<Collected>) -> bool {
     });
     let on_text = doc_text!(|chunk| {
         let mut collected = collected.borrow_mut();
+        collected.pieces += 1;
+        if collected.pieces > PIECES {
+            return Err("more pieces of text than are read".into());
+        }
         match chunk.text_type() {
             TextType::Data => collected.text(chunk.as_str()),
             TextType::RCData if !collected.title_done => {

@@ -4,14 +4,13 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use futures_util::future::join_all;
-
 use super::Prober;
 use super::record::Recorder;
 use crate::model::evidence::Connect;
 use crate::model::failure::Failure;
 use crate::net::connect::Stream;
 use crate::net::turn::{Pass, Subject};
+use crate::net::work;
 
 /// An open connection and its place among those allowed at once.
 pub(crate) struct Held {
@@ -51,13 +50,14 @@ impl Prober {
         for port in ports {
             for address in addresses.iter().skip(1) {
                 attempts.push(async move {
-                    let opened = self.open(record, SocketAddr::new(*address, *port)).await;
+                    let subject = Subject::Connection(*address);
+                    let opened = self.open(record, &subject, SocketAddr::new(*address, *port)).await;
                     (*port, *address, opened.map(drop))
                 });
             }
         }
         let mut reached = Reached { addresses: addresses.to_vec(), ports: ports.to_vec(), ..Reached::default() };
-        for (port, address, outcome) in join_all(attempts).await {
+        for (port, address, outcome) in work::all(attempts).await {
             match outcome {
                 Ok(()) => reached.open.entry(port).or_default().push(address),
                 Err(failure) => reached.failed(port, failure),
@@ -67,13 +67,14 @@ impl Prober {
     }
 
     /// Connects to the first address on a port, unless that was done before, and keeps the connection for the walk.
-    pub(crate) async fn reach_first(&self, record: &Recorder, port: u16, reached: &mut Reached) {
+    pub(crate) async fn reach_first(&self, record: &Recorder, host: &str, port: u16, reached: &mut Reached) {
         if reached.complete.contains(&port) {
             return;
         }
         reached.complete.push(port);
         let Some(address) = reached.addresses.first().copied() else { return };
-        match self.open(record, SocketAddr::new(address, port)).await {
+        let subject = Subject::Request(host.to_owned(), address);
+        match self.open(record, &subject, SocketAddr::new(address, port)).await {
             Ok(held) => {
                 reached.open.entry(port).or_default().insert(0, address);
                 reached.kept.insert(port, held);
@@ -83,10 +84,10 @@ impl Prober {
     }
 
     /// Connects to one address, again after a pause where the failure is weather.
-    async fn open(&self, record: &Recorder, target: SocketAddr) -> Result<Held, Failure> {
+    async fn open(&self, record: &Recorder, subject: &Subject, target: SocketAddr) -> Result<Held, Failure> {
         let mut attempt = 1;
         loop {
-            match self.connect_once(record, target, attempt).await {
+            match self.connect_once(record, subject, target, attempt).await {
                 Ok(held) => return Ok(held),
                 Err(failure) if attempt >= self.attempts.per_address || !failure.is_transient() => return Err(failure),
                 Err(_) => {}
@@ -100,14 +101,18 @@ impl Prober {
     pub(crate) async fn connect_once(
         &self,
         record: &Recorder,
+        subject: &Subject,
         target: SocketAddr,
         attempt: u8,
     ) -> Result<Held, Failure> {
-        let pass = self.net.turns.take(Subject::Connection(target.ip())).await;
+        let pass = self.net.turns.take(subject.clone()).await;
         let started = self.net.clock.now();
         let begun = Instant::now();
         let deadline = if attempt == 1 { self.deadlines.connect } else { self.deadlines.connect_retry };
         let outcome = self.net.connector.connect(target, deadline).await;
+        if let Subject::Request(host, address) = subject {
+            self.net.turns.heard(host, *address, outcome.as_ref().is_err_and(|failure| *failure == Failure::Reset));
+        }
         record.connect(Connect {
             address: target.ip(),
             port: target.port(),

@@ -13,6 +13,7 @@ use super::record::Recorder;
 use crate::model::evidence::{Lookup, LookupOutcome, RecordType, ServerRole};
 use crate::model::failure::Limit;
 use crate::net::dns::exchange::Ask;
+use crate::net::work;
 
 /// Authoritative addresses asked about one name and type.
 const AUTHORITIES: usize = 3;
@@ -71,10 +72,11 @@ fn confirmed_negative(lookups: &[Lookup]) -> bool {
 impl Prober {
     /// A and AAAA of the listed name, with every confirmation.
     pub(crate) async fn resolve_listed(&self, record: &Recorder, name: &str) -> (Known, Known) {
-        let (mut v4, mut v6) = tokio::join!(
+        let (mut v4, mut v6) = work::both(
             self.ask_resolvers(record, name, RecordType::A),
-            self.ask_resolvers(record, name, RecordType::Aaaa)
-        );
+            self.ask_resolvers(record, name, RecordType::Aaaa),
+        )
+        .await;
         // A failure shows no alias chain. The other type's leads to the servers that can speak for this one.
         let end = [&v6.end, &v4.end].into_iter().find(|end| *end != name).cloned();
         for known in [&mut v4, &mut v6].into_iter().filter(|known| known.end == name) {
@@ -170,6 +172,9 @@ impl Prober {
     }
 
     async fn ask_authorities(&self, record: &Recorder, name: &str, rtype: RecordType, known: Known) -> Known {
+        if self.opt_outs.of(&known.end).is_some() {
+            return known;
+        }
         // The end of the alias chain is what its own servers can speak for.
         let servers = self.net.authorities.of(&known.end).await;
         let mut lookups = Vec::new();

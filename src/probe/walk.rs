@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::HeaderMap;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER, SERVER, SET_COOKIE};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, LOCATION, SERVER, SET_COOKIE};
 use sha2::{Digest, Sha256};
 use url::{Host, Url};
 
@@ -17,12 +17,15 @@ use super::Prober;
 use super::page::{self, Depth, Extract, Facts};
 use super::reach::{Held, Reached};
 use super::record::{PageKey, Recorder};
+use super::retry;
 use crate::model::address::Family;
 use crate::model::evidence::{Exchange, Handshake, Hop, LookupOutcome, Purpose, RecordType, Via, Walk, WalkEnd};
 use crate::model::failure::{Failure, Limit};
 use crate::model::site::{Scheme, Site};
 use crate::model::time::Timestamp;
 use crate::net::http::{self, Fetched, Get};
+use crate::net::turn::Subject;
+use crate::net::work;
 use crate::net::{body, hex};
 
 /// Addresses of one redirect target that are tried.
@@ -31,6 +34,11 @@ const TRIED_PER_HOP: usize = 3;
 const REDIRECT_PORTS: [u16; 4] = [80, 443, 8080, 8443];
 /// Times one walk waits because a server asked it to.
 const WAITS: u8 = 2;
+/// Cookies kept of one host, and bytes of one of them, both as browsers do (RFC 6265 §6.1).
+const COOKIES: usize = 50;
+const COOKIE: usize = 4096;
+/// Characters of the list of content codings that are looked at: one coding is enough.
+const CODINGS: usize = 50;
 /// Bodies larger than this are read off the runtime's threads.
 const LARGE_BODY: usize = 128 * 1024;
 
@@ -40,6 +48,9 @@ pub(super) struct Read {
     extract: Extract,
 }
 
+/// Name and value of a cookie.
+type Cookie = (Vec<u8>, Vec<u8>);
+
 /// The state of one walk.
 struct Walker<'a> {
     prober: &'a Prober,
@@ -48,7 +59,7 @@ struct Walker<'a> {
     host: &'a str,
     listed_port: u16,
     reached: &'a mut Reached,
-    cookies: HashMap<String, Vec<(String, String)>>,
+    cookies: HashMap<String, Vec<Cookie>>,
     known: HashMap<String, Vec<IpAddr>>,
     hops: Vec<Hop>,
 }
@@ -89,15 +100,15 @@ impl Prober {
     ) -> Read {
         let text = |name: HeaderName, most: usize| header(&fetched.headers, &name, most);
         let content_type = text(CONTENT_TYPE, 200);
-        let coding = text(CONTENT_ENCODING, 50);
+        let coding = codings(&fetched.headers);
         let cookies = set_cookies(&fetched.headers);
         let mut exchange = Exchange {
             status: fetched.status,
             location: text(LOCATION, self.bounds.url_bytes + 1),
             server: text(SERVER, 200),
             content_type,
-            retry_after_s: text(RETRY_AFTER, 40).and_then(|value| value.trim().parse().ok()),
-            cookies: cookies.iter().take(20).map(|(name, _)| name.chars().take(100).collect()).collect(),
+            retry_after_s: retry::after(&fetched.headers, self.net.clock.now()),
+            cookies: cookies.iter().take(20).map(|(name, _)| text_of(name).chars().take(100).collect()).collect(),
             started,
             ttfb_us: super::micros(fetched.ttfb),
             total_us: super::micros(fetched.total),
@@ -136,10 +147,27 @@ async fn read_page(record: &Recorder, body: Vec<u8>, key: PageKey, depth: Depth)
 /// Reads a page here, or off the runtime's thread where it is large.
 pub(super) async fn read_body(body: Arc<Vec<u8>>, facts: Facts, depth: Depth) -> Extract {
     if body.len() > LARGE_BODY {
-        tokio::task::spawn_blocking(move || page::read(&body, &facts, depth)).await.unwrap_or_default()
+        match tokio::task::spawn_blocking(move || page::read(&body, &facts, depth)).await {
+            Ok(extract) => extract,
+            // An error of ours must not pass for a page without text.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The runtime is shutting down.
+            Err(_) => Extract::default(),
+        }
     } else {
         page::read(&body, &facts, depth)
     }
+}
+
+/// All content codings, as one list. None: none was applied.
+fn codings(headers: &HeaderMap) -> Option<String> {
+    let values: Vec<_> = headers.get_all(CONTENT_ENCODING).iter().map(|value| text_of(value.as_bytes())).collect();
+    (!values.is_empty()).then(|| values.join(",").chars().take(CODINGS).collect())
+}
+
+/// Text of a header field, which may hold anything but control characters.
+fn text_of(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).into_owned()
 }
 
 /// A redirect that is followed.
@@ -149,18 +177,17 @@ fn leads_elsewhere(exchange: &Exchange) -> bool {
 
 fn header(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String> {
     let value = headers.get(name)?;
-    let text: String = String::from_utf8_lossy(value.as_bytes()).into_owned();
-    Some(text.chars().take(most).collect())
+    Some(text_of(value.as_bytes()).chars().take(most).collect())
 }
 
-fn set_cookies(headers: &HeaderMap) -> Vec<(String, String)> {
+/// Names and values as they came: what is sent back must be the same bytes.
+fn set_cookies(headers: &HeaderMap) -> Vec<Cookie> {
     let pairs = headers.get_all(SET_COOKIE).iter().filter_map(|value| {
-        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let pair = text.split(';').next()?.trim();
-        let (name, value) = pair.split_once('=')?;
-        Some((name.trim().to_owned(), value.trim().to_owned()))
+        let pair = value.as_bytes().split(|byte| *byte == b';').next()?;
+        let at = pair.iter().position(|byte| *byte == b'=')?;
+        Some((pair[..at].trim_ascii().to_vec(), pair[at + 1..].trim_ascii().to_vec()))
     });
-    pairs.filter(|(name, value)| !name.is_empty() && name.len() + value.len() <= 4096).take(50).collect()
+    pairs.filter(|(name, value)| !name.is_empty() && name.len() + value.len() <= COOKIE).take(COOKIES).collect()
 }
 
 /// Where a response leads.
@@ -179,7 +206,7 @@ impl Walker<'_> {
     async fn run(&mut self, entry: &str) -> WalkEnd {
         let Ok(mut url) = Url::parse(entry) else { return WalkEnd::RedirectBadTarget };
         let mut via = Via::Start;
-        let mut seen: HashSet<(String, String)> = HashSet::new();
+        let mut seen: HashSet<(String, Vec<u8>)> = HashSet::new();
         let (mut redirects, mut soft, mut waits) = (0, 0, 0);
         loop {
             let spelled = url.as_str().to_owned();
@@ -206,7 +233,7 @@ impl Walker<'_> {
                 Next::Wait(seconds) => {
                     waits += 1;
                     via = Via::RetryAfter;
-                    tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+                    work::waiting(tokio::time::sleep(std::time::Duration::from_secs(seconds))).await;
                 }
                 Next::To(target, how) => {
                     redirects += 1;
@@ -246,7 +273,7 @@ impl Walker<'_> {
         if name == self.host {
             if self.reached.ports.contains(&port) {
                 // The walk may come here before the entry's own turn: the first address may be open where others are not.
-                self.prober.reach_first(self.record, port, self.reached).await;
+                self.prober.reach_first(self.record, self.host, port, self.reached).await;
             }
             return match (self.reached.open.get(&port), self.reached.failures.get(&port)) {
                 (Some(open), _) => Ok(open.clone()),
@@ -254,6 +281,9 @@ impl Walker<'_> {
                 // A port that is no entry's.
                 (None, None) => Ok(self.reached.addresses.iter().take(TRIED_PER_HOP).copied().collect()),
             };
+        }
+        if self.prober.opt_outs.of(&name).is_some() {
+            return Err(WalkEnd::RedirectOptedOut);
         }
         if let Some(known) = self.known.get(&name) {
             return Ok(known.clone());
@@ -302,12 +332,14 @@ impl Walker<'_> {
             hop.address = Some(target.ip());
         }
         let kept = self.reached.kept.remove(&target.port()).filter(|held| held.address == target.ip());
-        let held = match kept {
-            Some(held) => held,
-            None => self.prober.connect_once(self.record, target, attempt).await?,
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let held = if let Some(held) = kept {
+            held
+        } else {
+            let subject = Subject::Request(host.clone(), target.ip());
+            self.prober.connect_once(self.record, &subject, target, attempt).await?
         };
         let net = &self.prober.net;
-        let _turn = net.turns.take(crate::net::turn::Subject::Request(target.ip())).await;
         let authority = match (url.host_str(), url.port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             (Some(host), None) => host.to_owned(),
@@ -316,19 +348,25 @@ impl Walker<'_> {
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
         let cookie = self.cookie(url);
         let get = Get { authority: &authority, target: path, user_agent: &net.user_agent, cookie: cookie.as_deref() };
-        let (started, fetched) = if url.scheme() == "https" {
-            let Held { stream, pass: _pass, .. } = held;
-            let secured = self.handshake(stream, url, target, attempt).await?;
-            (net.clock.now(), http::get(secured.stream, &get, &net.http).await?)
+        let Held { stream, pass, .. } = held;
+        let (started, outcome) = if url.scheme() == "https" {
+            match self.handshake(stream, url, target, attempt).await {
+                Ok(secured) => (net.clock.now(), http::get(secured.stream, &get, &net.http).await),
+                Err(failure) => (net.clock.now(), Err(failure)),
+            }
         } else {
-            let Held { stream, pass: _pass, .. } = held;
-            (net.clock.now(), http::get(stream, &get, &net.http).await?)
+            (net.clock.now(), http::get(stream, &get, &net.http).await)
         };
-        let host = url.host_str().unwrap_or_default().to_owned();
+        // The connection is closed: the next in line may have its turn.
+        drop(pass);
+        net.turns.heard(&host, target.ip(), outcome.as_ref().is_err_and(|failure| *failure == Failure::Reset));
+        let fetched = outcome?;
         let jar = self.cookies.entry(host).or_default();
         for (name, value) in set_cookies(&fetched.headers) {
             jar.retain(|(known, _)| *known != name);
-            jar.push((name, value));
+            if jar.len() < COOKIES {
+                jar.push((name, value));
+            }
         }
         Ok(self.prober.read_exchange(self.record, fetched, started, Depth::Light).await)
     }
@@ -363,10 +401,10 @@ impl Walker<'_> {
         outcome
     }
 
-    fn cookie(&self, url: &Url) -> Option<String> {
+    fn cookie(&self, url: &Url) -> Option<Vec<u8>> {
         let jar = self.cookies.get(url.host_str()?)?;
-        let pairs: Vec<String> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        (!pairs.is_empty()).then(|| pairs.join("; "))
+        let pairs: Vec<Vec<u8>> = jar.iter().map(|(name, value)| [name, &b"="[..], value].concat()).collect();
+        (!pairs.is_empty()).then(|| pairs.join(&b"; "[..]))
     }
 
     fn next(&self, url: &Url, read: &Read, waits: u8) -> Next {
@@ -392,14 +430,18 @@ impl Walker<'_> {
 
     /// The absolute target of a redirect, if it is one that may be requested.
     fn join(&self, base: &Url, target: &str) -> Option<Url> {
-        if target.len() > self.prober.bounds.url_bytes {
-            self.record.limit(Limit::Url);
-            return None;
-        }
-        let mut url = base.join(target.trim()).ok()?;
-        if !matches!(url.scheme(), "http" | "https") || url.as_str().len() > self.prober.bounds.url_bytes {
-            return None;
-        }
+        let most = self.prober.bounds.url_bytes;
+        // Text that is cut to the same length before it comes here is not parsed at all.
+        let url = (target.len() <= most).then(|| base.join(target.trim()));
+        let mut url = match url {
+            Some(Err(_)) => return None,
+            Some(Ok(url)) if !matches!(url.scheme(), "http" | "https") => return None,
+            Some(Ok(url)) if url.as_str().len() <= most => url,
+            _ => {
+                self.record.limit(Limit::Url);
+                return None;
+            }
+        };
         url.set_fragment(None);
         // Credentials in a URL are never sent on.
         url.set_username("").ok()?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::judge::summarise::{Standing, counted_rows, row_standing};
 use crate::model::evidence::Pointer;
+use crate::model::outage::Outage;
 use crate::model::run::RunEnd;
 use crate::model::school::{Category, RegionCode, Role, Roster, RosterState, RowProblem, School, SourceLine};
 use crate::model::site::SiteKey;
@@ -14,8 +15,8 @@ use crate::model::verdict::Assessment;
 use super::ReportInput;
 use super::format::rfc3339;
 use super::model::{
-    Change, Changes, FindingInfo, Group, Mark, PolicyInfo, ProblemInfo, RegionInfo, RejectedInfo, Report, RunInfo,
-    SCHEMA_VERSION, SchoolRow, TaskInfo,
+    Change, Changes, FindingInfo, Group, Mark, OutageInfo, PolicyInfo, ProblemInfo, RegionInfo, RejectedInfo, Report,
+    RunInfo, SCHEMA_VERSION, SchoolRow, TaskInfo,
 };
 
 impl From<&RowProblem> for ProblemInfo {
@@ -80,6 +81,19 @@ fn run_info(input: &ReportInput) -> RunInfo {
         without_ipv6: run.without_ipv6,
         lab: run.lab,
         simulated: run.simulated || input.roster.simulated,
+        breaker: run.outages.iter().map(outage_info).collect(),
+    }
+}
+
+fn outage_info(outage: &Outage) -> OutageInfo {
+    OutageInfo {
+        line: outage.line,
+        why: outage.why,
+        since: rfc3339(outage.since),
+        opened: outage.opened.map(rfc3339),
+        until: outage.until.map(rfc3339),
+        quarantined: outage.quarantined,
+        redone: outage.redone,
     }
 }
 

@@ -26,6 +26,25 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The same for text that is JSON already: what is hidden stands as `\u202e`, which means the same to a reader of JSON.
+pub fn clean_json(json: &str) -> Cow<'_, str> {
+    if !json.chars().any(is_hidden) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if is_hidden(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(character);
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// Whether a character is not seen itself but changes what is seen (Unicode TR 36 and TR 55, and the C0/C1 sets).
 fn is_hidden(character: char) -> bool {
     character.is_control()
@@ -44,6 +63,16 @@ mod tests {
         for text in ["", "示例中学", "a b", "Grüße", "𠮷野", "=1+1", "<b>"] {
             assert!(matches!(clean(text), Cow::Borrowed(same) if same == text));
         }
+    }
+
+    #[test]
+    fn json_means_the_same_and_shows_nothing_hidden() {
+        let text = "a\u{1b}[31m\u{9b}0m\u{202e}\u{7f}\u{2028}\u{e0041}\0\n中";
+        let json = serde_json::to_string(text).unwrap();
+        let shown = clean_json(&json);
+        assert!(!shown.chars().any(is_hidden), "{shown}");
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
+        assert!(matches!(clean_json("{\"a\":1}"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::model::evidence::{
 };
 use crate::model::failure::Failure;
 use crate::model::finding::{Code, Finding};
+use crate::model::outage::{Line, Outage, Trigger};
 use crate::model::run::{CheckOutcome, Gate, GateCheck, Proof, Run, RunEnd, RunId, Vantage};
 use crate::model::school::{
     Category, Region, RegionCode, RegionLevel, RejectedRow, Role, Roster, RosterState, Row, RowProblem, School,
@@ -373,9 +374,19 @@ fn run() -> Run {
                 check("clock", CheckOutcome::Warn, "+0.8 s", "启用 NTP 校时"),
             ],
         },
+        outages: vec![Outage {
+            line: Line::Ipv6,
+            why: Trigger::Canaries,
+            since: START.plus_ms(20_000),
+            opened: Some(START.plus_ms(25_000)),
+            until: Some(START.plus_ms(40_000)),
+            quarantined: 3,
+            redone: 2,
+        }],
         without_ipv6: false,
         lab: false,
         simulated: true,
+        cost: None,
     }
 }
 

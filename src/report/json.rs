@@ -8,9 +8,8 @@ use super::build::base_name;
 use super::format::{hex, rfc3339};
 use super::model::{Mark, Report, RunInfo, SCHEMA_VERSION};
 use super::{File, ReportInput};
-use crate::model::address::Family;
 use crate::model::evidence::EVIDENCE_VERSION;
-use crate::model::run::{GateCheck, Proof};
+use crate::model::run::{GateCheck, Pause};
 
 /// Renders `summary.json`. Its JSON Schema is `docs/summary.schema.json`.
 pub fn summary(report: &Report) -> File {
@@ -31,7 +30,6 @@ pub fn manifest(report: &Report, input: &ReportInput, files: &[File]) -> File {
         marks: &report.marks,
         gate: Gate { open: run.gate.is_open(), checks: &run.gate.checks },
         proofs: run.vantage.proofs.len(),
-        breaker: outages(&run.vantage.proofs),
         versions: Versions {
             method: &run.method_version,
             measured_by: &run.program_version,
@@ -55,6 +53,11 @@ pub fn manifest(report: &Report, input: &ReportInput, files: &[File]) -> File {
             .collect(),
         rows_in: input.roster.rows_in(),
         rows_out: input.roster.rows_out(),
+        cost: run.cost.as_ref().map(|cost| CostEntry {
+            bytes_sent: cost.bytes_sent,
+            bytes_received: cost.bytes_received,
+            pauses: cost.pauses.iter().map(PauseEntry::of).collect(),
+        }),
         files,
     };
     ("manifest.json".into(), pretty(&manifest))
@@ -68,8 +71,6 @@ struct Manifest<'a> {
     gate: Gate<'a>,
     /// Proofs made before and during the run, of both families.
     proofs: usize,
-    /// Times at which a family could not be proven.
-    breaker: Vec<Outage>,
     versions: Versions<'a>,
     config_sha256: &'a str,
     policy: &'a str,
@@ -77,7 +78,31 @@ struct Manifest<'a> {
     lists: Vec<List<'a>>,
     rows_in: u64,
     rows_out: u64,
+    /// What the run cost others. None: not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<CostEntry<'a>>,
     files: Vec<FileEntry<'a>>,
+}
+
+#[derive(Serialize)]
+struct CostEntry<'a> {
+    bytes_sent: u64,
+    bytes_received: u64,
+    /// Networks that were left alone for a while.
+    pauses: Vec<PauseEntry<'a>>,
+}
+
+#[derive(Serialize)]
+struct PauseEntry<'a> {
+    network: &'a str,
+    from: String,
+    until: String,
+}
+
+impl<'a> PauseEntry<'a> {
+    fn of(pause: &'a Pause) -> Self {
+        Self { network: &pause.network, from: rfc3339(pause.from), until: rfc3339(pause.until) }
+    }
 }
 
 #[derive(Serialize)]
@@ -110,65 +135,9 @@ struct FileEntry<'a> {
     sha256: String,
 }
 
-/// A stretch of time during which a family's proofs failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Outage {
-    /// `ipv4` or `ipv6`.
-    pub family: &'static str,
-    /// The first failed proof, RFC 3339.
-    pub from: String,
-    /// The next good proof, RFC 3339. None: there was none.
-    pub until: Option<String>,
-}
-
-/// The stretches of failed proofs, by family and time.
-pub fn outages(proofs: &[Proof]) -> Vec<Outage> {
-    let mut outages: Vec<Outage> = Vec::new();
-    for family in Family::BOTH {
-        let mut open: Option<Outage> = None;
-        for proof in proofs.iter().filter(|proof| proof.family == family) {
-            match (proof.good, open.take()) {
-                (true, Some(outage)) => outages.push(Outage { until: Some(rfc3339(proof.at)), ..outage }),
-                (true, None) => {}
-                (false, Some(outage)) => open = Some(outage),
-                (false, None) => {
-                    open = Some(Outage { family: family.name(), from: rfc3339(proof.at), until: None });
-                }
-            }
-        }
-        outages.extend(open);
-    }
-    outages
-}
-
 /// Indented JSON with a line end. The published shapes hold nothing that cannot be JSON: string keys, no foreign types.
 fn pretty(value: &impl Serialize) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
     bytes.push(b'\n');
     bytes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::time::Timestamp;
-
-    #[test]
-    fn outages_are_stretches_between_good_proofs() {
-        let proof = |at: i64, family, good| Proof { at: Timestamp(at * 1_000), family, good };
-        let found = outages(&[
-            proof(0, Family::V6, true),
-            proof(20, Family::V6, false),
-            proof(20, Family::V4, true),
-            proof(25, Family::V6, false),
-            proof(40, Family::V6, true),
-            proof(60, Family::V6, false),
-        ]);
-        let outage = |from: &str, until: Option<&str>| Outage {
-            family: "ipv6",
-            from: format!("1970-01-01T00:{from}Z"),
-            until: until.map(|until| format!("1970-01-01T00:{until}Z")),
-        };
-        assert_eq!(found, [outage("00:20", Some("00:40")), outage("01:00", None)]);
-    }
 }

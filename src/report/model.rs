@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::judge::summarise::Standing;
 use crate::model::finding::{Finding, Severity};
+use crate::model::outage::{Line, Trigger};
 use crate::model::run::RunEnd;
 use crate::model::school::{Category, RegionCode, RegionLevel, Role, RosterState};
 use crate::model::site::{Site, SiteKey};
@@ -99,6 +100,27 @@ pub struct RunInfo {
     pub lab: bool,
     /// Simulated network or invented schools.
     pub simulated: bool,
+    /// What was lost in its course, in order of time: the breaker's log.
+    pub breaker: Vec<OutageInfo>,
+}
+
+/// A stretch of the run in which a line of the vantage could not be proven.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OutageInfo {
+    /// The line.
+    pub line: Line,
+    /// What made it noticed.
+    pub why: Trigger,
+    /// The first failed proof, RFC 3339.
+    pub since: String,
+    /// When the breaker opened, RFC 3339. None: the next proof was good again.
+    pub opened: Option<String>,
+    /// When sites were measured again, RFC 3339. None: not before the run's end.
+    pub until: Option<String>,
+    /// Sites whose failures were set aside, or that were dropped in mid-flight.
+    pub quarantined: u32,
+    /// Of these, sites that were measured anew.
+    pub redone: u32,
 }
 
 /// The policy as published.

@@ -23,9 +23,10 @@ const TOP: &[&str] = &[
 /// Names that Windows keeps for devices, whatever the extension.
 const DEVICES: &[&str] = &["con", "prn", "aux", "nul"];
 
-/// The stem of a region's files: its code where that is a safe name, else a hash of it.
+/// The stem of a region's files: its code where that is a safe name, else a hash of it. Codes that differ in nothing but capital
+/// letters would meet on file systems that do not tell these apart.
 pub fn region_stem(code: &RegionCode) -> String {
-    if is_stem(&code.0) {
+    if is_stem(&code.0) && !code.0.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return code.0.clone();
     }
     let digest = Sha256::digest(code.0.as_bytes());
@@ -60,6 +61,8 @@ pub fn is_file_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -86,8 +89,19 @@ mod tests {
     }
 
     #[test]
+    fn different_codes_have_different_pages_on_every_file_system() {
+        let codes = [
+            "ab", "AB", "aB", "é", "e\u{301}", "ａｂ", "con", "CON", "con.", "x", "x ", "x.", "../x", "..\\x", "汉",
+            "漢",
+        ];
+        let pages: BTreeSet<String> =
+            codes.iter().map(|code| region_page(&RegionCode((*code).into())).to_lowercase()).collect();
+        assert_eq!(pages.len(), codes.len());
+    }
+
+    #[test]
     fn ordinary_codes_stay() {
-        for code in ["410100", "990000", "direct", "41-A_b"] {
+        for code in ["410100", "990000", "direct", "41-a_b"] {
             assert_eq!(region_page(&RegionCode(code.into())), format!("regions/{code}.html"));
         }
         for name in

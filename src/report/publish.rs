@@ -227,7 +227,9 @@ mod tests {
         }
         let twins = [file("regions/ab.html", ""), file("regions/ab.html", "")];
         assert!(matches!(publish(dir.path(), &run("demo"), &twins), Err(PublishError::Name(_))));
-        for name in ["..", "", "a/b", "latest", "CON"] {
+        let long = "汉".repeat(300);
+        let hostile = ["../../etc/cron.d/x", "/abs", "C:\\x", "a\0b", ".", "x.", "x ", "é", "e\u{301}", &long];
+        for name in ["..", "", "a/b", "latest", "CON"].into_iter().chain(hostile) {
             assert!(matches!(publish(dir.path(), &run(name), &[]), Err(PublishError::Run(_))), "{name}");
         }
         assert_eq!(fs::read_to_string(dir.path().join("demo/index.html")).unwrap(), "one");
@@ -255,8 +257,18 @@ mod tests {
         fs::write(outside.path().join("index.html"), "precious").unwrap();
         symlink(outside.path().to_str().unwrap(), &dir.path().join("demo")).unwrap();
         publish(dir.path(), &run("demo"), &[file("index.html", "ours")]).unwrap();
-        assert_eq!(fs::read_to_string(outside.path().join("index.html")).unwrap(), "precious");
+        let untouched = || assert_eq!(fs::read_to_string(outside.path().join("index.html")).unwrap(), "precious");
+        untouched();
         assert_eq!(fs::read_to_string(dir.path().join("demo/index.html")).unwrap(), "ours");
+        // Nor at any name that is used on the way.
+        let process = std::process::id();
+        for name in [format!(".demo.new-{process}"), format!(".demo.old-{process}"), format!(".latest.new-{process}")] {
+            symlink(outside.path().to_str().unwrap(), &dir.path().join(&name)).unwrap();
+            publish(dir.path(), &run("demo"), &[file("index.html", "again")]).unwrap();
+            untouched();
+            assert!(fs::symlink_metadata(dir.path().join(&name)).is_err(), "{name} is still there");
+        }
+        assert_eq!(names(dir.path()), ["demo", "latest"]);
     }
 
     #[test]

@@ -343,7 +343,9 @@ fn the_manifest_has_the_checksum_of_every_other_file() {
         assert_eq!(entry["bytes"], bytes.len());
     }
     assert_eq!(manifest["lists"][0]["name"], "示例.csv", "no folders of the machine");
-    assert_eq!(manifest["breaker"][0]["family"], "ipv6");
+    let outage = &manifest["run"]["breaker"][0];
+    assert_eq!((&outage["line"], &outage["why"]), (&"ipv6".into(), &"canaries".into()));
+    assert_eq!((&outage["quarantined"], &outage["redone"]), (&3.into(), &2.into()));
     assert_eq!(manifest["gate"]["open"], true);
     assert_eq!(
         (&manifest["versions"]["method"], &manifest["config_sha256"]),

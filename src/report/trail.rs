@@ -84,6 +84,12 @@ impl Writer {
         if let Some(sibling) = &round.sibling {
             self.sibling(sibling);
         }
+        if round.internal_error {
+            let line = self
+                .pick("监测程序内部错误，本轮结果已丢失", "The scanner failed: what this round saw is lost")
+                .to_owned();
+            self.step(&line);
+        }
         if !round.limits.is_empty() {
             let words: Vec<&str> = round.limits.iter().map(|limit| limit.word()).collect();
             let line = format!("{} {}", self.pick("达到上限", "Bounds hit"), words.join(" "));
@@ -203,6 +209,7 @@ impl Writer {
             WalkEnd::Failed(failure) => failure.to_string(),
             WalkEnd::TooManyRedirects => "too_many_redirects".into(),
             WalkEnd::RedirectLoop => "redirect_loop".into(),
+            WalkEnd::RedirectOptedOut => "redirect_opted_out".to_owned(),
             WalkEnd::RedirectInternal(scope) => format!("redirect_internal({scope})"),
             WalkEnd::RedirectNoAddress => format!("redirect_no_address({})", walk.family.name()),
             WalkEnd::RedirectUnresolved(outcome) => format!("redirect_unresolved({})", outcome.word()),

@@ -59,9 +59,11 @@ pub(super) fn run(id: &str, started: i64) -> Run {
         method_version: METHOD_VERSION.into(),
         program_version: "0.1.0".into(),
         gate: Gate::default(),
+        outages: vec![],
         without_ipv6: false,
         lab: false,
         simulated: false,
+        cost: None,
     }
 }
 

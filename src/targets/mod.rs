@@ -17,6 +17,7 @@ use encoding_rs::Encoding;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::model::optout::OptOuts;
 use crate::model::school::{Roster, SourceFile};
 use crate::model::summary::Policy;
 
@@ -37,7 +38,6 @@ pub mod wording;
 mod words;
 
 use columns::Columns;
-use optout::OptOuts;
 use records::{Reader, Record};
 use regions::Regions;
 
@@ -231,7 +231,7 @@ pub fn load_bytes<N: AsRef<str>, B: AsRef<[u8]>>(
     }
     let mut opt_outs = OptOuts::default();
     for (path, bytes) in &files.opt_outs {
-        opt_outs.read(path, bytes)?;
+        optout::read(&mut opt_outs, path, bytes)?;
     }
     let policy = match files.policies.as_slice() {
         [] => policy::none(),

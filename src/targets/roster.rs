@@ -9,11 +9,12 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::columns::{Column, Columns};
 use super::normalise::{self, Named};
-use super::optout::OptOuts;
+use super::optout;
 use super::records::{Record, RecordFault};
 use super::regions::{Found, Regions, Wanted};
 use super::wording::Fault;
 use super::{text, words};
+use crate::model::optout::OptOuts;
 use crate::model::school::{
     Category, Region, RegionCode, RegionLevel, RejectedRow, Role, Roster, RosterState, Row, RowProblem, School,
     SourceFile, SourceLine,
@@ -32,7 +33,6 @@ pub(super) struct List<'a> {
 pub(super) struct Builder {
     pub(super) roster: Roster,
     regions: Regions,
-    opt_outs: OptOuts,
     allow_reserved: bool,
     by_code: HashMap<String, usize>,
     /// By [`name_key`], of which there are two for each school. Hashes, not names: a list may hold a million.
@@ -76,9 +76,8 @@ struct Read<'a> {
 impl Builder {
     pub(super) fn new(regions: Regions, opt_outs: OptOuts, allow_reserved: bool) -> Self {
         Self {
-            roster: Roster::default(),
+            roster: Roster { opt_outs, ..Roster::default() },
             regions,
-            opt_outs,
             allow_reserved,
             by_code: HashMap::new(),
             by_name: HashMap::new(),
@@ -205,9 +204,11 @@ impl Builder {
                 Ok(site) => {
                     row.role = role.or(in_cell).unwrap_or_else(|| self.role(school, &site.key, &mut row.changes));
                     row.state = unprobed.unwrap_or(RosterState::Listed);
-                    if let Some(note) = self.opt_outs.of(&site.host).filter(|_| row.state != RosterState::Closed) {
+                    if let Some(request) =
+                        self.roster.opt_outs.of(&site.host).filter(|_| row.state != RosterState::Closed)
+                    {
                         row.state = RosterState::OptedOut;
-                        row.changes.push(note.to_owned());
+                        row.changes.push(optout::note(request));
                     }
                     row.site = Some(site.key.clone());
                     // Only what may be probed is among the sites: what is not there cannot be probed by mistake.

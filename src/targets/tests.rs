@@ -140,7 +140,7 @@ fn states() {
             "x/list.csv",
             "name,domain,status\n甲校,a.cn,已撤并\n乙校,b.cn,不参与\n丙校,c.cn,\n丁校,d.cn,legacy\n戊校,*.e.cn,closed\n",
         ),
-        ("x/optout.txt", "c.cn # 2026-03-01 letter\n"),
+        ("x/optout.txt", "c.cn # 2026-03-01 C: letter\n"),
     ];
     let loaded = load_bytes(&files, &LoadOptions::default()).unwrap();
     let states: Vec<_> = loaded.roster.rows.iter().map(|row| row.state).collect();
@@ -148,7 +148,7 @@ fn states() {
     // What must not be probed is not among the sites, and still says its name.
     assert_eq!(loaded.roster.sites.len(), 1);
     assert_eq!(loaded.roster.rows[2].site.as_ref().unwrap().as_str(), "c.cn");
-    assert_eq!(loaded.roster.rows[2].changes, ["opted out: x/optout.txt:1 2026-03-01 letter"]);
+    assert_eq!(loaded.roster.rows[2].changes, ["opted out: x/optout.txt:1 2026-03-01 C: letter"]);
     assert_eq!(loaded.roster.rows[3].changes, ["unknown status, read as listed: legacy"]);
     assert_eq!(loaded.roster.rows[4].changes, ["site not used: a wildcard, not one host name"]);
 }

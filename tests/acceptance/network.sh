@@ -147,6 +147,7 @@ servers_up() {
     launch nsd-root nsd -d -c "$WORLD/nsd-root.conf"
     launch nsd-hosting nsd -d -c "$WORLD/nsd-hosting.conf"
     launch unbound unbound -d -c "$WORLD/unbound.conf"
+    UNBOUND_PID=$!
     launch nginx nginx -c "$WORLD/nginx.conf"
 }
 

@@ -6,7 +6,7 @@ and ends with 1 if something is.
   same A.CSV B.CSV                readiness, reason and findings of every name in B are those in A
   servers TRUTH LOG               what the web servers saw agrees with the table
   without-ipv6 TRUTH FULL.CSV SCHOOLS.CSV  nothing that needs IPv6 was claimed
-  cut FULL-FOLDER CUT-FOLDER DROPPED       an outage leaves names not judged, or is made up for; it makes no other verdict
+  outage FULL-FOLDER FOLDER LINE           an outage of the vantage changes no verdict, and the report tells of it
   rows STORE                      runs, finished sites and verdicts in the history
   served LIST SCHOOLS.CSV         none of these names is called ready unless IPv6 really served it (list: domain,leads)
 """
@@ -106,26 +106,27 @@ def without_ipv6(truth_path, full_path, found_path):
            f"(with IPv6: {len(before)}), {counts['INCONCLUSIVE']} INCONCLUSIVE, wrong {len(wrong)}", wrong)
 
 
-def cut(full_folder, cut_folder, dropped):
-    [full_csv], [found_csv] = (glob.glob(f"{folder}/2*/schools.csv") for folder in (full_folder, cut_folder))
+def outage(full_folder, found_folder, line):
+    [full_csv], [found_csv] = (glob.glob(f"{folder}/2*/schools.csv") for folder in (full_folder, found_folder))
     full, got = table(full_csv), table(found_csv)
-    rounds = []
-    for folder in (full_folder, cut_folder):
-        with sqlite3.connect(f"file:{folder}/history.db?mode=ro", uri=True) as db:
-            rounds.append(dict(db.execute("SELECT site_key, count(*) FROM evidence GROUP BY site_key")))
-            proofs = json.loads(db.execute("SELECT run_json FROM runs").fetchone()[0])["vantage"]["proofs"]
-    bad = sum(1 for proof in proofs if proof["family"] == "v6" and not proof["good"])
-    again = sum(1 for site, n in rounds[1].items() if n > rounds[0].get(site, n))
-    changed = [n for n in full if n in got and verdict(got[n]) != verdict(full[n])]
-    known = ("READY", "READY_DEFECT")
-    open_again = [n for n in changed if got[n]["readiness"] == "INCONCLUSIVE"]
-    wrong = [f"{n}: undisturbed {verdict(full[n])}, disturbed {verdict(got[n])} {got[n]['findings']}" for n in changed if n not in open_again
-             and not (full[n]["readiness"] in known and got[n]["readiness"] in known)]
+    with sqlite3.connect(f"file:{found_folder}/history.db?mode=ro", uri=True) as db:
+        log = json.loads(db.execute("SELECT run_json FROM runs").fetchone()[0]).get("outages", [])
+    [summary] = glob.glob(f"{found_folder}/2*/summary.json")
+    with open(summary, encoding="utf-8") as file:
+        published = json.load(file)["run"]["breaker"]
+    different = [n for n in full if n in got and verdict(got[n]) != verdict(full[n])]
+    failing = [n for n in different if full[n]["readiness"].startswith("READY") and not got[n]["readiness"].startswith("READY")]
+    invented = [n for n in different if got[n]["readiness"] in ("ABSENT", "NO_NAME")]
+    wrong = [f"{n}: undisturbed {verdict(full[n])}, disturbed {verdict(got[n])} {got[n]['findings']}" for n in different]
     wrong += [f"{n}: no row" for n in full if n not in got]
+    opened = [entry for entry in log if entry["line"] == line and entry.get("opened")]
+    affected, redone = (sum(entry[key] for entry in log) for key in ("quarantined", "redone"))
     # An outage that nobody felt proves nothing.
-    wrong += [] if int(dropped) > 100 and bad and again >= 5 else ["the outage was hardly felt"]
-    finish(f"n={len(full)} names, {dropped} packets dropped, {bad} canaries failed, {again} names looked at once more because of it; "
-           f"{len(open_again)} left not judged, {len(changed) - len(open_again)} otherwise different; wrong {len(wrong)}", wrong)
+    wrong += [] if opened and affected else [f"the outage was not felt: {log}"]
+    wrong += [] if affected == redone and all(entry.get("until") for entry in log) else [f"not all were measured anew: {log}"]
+    wrong += [] if len(published) == len(log) else ["the report does not tell of it"]
+    finish(f"n={len(full)} names, {len(failing)} turned from pass to fail, {len(invented)} to ABSENT or NO_NAME, {len(different)} differ at all; "
+           f"{affected} set aside, {redone} measured anew, {len(log)} entries in the log", wrong)
 
 
 def rows(path):
@@ -151,4 +152,4 @@ def served(list_path, found_path):
     finish(f"n={len(got)} names ({', '.join(f'{n} {w}' for w, n in counts.most_common())}), wrong {len(wrong)}", wrong)
 
 
-{"truth": truth, "same": same, "servers": servers, "without-ipv6": without_ipv6, "cut": cut, "rows": rows, "served": served}[sys.argv[1]](*sys.argv[2:])
+{"truth": truth, "same": same, "servers": servers, "without-ipv6": without_ipv6, "outage": outage, "rows": rows, "served": served}[sys.argv[1]](*sys.argv[2:])

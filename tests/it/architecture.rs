@@ -13,13 +13,14 @@ use self::source::{Source, sources};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("clock", &["model"]),
-    ("config", &["model"]),
+    ("calendar", &["model"]),
+    ("config", &["model", "calendar"]),
     ("targets", &["model"]),
     ("judge", &["model"]),
     ("net", &["model", "clock"]),
     ("probe", &["model", "clock", "net"]),
     // The engine asks the judge only which sites are worth a second look, and for provisional verdicts.
-    ("engine", &["model", "clock", "net", "probe", "judge"]),
+    ("engine", &["model", "clock", "calendar", "net", "probe", "judge"]),
     ("store", &["model", "clock"]),
     ("report", &["model", "judge"]),
     ("lab", &["model", "net"]),

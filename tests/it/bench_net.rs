@@ -9,15 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use v6ready::calendar::Freeze;
 use v6ready::clock::SystemClock;
+use v6ready::engine::breaker::BreakerRules;
 use v6ready::engine::gate::{self, Anchor, GateRules};
 use v6ready::engine::pace::{Pacer, Rules};
-use v6ready::engine::scan::{Listener, Scan, ScanRules, Stop};
+use v6ready::engine::scan::{Listener, Scan, ScanReport, ScanRules, Stop};
 use v6ready::judge::Criteria;
 use v6ready::lab::world::{ANCHORS, CONTROL_V4ONLY};
 use v6ready::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::{EVIDENCE_VERSION, Observation};
+use v6ready::model::optout::OptOuts;
 use v6ready::model::run::{RunEnd, Vantage};
 use v6ready::model::site::{Scheme, Site};
 use v6ready::net::connect::Connector;
@@ -77,6 +80,7 @@ pub(crate) fn prober_on(
         per_prefix: 64,
         resolver_qps: 0,
         authority_qps: 0,
+        reset_pause: Duration::ZERO,
     }));
     let clock = Arc::new(SystemClock);
     let http =
@@ -84,7 +88,7 @@ pub(crate) fn prober_on(
     let tls = TlsClient::new(true, anchors).expect("a TLS client");
     let user_agent = "v6ready-tests".to_owned();
     Prober {
-        net: Net {
+        net: Arc::new(Net {
             exchanges: Exchanges::new(
                 connector.clone(),
                 Arc::clone(&turns),
@@ -101,7 +105,7 @@ pub(crate) fn prober_on(
             resolvers,
             http,
             user_agent,
-        },
+        }),
         deadlines: Deadlines {
             connect: patience.connect,
             connect_retry: patience.connect,
@@ -110,6 +114,7 @@ pub(crate) fn prober_on(
         },
         attempts: Attempts { spacing: Duration::from_millis(30), ..Attempts::default() },
         bounds: Bounds { retry_after: Duration::from_secs(10), ..Bounds::default() },
+        opt_outs: OptOuts::default(),
     }
 }
 
@@ -161,43 +166,52 @@ pub(crate) enum Gate {
     MustBeShut,
 }
 
-/// Scans sites as a run does.
-pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transports: Transports) -> Evidence {
-    scan_through(Gate::MustBeOpen, prober, sites, jobs, transports).await
+/// How a scan is run.
+pub(crate) struct Setting {
+    pub(crate) gate: Gate,
+    pub(crate) rules: ScanRules,
+    pub(crate) listener: Listener,
 }
 
-/// How the bench scans.
-pub(crate) fn rules(jobs: usize, transports: Transports) -> ScanRules {
-    ScanRules {
-        jobs,
-        second_round_after: Duration::ZERO,
-        canary_interval: Duration::from_secs(1),
-        dns_interval: Duration::from_secs(1),
-        grace: Duration::from_secs(5),
-        transports,
-        criteria: Criteria::default(),
+impl Setting {
+    /// From a good vantage, without a listener.
+    pub(crate) fn usual(jobs: usize, transports: Transports) -> Self {
+        let rules = ScanRules { jobs, transports, ..scan_rules() };
+        Self { gate: Gate::MustBeOpen, rules, listener: Arc::new(|_| {}) }
     }
 }
 
-/// Scans sites as a run does, whatever the gate says as long as it was expected.
-pub(crate) async fn scan_through(
-    gate: Gate,
-    prober: Prober,
-    sites: Vec<Site>,
-    jobs: usize,
-    transports: Transports,
-) -> Evidence {
-    scan_by(gate, prober, sites, rules(jobs, transports), Arc::new(|_| {})).await
+/// Scans sites as a run does. Nothing may be lost.
+pub(crate) async fn scan(prober: Prober, sites: Vec<Site>, jobs: usize, transports: Transports) -> Evidence {
+    let (evidence, report) = scan_under(Setting::usual(jobs, transports), prober, sites).await;
+    assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
+    evidence
 }
 
-/// The same by other rules, telling somebody of every event.
-pub(crate) async fn scan_by(
-    gate: Gate,
-    prober: Prober,
-    sites: Vec<Site>,
-    rules: ScanRules,
-    listener: Listener,
-) -> Evidence {
+/// A run's rules with short pauses.
+pub(crate) fn scan_rules() -> ScanRules {
+    ScanRules {
+        jobs: 4,
+        // The tests say how many there are at once.
+        slow_jobs: 0,
+        slow_after: Duration::from_secs(1),
+        second_round_after: Duration::ZERO,
+        canary_interval: Duration::from_secs(1),
+        dns_interval: Duration::from_secs(1),
+        recovery_interval: Duration::from_millis(200),
+        outage_patience: Duration::from_mins(1),
+        breaker: BreakerRules::default(),
+        grace: Duration::from_secs(5),
+        transports: Transports::Both,
+        criteria: Criteria::default(),
+        freeze: Freeze::default(),
+        retry_after: Duration::from_hours(1),
+    }
+}
+
+/// The same under a setting of its own, with what the scan says of itself.
+pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site>) -> (Evidence, ScanReport) {
+    let Setting { gate, rules, listener } = setting;
     let prober = Arc::new(prober);
     let opening = gate::check(&prober, &gate_rules(), rules.transports).await;
     let failures: Vec<_> = opening.gate.failures().collect();
@@ -227,14 +241,14 @@ pub(crate) async fn scan_by(
         observations
     });
     let report = scan.run(sites).await;
-    assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
     let mut proofs = opening.proofs;
-    proofs.extend(report.proofs);
+    proofs.extend(&report.proofs);
     let mut dns_proofs = opening.dns_proofs;
-    dns_proofs.extend(report.dns_proofs);
+    dns_proofs.extend(&report.dns_proofs);
     let resolvers = prober.net.resolvers.clone();
-    Evidence {
+    let evidence = Evidence {
         observations: collecting.await.expect("the collector ends"),
         vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs, dns_proofs },
-    }
+    };
+    (evidence, report)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -50,8 +51,17 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn a_demo_and_looking_back_at_it() {
     let folder = tempfile::tempdir().unwrap();
-    let demo = run(folder.path(), &["demo"]);
+    // A proxy in the environment is nobody's business: the measurement is made by this machine, or not at all.
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let at = format!("http://{}", proxy.local_addr().unwrap());
+    let mut demo = v6ready(folder.path(), &["demo"]);
+    for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        demo.env(name, &at);
+    }
+    let demo = demo.env_remove("no_proxy").env_remove("NO_PROXY").env_remove("REQUEST_METHOD").output().unwrap();
     assert_eq!(code(&demo), 0, "{}", stderr(&demo));
+    assert_eq!(proxy.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "the proxy was asked");
     assert!(String::from_utf8_lossy(&demo.stdout).contains("index.html"));
     let report = folder.path().join("reports/demo");
     let index = fs::read_to_string(report.join("index.html")).unwrap();
@@ -108,6 +118,8 @@ fn mistakes_have_their_exit_codes() {
     assert_eq!(code(&run(at, &["scan", "none.csv"])), 3);
     assert_eq!(code(&run(at, &["runs"])), 3);
     assert_eq!(code(&run(at, &["--help"])), 0);
+    let version = run(at, &["--version"]);
+    assert!(String::from_utf8_lossy(&version.stdout).contains(v6ready::net::scope::REGISTRY_DATE));
 }
 
 /// A configuration whose resolver is a closed port of this machine: the gate cannot open, and nothing is sent elsewhere.

@@ -18,12 +18,12 @@ use v6ready::lab::web::facts::{HostFacts, Spot};
 use v6ready::lab::world::World;
 use v6ready::lab::{Lab, RESOLVERS};
 use v6ready::model::finding::Code;
-use v6ready::model::run::{CheckOutcome, ResolverState};
+use v6ready::model::run::{CheckOutcome, ResolverState, RunEnd};
 use v6ready::model::site::Site;
 use v6ready::model::verdict::{Assessment, Readiness};
 use v6ready::probe::Transports;
 
-use crate::bench_net::{Evidence, Gate, Patience, gate_rules, prober, rules, scan, scan_by, site};
+use crate::bench_net::{Evidence, Gate, Patience, Setting, gate_rules, prober, scan, scan_rules, scan_under, site};
 
 fn habit(habit: Habit) -> ServerFacts {
     ServerFacts { habit: Some(habit), ..ServerFacts::default() }
@@ -136,7 +136,11 @@ fn sites(truth: &BTreeMap<String, Readiness>) -> Vec<Site> {
     truth.keys().map(|name| site(name)).collect()
 }
 
-/// A run in which both resolvers become like this once a share of the sites is done, and good again after another.
+/// How long resolvers misbehave at most. No site is begun while the breaker is open, so sites alone cannot end it.
+const SPELL: Duration = Duration::from_secs(2);
+
+/// A run in which both resolvers become like this once a share of the sites is done, and good again after another, or after
+/// a while.
 async fn change_in_the_middle(facts: ServerFacts) -> (Evidence, BTreeMap<String, Readiness>) {
     let (world, truth) = world(12);
     let lab = Arc::new(Lab::start(world).await.expect("a lab"));
@@ -145,15 +149,24 @@ async fn change_in_the_middle(facts: ServerFacts) -> (Evidence, BTreeMap<String,
     let listener = move |event: ScanEvent| {
         let ScanEvent::Probed { round: 1, .. } = event else { return };
         let number = done.fetch_add(1, Ordering::Relaxed) + 1;
-        let change = if number == from { Some(facts) } else { (number == until).then(ServerFacts::default) };
-        for (address, facts) in RESOLVERS.iter().zip(change.into_iter().cycle()) {
-            watched.change_server(*address, facts);
+        let become_like = |lab: &Lab, facts| RESOLVERS.iter().for_each(|address| lab.change_server(*address, facts));
+        if number == from {
+            become_like(&watched, facts);
+            let lab = Arc::clone(&watched);
+            tokio::spawn(async move {
+                tokio::time::sleep(SPELL).await;
+                become_like(&lab, ServerFacts::default());
+            });
+        } else if number == until {
+            become_like(&watched, ServerFacts::default());
         }
     };
     let prober = prober(&lab, Patience::USUAL);
     // The lie must last longer than two self-tests are apart.
-    let rules = ScanRules { dns_interval: Duration::from_millis(200), ..rules(2, Transports::Both) };
-    let evidence = scan_by(Gate::MustBeOpen, prober, sites(&truth), rules, Arc::new(listener)).await;
+    let rules = ScanRules { jobs: 2, dns_interval: Duration::from_millis(200), ..scan_rules() };
+    let setting = Setting { gate: Gate::MustBeOpen, rules, listener: Arc::new(listener) };
+    let (evidence, report) = scan_under(setting, prober, sites(&truth)).await;
+    assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
     (evidence, truth)
 }
 

@@ -46,6 +46,35 @@ fn the_method_version_is_documented() {
     assert!(include_str!("../../docs/method/README.md").contains(&format!("`{METHOD_VERSION}`")));
 }
 
+/// Tests and scenarios that the threat model names are there.
+#[test]
+fn the_threat_model_names_tests_that_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = String::new();
+    let mut folders = vec![root.join("src"), root.join("tests/it")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                sources.push_str(&std::fs::read_to_string(path).expect("a source"));
+            }
+        }
+    }
+    let page = include_str!("../../docs/threat-model.md");
+    let words: Vec<&str> = page.split('`').skip(1).step_by(2).collect();
+    let tests: Vec<&&str> =
+        words.iter().filter(|word| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')).collect();
+    let tests: Vec<_> = tests.into_iter().filter(|word| word.matches('_').count() >= 2).collect();
+    assert!(tests.len() > 20, "n={}", tests.len());
+    let missing: Vec<_> = tests.iter().filter(|word| !sources.contains(&format!("fn {word}("))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    for row in words.iter().filter(|word| word.starts_with("A-") && word.len() > 2) {
+        assert!(root.join(format!("tests/scenarios/{row}.toml")).is_file(), "{row}");
+    }
+}
+
 /// `v6ready config init > v6ready.toml` gives a file to begin with.
 #[test]
 fn the_file_to_begin_with_is_accepted() {

@@ -1,6 +1,7 @@
 //! Properties of the rules that hold for every possible evidence (docs/method/verdict.md).
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -8,11 +9,13 @@ use proptest::test_runner::{Config, TestRunner};
 use v6ready::judge::{Criteria, assess, first_look};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::{
-    DnsTransport, LookupOutcome, Observation, Pointer, Purpose, RecordType, Rival, Round, ServerRole, StepKind,
+    AddressFact, DnsTransport, LookupOutcome, Observation, Pointer, Purpose, RecordType, Rival, Round, ServerRole,
+    StepKind, WalkEnd,
 };
 use v6ready::model::failure::{Failure, Limit};
 use v6ready::model::finding::Code;
 use v6ready::model::run::{ResolverState, Vantage};
+use v6ready::model::time::Timestamp;
 use v6ready::model::verdict::{Assessment, CountsAs, Readiness};
 
 use crate::evidence::{Choices, healthy_round, observation, servers, vantage};
@@ -47,6 +50,7 @@ fn resolves(observation: &Observation, pointer: Pointer) -> bool {
         StepKind::Handshake => round.handshakes.len(),
         StepKind::Walk => round.walks.len(),
         StepKind::Sibling => usize::from(round.sibling.is_some()),
+        StepKind::Round => 1,
     };
     pointer.index < steps
 }
@@ -223,13 +227,89 @@ proptest! {
             for walk in round.walks.iter_mut().filter(|walk| walk.family == Family::V6) {
                 walk.hops.truncate(1);
                 walk.hops[0].exchange = None;
-                walk.end = v6ready::model::evidence::WalkEnd::Failed(fault.clone());
+                walk.end = WalkEnd::Failed(fault.clone());
             }
         }
         let assessment = judged(&observation, &vantage);
         let tried = observation.rounds.iter().any(|round| round.walks.iter().any(|walk| walk.family == Family::V6));
         prop_assert!(assessment.readiness != Readiness::Broken);
         prop_assert!(!tried || assessment.readiness == Readiness::Inconclusive, "{:?}", assessment.readiness);
+    }
+
+    #[test]
+    fn a_round_that_was_lost_takes_no_success_away_and_confirms_no_failure(
+        (mut observation, vantage) in cases(), first in any::<bool>(),
+    ) {
+        let number = u8::try_from(observation.rounds.len()).expect("few") + 1;
+        let before = judged(&observation, &vantage);
+        let mut lost = Round::new(number, observation.rounds[0].ended);
+        lost.internal_error = true;
+        observation.rounds.insert(if first { 0 } else { observation.rounds.len() }, lost.clone());
+        let after = judged(&observation, &vantage);
+        prop_assert_eq!(passes(&after), passes(&before));
+        let failed = |assessment: &Assessment| matches!(assessment.readiness, Readiness::Broken | Readiness::Down);
+        prop_assert!(!failed(&after) || failed(&before));
+        prop_assert!(after.findings.iter().any(|finding| finding.code == Code::InternalError));
+        observation.rounds = vec![lost];
+        let nothing = judged(&observation, &vantage);
+        prop_assert_eq!((nothing.readiness, nothing.reason.as_str()), (Readiness::Inconclusive, "internal_error"));
+        prop_assert!(nothing.evidence.iter().all(|pointer| resolves(&observation, *pointer)));
+        prop_assert!(!nothing.evidence.is_empty());
+    }
+
+    #[test]
+    fn a_limit_that_both_families_hit_makes_nothing_broken_or_down(
+        (mut observation, vantage) in cases(),
+        limit in prop::sample::select(vec![Limit::Headers, Limit::Informational, Limit::Handshake, Limit::Url]),
+    ) {
+        let end = match limit {
+            Limit::Url => WalkEnd::RedirectBadTarget,
+            limit => WalkEnd::Failed(Failure::Limit(limit)),
+        };
+        for round in &mut observation.rounds {
+            round.limits.push(limit);
+            for walk in &mut round.walks {
+                walk.hops.truncate(1);
+                walk.hops[0].exchange = None;
+                walk.end = end.clone();
+            }
+        }
+        let hit = |family| observation.rounds.iter().any(|round| round.walks.iter().any(|walk| walk.family == family));
+        prop_assume!(Family::BOTH.into_iter().all(hit));
+        let assessment = judged(&observation, &vantage);
+        prop_assert!(!matches!(assessment.readiness, Readiness::Broken | Readiness::Down), "{assessment:?}");
+    }
+
+    #[test]
+    fn addresses_left_out_of_both_families_make_nothing_broken((mut observation, vantage) in cases()) {
+        for round in &mut observation.rounds {
+            for family in Family::BOTH {
+                let Some(dialled) = round.addresses.iter().find(|fact| Family::of(fact.address) == family && fact.dialled)
+                else { continue };
+                let address = match dialled.address {
+                    IpAddr::V4(_) => IpAddr::from([192, 0, 2, 99]),
+                    IpAddr::V6(_) => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x99]),
+                };
+                round.addresses.push(AddressFact { address, dialled: false, ..dialled.clone() });
+            }
+        }
+        let left_out = |family| {
+            let mut facts = observation.rounds.iter().flat_map(|round| &round.addresses);
+            facts.any(|fact| Family::of(fact.address) == family && fact.scope.is_public() && !fact.dialled)
+        };
+        prop_assume!(Family::BOTH.into_iter().all(left_out));
+        prop_assert_ne!(judged(&observation, &vantage).readiness, Readiness::Broken);
+    }
+
+    #[test]
+    fn a_round_without_alibi_neither_makes_nor_takes_a_verdict((mut observation, vantage) in cases()) {
+        let before = judged(&observation, &vantage);
+        let last = observation.rounds.last().expect("a round").clone();
+        // Ten minutes after the last proof, IPv6 is dead.
+        observation.rounds.push(dead_over_v6(later(last, 4)));
+        let after = judged(&observation, &vantage);
+        prop_assert_eq!(before.readiness == Readiness::Broken, after.readiness == Readiness::Broken);
+        prop_assert_eq!(passes(&before), passes(&after));
     }
 
     #[test]
@@ -262,6 +342,34 @@ fn plain(mut observation: Observation) -> Observation {
         round.dns_over_tcp = false;
     }
     observation
+}
+
+/// The same round, measured at the time of another.
+fn later(mut round: Round, number: u8) -> Round {
+    let by = 600_000 * i64::from(number - round.number);
+    let shift = |at: &mut Timestamp| *at = at.plus_ms(by);
+    round.number = number;
+    shift(&mut round.started);
+    shift(&mut round.ended);
+    round.lookups.iter_mut().for_each(|lookup| shift(&mut lookup.started));
+    round.connects.iter_mut().for_each(|connect| shift(&mut connect.started));
+    round.handshakes.iter_mut().for_each(|handshake| shift(&mut handshake.started));
+    let hops = round.walks.iter_mut().flat_map(|walk| &mut walk.hops);
+    hops.filter_map(|hop| hop.exchange.as_mut()).for_each(|exchange| shift(&mut exchange.started));
+    round
+}
+
+/// The same round with an IPv6 that answers nothing.
+fn dead_over_v6(mut round: Round) -> Round {
+    for connect in round.connects.iter_mut().filter(|connect| connect.family() == Family::V6) {
+        connect.failure = Some(Failure::Timeout);
+    }
+    for walk in round.walks.iter_mut().filter(|walk| walk.family == Family::V6) {
+        walk.hops.truncate(1);
+        walk.hops[0].exchange = None;
+        walk.end = v6ready::model::evidence::WalkEnd::Failed(Failure::Timeout);
+    }
+    round
 }
 
 /// A site whose home page breaks off over IPv6 for this reason.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use v6ready::lab::Lab;
 use v6ready::lab::scenario::Scenario;
+use v6ready::model::address::Family;
 use v6ready::model::evidence::WalkEnd;
 use v6ready::net::route::{Dial, Direct, Route, Transport};
 use v6ready::net::scope::AddressPolicy;
@@ -75,6 +76,10 @@ impl Route for Outside {
 
     fn standing_in_for(&self, target: SocketAddr) -> Option<SocketAddr> {
         self.inner(target).standing_in_for(target)
+    }
+
+    fn identity(&self, family: Family) -> u64 {
+        self.lab.identity(family)
     }
 }
 
@@ -184,6 +189,11 @@ fn targets_inside(port: u16) -> Vec<String> {
         "[64:ff9b::127.0.0.1]",
         "[2002:7f00:1::]",
         "[fe80::1%25lo]",
+        "[::1%25lo]",
+        "[::1%lo]",
+        "[0000:0000:0000:0000:0000:0000:0000:0001]",
+        "127.0.0.1.",
+        "127.0.0.1%09",
         "ok@[::1]",
         "ok:ok@127.0.0.1",
         "localhost",
@@ -205,6 +215,12 @@ fn targets_inside(port: u16) -> Vec<String> {
             format!("https://{host}:{port}/"),
             format!("ftp://{host}:{port}/"),
             format!("gopher://{host}:{port}/"),
+            format!("http://{host}:{port}\\t/"),
+            format!("\\thttp://{host}:{port}/"),
+            format!("http:@{host}:{port}/"),
+            format!("http://s.example@{host}:{port}/"),
+            format!("http://{host}:6379/"),
+            format!("http://{host}:25/"),
         ]);
     }
     targets.extend(["file:///etc/passwd", "javascript:alert(1)", "data:text/html,x"].map(str::to_owned));
@@ -269,4 +285,48 @@ async fn the_canaries_are_met_where_the_policy_lets_them_be() {
     let strayed = bench.outside.strayed.lock().expect("not poisoned").clone();
     assert!(strayed.iter().any(|target| target.ip() == IpAddr::from([127, 0, 0, 1])));
     assert!(bench.canaries.met.load(Ordering::SeqCst) >= 2);
+}
+
+/// DNS rebinding: names whose answers change between two questions, both ways, listed and behind a redirect.
+fn rebinding(port: u16) -> String {
+    let inside = |nth: &str| {
+        format!(
+            "ttl = 0\nodd = [{{ type = \"A\", nth = \"{nth}\", answers = [\"127.0.0.1\"] }}, \
+             {{ type = \"AAAA\", nth = \"{nth}\", answers = [\"::1\"] }}]\n"
+        )
+    };
+    let mut world = String::new();
+    for (number, (name, nth)) in [("later", "2+"), ("first", "1"), ("other", "3+")].into_iter().enumerate() {
+        let (v4, v6) = (format!("192.0.2.{}", 60 + number), format!("2001:db8:1::{number}"));
+        let _ = writeln!(world, "[dns.\"{name}.example\"]\na = [\"{v4}\"]\naaaa = [\"{v6}\"]\n{}", inside(nth));
+        for address in [v4, v6] {
+            let answer = if name == "other" { "redirect = \"http://later.example:{port}/\"" } else { "" };
+            let answer = answer.replace("{port}", &port.to_string());
+            let _ = writeln!(world, "[host.\"{address}\"]\nports = {{ {port} = {{ {answer} }} }}");
+        }
+    }
+    world
+}
+
+#[tokio::test]
+async fn what_was_checked_is_what_is_dialled() {
+    let bench = bench(rebinding, lab_policy()).await;
+    let port = bench.canaries.port;
+    let mut dialled = 0;
+    for name in ["later", "first", "other", "later", "first", "other"] {
+        let round = bench.prober.observe(&site(&format!("http://{name}.example:{port}/")), 1, Transports::Both).await;
+        let answered = |address: IpAddr| {
+            round.lookups.iter().flat_map(|lookup| &lookup.addresses).any(|record| record.address == address)
+        };
+        for connect in &round.connects {
+            dialled += 1;
+            assert!(answered(connect.address), "{name}: {} was dialled, and is in no answer", connect.address);
+            assert!(!connect.address.is_loopback(), "{name}");
+        }
+        for hop in round.walks.iter().flat_map(|walk| &walk.hops) {
+            assert!(hop.address.is_none_or(answered), "{name}: {hop:?}");
+        }
+    }
+    assert!(dialled >= 4, "{dialled} connections");
+    bench.nobody_came().await;
 }

@@ -14,11 +14,13 @@ use v6ready::engine::plan;
 use v6ready::lab::Lab;
 use v6ready::lab::scenario::Scenario;
 use v6ready::lab::world::World;
+use v6ready::model::address::Family;
+use v6ready::model::run::RunEnd;
 use v6ready::model::verdict::Readiness;
 use v6ready::net::route::{Dial, Route, Transport};
 use v6ready::probe::Transports;
 
-use crate::bench_net::{Evidence, Gate, Patience, lab_policy, lab_resolvers, prober_on, scan_through};
+use crate::bench_net::{Evidence, Gate, Patience, Setting, lab_policy, lab_resolvers, prober_on, scan_under};
 use crate::scenarios::{all, judge, listed, none_failed, repetitions};
 
 /// Loses the first packet of a share of all exchanges for good, so that a connection or a question meets silence. Harsher
@@ -73,6 +75,10 @@ impl Route for Lossy {
     fn standing_in_for(&self, target: SocketAddr) -> Option<SocketAddr> {
         self.inner.standing_in_for(target)
     }
+
+    fn identity(&self, family: Family) -> u64 {
+        self.inner.identity(family)
+    }
 }
 
 /// A host without any IPv6 route.
@@ -91,6 +97,10 @@ impl Route for WithoutV6 {
     fn standing_in_for(&self, target: SocketAddr) -> Option<SocketAddr> {
         self.0.standing_in_for(target)
     }
+
+    fn identity(&self, family: Family) -> u64 {
+        self.0.identity(family)
+    }
 }
 
 /// All rows with an ordinary vantage in one world and one run, reached by a way of `lay`'s making.
@@ -107,7 +117,9 @@ async fn together(
     let sites = plan::order(scenarios.iter().map(listed).collect(), &format!("weather {seed}"));
     let anchors = [lab.ca_pem().into_bytes()];
     let prober = prober_on(lay(lab.route()), lab_policy(), lab_resolvers(), &anchors, Patience::USUAL);
-    let evidence = scan_through(gate, prober, sites, 200, Transports::Both).await;
+    let setting = Setting { gate, ..Setting::usual(200, Transports::Both) };
+    let (evidence, report) = scan_under(setting, prober, sites).await;
+    assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
     (scenarios, lab, evidence)
 }
 

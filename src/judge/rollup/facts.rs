@@ -4,7 +4,7 @@ use super::{Case, primary};
 use crate::judge::naming::Presence;
 use crate::judge::service::{Landing, Outcome};
 use crate::model::address::Family;
-use crate::model::evidence::{Exchange, Pointer, WalkEnd};
+use crate::model::evidence::{Exchange, Pointer, StepKind, WalkEnd};
 use crate::model::failure::Failure;
 use crate::model::verdict::{Facts, Readiness, Stack};
 
@@ -70,6 +70,10 @@ impl<'a> Case<'a> {
         if readiness == Readiness::NoName || pointers.is_empty() {
             pointers.extend(&self.naming.evidence_v4);
         }
+        if pointers.is_empty() {
+            let rounds = self.observation.rounds.iter();
+            pointers.extend(rounds.map(|round| Pointer { round: round.number, step: StepKind::Round, index: 0 }));
+        }
         pointers.sort_unstable();
         pointers.dedup();
         pointers
@@ -134,6 +138,7 @@ fn walk_end_word(end: &WalkEnd) -> &'static str {
         WalkEnd::RedirectInternal(_) => "redirect_internal",
         WalkEnd::RedirectNoAddress => "redirect_no_address",
         WalkEnd::RedirectUnresolved(_) => "redirect_unresolved",
+        WalkEnd::RedirectOptedOut => "redirect_opted_out",
         WalkEnd::RedirectBadTarget => "redirect_bad",
     }
 }

@@ -8,7 +8,7 @@ use crate::judge::parity::Sameness;
 use crate::judge::service::{Entry, Landing, Outcome};
 use crate::judge::{pair, service};
 use crate::model::address::{Family, Scope};
-use crate::model::evidence::{CertificateFault, Connect, Exchange, Pointer, StepKind, WalkEnd};
+use crate::model::evidence::{CertificateFault, Connect, Exchange, Pointer, Round, StepKind, WalkEnd};
 use crate::model::failure::{Failure, Limit};
 use crate::model::finding::Code;
 use crate::model::site::Scheme;
@@ -85,6 +85,14 @@ impl Case<'_> {
         }
     }
 
+    /// Rounds that the program itself lost.
+    pub(super) fn note_lost_rounds(&mut self) {
+        for round in self.observation.rounds.iter().filter(|round| round.internal_error) {
+            let at = [Pointer { round: round.number, step: StepKind::Round, index: 0 }];
+            self.findings.add(Code::InternalError, &at);
+        }
+    }
+
     /// What is noted of an entry that serves over both families.
     pub(super) fn note_pair(&mut self, v4: &Outcome<'_>, v6: &Outcome<'_>) {
         let at = [v4.pointer, v6.pointer];
@@ -96,6 +104,7 @@ impl Case<'_> {
                     (None, Some(Failure::Limit(limit @ (Limit::Body | Limit::Ratio)))) => {
                         self.findings.add_with(Code::LimitHit, &[("limit", limit.word().to_owned())], &[v6.pointer]);
                     }
+                    (None, Some(_)) if !self.alibis.of(v6.pointer.round, Family::V6) => {}
                     (None, Some(failure)) => {
                         let args = [("failure", failure.to_string())];
                         self.findings.add_with(Code::V6Truncated, &args, &[v6.pointer]);
@@ -129,7 +138,9 @@ impl Case<'_> {
     /// Why IPv4 does not give the service that IPv6 gives: there is none, it fails, or we could not see.
     pub(super) fn note_without_v4(&mut self, v6: &Outcome<'_>) {
         let v4: Vec<Outcome<'_>> = self.entries.iter().filter_map(|entry| entry.v4.clone()).collect();
-        let failed: Vec<Pointer> = v4.iter().filter(|v4| !v4.landing.is_local()).map(|v4| v4.pointer).collect();
+        let left_alone = |v4: &Outcome<'_>| matches!(v4.landing, Landing::Failed(WalkEnd::RedirectOptedOut));
+        let fails = |v4: &&Outcome<'_>| !v4.landing.is_local() && !left_alone(v4);
+        let failed: Vec<Pointer> = v4.iter().filter(fails).map(|v4| v4.pointer).collect();
         if !failed.is_empty() {
             self.findings.add(Code::V4Broken, &failed);
         } else if matches!(self.naming.v4, Presence::Absent(_)) && !self.usable.1 {
@@ -194,17 +205,20 @@ impl Case<'_> {
 
     pub(super) fn note_dead_addresses(&mut self) {
         for port in service::open_ports(self.observation, Family::V6) {
-            for address in service::dead_addresses(self.observation, Family::V6, port) {
+            let proven = |round: &Round, family| self.alibis.of(round.number, family);
+            for address in service::dead_addresses(self.observation, Family::V6, port, &proven) {
                 let at = self.connects(|connect| connect.address == address);
                 self.findings.add_with(Code::SomeAddressesDead, &[("address", address.to_string())], &at);
             }
         }
     }
 
+    /// Connections that fit; failed ones only with an alibi.
     pub(super) fn connects(&self, fits: impl Fn(&Connect) -> bool) -> Vec<Pointer> {
         let rounds = self.observation.rounds.iter();
         let all = rounds.flat_map(|round| round.connects.iter().enumerate().map(move |each| (round.number, each)));
-        let fitting = all.filter(|(_, (_, connect))| fits(connect));
+        let proven = |round, connect: &Connect| connect.is_open() || self.alibis.of(round, connect.family());
+        let fitting = all.filter(|(round, (_, connect))| fits(connect) && proven(*round, connect));
         fitting.map(|(round, (index, _))| Pointer { round, step: StepKind::Connect, index }).collect()
     }
 

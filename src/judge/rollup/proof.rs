@@ -1,18 +1,60 @@
-//! When a failure counts as one: enough rounds agree, and the vantage was proven close to each of them.
+//! When a failure counts as one: the vantage was proven close to it, and enough such rounds agree.
 
 use super::Case;
 use crate::judge::{pair, service};
 use crate::model::address::Family;
+use crate::model::evidence::{Observation, Round};
+use crate::model::run::Vantage;
 use crate::model::time::Timestamp;
+
+/// For each round and family whether what failed in it has an alibi.
+#[derive(Clone, Debug)]
+pub(super) struct Alibis {
+    /// Round number, IPv4, IPv6.
+    rounds: Vec<(u8, [bool; 2])>,
+}
+
+impl Alibis {
+    /// Without a vantage, as on a first look, everything has one. `near_ms`: how close a proof must be.
+    pub(super) fn new(observation: &Observation, vantage: Option<&Vantage>, near_ms: u64) -> Self {
+        let has = |round: &Round, family| vantage.is_none_or(|vantage| has_alibi(round, family, vantage, near_ms));
+        let rounds = observation.rounds.iter().map(|round| (round.number, Family::BOTH.map(|f| has(round, f))));
+        Self { rounds: rounds.collect() }
+    }
+
+    /// What failed over the family in the round with this number has an alibi.
+    pub(super) fn of(&self, number: u8, family: Family) -> bool {
+        let known = self.rounds.iter().find(|(known, _)| *known == number);
+        known.is_some_and(|(_, alibis)| alibis[usize::from(family == Family::V6)])
+    }
+}
+
+/// The vantage's family was proven close to the first failure and close to the last one, and no proof from the one to the
+/// other failed.
+fn has_alibi(round: &Round, family: Family, vantage: &Vantage, near_ms: u64) -> bool {
+    let (first, last) = service::failing(round, family);
+    let proofs: Vec<_> = vantage.proofs.iter().filter(|proof| proof.family == family).collect();
+    // Of several proofs at the same moment, all must be good.
+    let good = |at: Timestamp, then: Option<Timestamp>| {
+        let good = |then| proofs.iter().all(|proof| proof.at != then || proof.good);
+        then.is_some_and(|then| good(then) && then.distance_ms(at) <= near_ms)
+    };
+    let times = || proofs.iter().map(|proof| proof.at);
+    let before = good(first, times().filter(|then| *then <= first).max());
+    let after = good(last, times().filter(|then| *then >= last).min());
+    before && after && proofs.iter().all(|proof| proof.good || proof.at < first || proof.at > last)
+}
 
 impl Case<'_> {
     /// Enough rounds in which every family with addresses was tried, and failed in a way that says something.
     pub(super) fn down_confirmed(&self, tried: &[Family]) -> bool {
         let failed = |at: usize, family: Family| {
             let looks = self.entries.iter().filter_map(|entry| entry.rounds.get(at));
-            looks.filter_map(|look| look.over(family)).any(|outcome| outcome.landing.is_evidence())
+            let mut outcomes = looks.filter_map(|look| look.over(family));
+            outcomes.any(|outcome| outcome.landing.is_evidence() && self.alibis.of(outcome.pointer.round, family))
         };
-        let rounds = 0..self.observation.rounds.len();
+        // A round that was lost agrees with nothing, not even with having nothing to try.
+        let rounds = (0..self.observation.rounds.len()).filter(|at| !self.observation.rounds[*at].internal_error);
         let agreeing = rounds.filter(|at| tried.iter().all(|family| failed(*at, *family))).count();
         self.vantage.is_none() || agreeing >= self.criteria.rounds
     }
@@ -23,6 +65,9 @@ impl Case<'_> {
             let looks = offered.iter().filter_map(|index| self.entries[*index].rounds.get(at));
             let mut compared = 0;
             for look in looks.filter(|look| !look.round.without_ipv6) {
+                if !self.alibis.of(look.round.number, Family::V6) {
+                    return false;
+                }
                 let Some(v4) = look.v4.as_ref().filter(|v4| v4.landing.serves()) else { continue };
                 let Some(v6) = look.v6.as_ref().filter(|v6| v6.landing.is_evidence()) else { return false };
                 if pair::serves(self.observation, v4, v6) {
@@ -36,20 +81,13 @@ impl Case<'_> {
         self.vantage.is_none() || agreeing >= self.criteria.rounds
     }
 
-    /// The vantage's family was proven close to every round's failure, on both sides, with no failed proof between.
-    pub(super) fn proven(&self, family: Family) -> bool {
-        let Some(vantage) = self.vantage else { return true };
-        let near = u64::try_from(self.criteria.alibi.as_millis()).unwrap_or(u64::MAX);
-        let proofs: Vec<_> = vantage.proofs.iter().filter(|proof| proof.family == family).collect();
-        let good = |at: Timestamp, then: Option<Timestamp>| {
-            // Of several proofs at the same moment, all must be good.
-            let good = |then| proofs.iter().all(|proof| proof.at != then || proof.good);
-            then.is_some_and(|then| good(then) && then.distance_ms(at) <= near)
-        };
-        self.observation.rounds.iter().all(|round| {
-            let at: Timestamp = service::failed_at(round, family);
-            let times = || proofs.iter().map(|proof| proof.at);
-            good(at, times().filter(|then| *then <= at).max()) && good(at, times().filter(|then| *then >= at).min())
-        })
+    /// Rounds in which what failed over the family has an alibi.
+    pub(super) fn proven_rounds(&self, family: Family) -> usize {
+        self.observation.rounds.iter().filter(|round| self.alibis.of(round.number, family)).count()
+    }
+
+    /// A round's failures over the family have none.
+    pub(super) fn is_unproven(&self, family: Family) -> bool {
+        self.proven_rounds(family) < self.observation.rounds.len()
     }
 }

@@ -410,9 +410,10 @@ fn ttl(facts: Option<&NameFacts>) -> u32 {
     facts.and_then(|facts| facts.ttl).unwrap_or(TTL)
 }
 
-/// A name as the message library wants it; the root for text that is no name.
+/// A name as the message library wants it. Labels may hold any bytes (RFC 2181 §11); the root stands for text that is no name.
 fn wire_name(name: &str) -> Name {
-    let mut parsed = Name::from_ascii(name).unwrap_or_else(|_| Name::root());
+    let labels = || Name::from_labels(name.split('.').map(str::as_bytes));
+    let mut parsed = Name::from_ascii(name).or_else(|_| labels()).unwrap_or_else(|_| Name::root());
     parsed.set_fqdn(true);
     parsed
 }

@@ -166,6 +166,8 @@ pub enum Reach {
     Refused,
     /// Nothing comes back.
     Timeout,
+    /// TCP: the first byte of an answer, and no more.
+    Drip,
 }
 
 /// The canonical spelling of a name within the lab: lower case, without the trailing dot; the root is empty.

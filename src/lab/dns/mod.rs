@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 
 use self::answer::{Asking, Reply};
+use self::facts::Reach;
 use super::Shared;
 use super::log::Event;
 use crate::model::evidence::DnsTransport;
@@ -81,6 +82,10 @@ async fn converse(mut stream: TcpStream, server: SocketAddr, shared: &Shared) ->
         let mut query = vec![0; usize::from(length)];
         tokio::time::timeout(IDLE, stream.read_exact(&mut query)).await??;
         let Some(reply) = reply(shared, &query, server, DnsTransport::Tcp) else { return Ok(()) };
+        if shared.directory.reach(server.ip()).tcp == Reach::Drip {
+            stream.write_all(&[0]).await?;
+            continue;
+        }
         tokio::time::sleep(reply.delay).await;
         if reply.messages.is_empty() {
             return stream.shutdown().await;

@@ -67,7 +67,7 @@ pub struct Spot {
     pub charset_in: CharsetIn,
     /// The body is compressed.
     pub gzip: bool,
-    /// Redirects there. `{host}` and `{path}` stand for those of the request.
+    /// Redirects there. `{host}`, `{path}` and `{query}` stand for those of the request.
     pub redirect: Option<String>,
     /// Redirects to the same URL with a cookie until the cookie comes back.
     pub cookie_bounce: bool,
@@ -91,8 +91,14 @@ pub struct Spot {
     pub endless_headers: bool,
     /// A body without end.
     pub infinite_body: bool,
-    /// A compressed body that unpacks to 256 MiB.
-    pub gzip_bomb: bool,
+    /// A compressed body that unpacks to very much.
+    pub bomb: Option<Bomb>,
+    /// Content-Encoding claims this, whatever the body is.
+    pub coding: Option<String>,
+    /// Header fields that say nothing, in addition.
+    pub filler: Option<Filler>,
+    /// So many informational answers first (RFC 9110 §15.2).
+    pub informational: u32,
     /// Reads the request and closes without an answer.
     pub hang_up: bool,
     /// Reads the request and never answers.
@@ -160,6 +166,16 @@ pub struct TlsFacts {
     pub plain_http: bool,
     /// Answers with bytes that are neither TLS nor HTTP.
     pub garbage: bool,
+    /// Begins a handshake message, and sends it a byte a record for ever, with so many milliseconds between.
+    pub endless_ms: Option<u64>,
+    /// Reads the greeting and says goodbye (RFC 8446 §6.1).
+    pub close_notify: bool,
+    /// So many certificates in the chain, the issuers' over and over. None: as many as there are.
+    pub chain: Option<usize>,
+    /// So many names in the certificate.
+    pub names: Option<usize>,
+    /// The common name of the certificate. None: the name it is for.
+    pub common_name: Option<String>,
     /// Demands a certificate of the client.
     pub require_client_cert: bool,
     /// Speaks this version only: `1.2` or `1.3`. None: both.
@@ -169,7 +185,15 @@ pub struct TlsFacts {
 impl TlsFacts {
     /// Answers a greeting, or does not, without reading it.
     pub(in crate::lab) fn is_deaf(&self) -> bool {
-        self.stall || self.eof || self.legacy || self.tlcp || self.alert.is_some() || self.garbage || self.plain_http
+        self.stall
+            || self.eof
+            || self.legacy
+            || self.tlcp
+            || self.alert.is_some()
+            || self.garbage
+            || self.plain_http
+            || self.endless_ms.is_some()
+            || self.close_notify
     }
 }
 
@@ -220,6 +244,30 @@ pub enum Cut {
     Fin,
 }
 
+/// Compressed bodies that unpack to very much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bomb {
+    /// 256 MiB, as gzip.
+    Gzip,
+    /// 256 MiB, as deflate in zlib format.
+    Deflate,
+    /// 256 MiB, as a bare deflate stream, as some servers send it.
+    BareDeflate,
+    /// 16 MiB packed ten times over, all ten layers announced.
+    Nested,
+}
+
+/// Header fields that say nothing.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Filler {
+    /// How many.
+    pub lines: usize,
+    /// Bytes of the value of each.
+    pub bytes: usize,
+}
+
 /// A slow answer.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -228,6 +276,9 @@ pub struct Drip {
     pub bytes: usize,
     /// Milliseconds between.
     pub every_ms: u64,
+    /// The head comes at once, the body is slow.
+    #[serde(default)]
+    pub body_only: bool,
 }
 
 impl World {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use flate2::{Compress, Compression, FlushCompress, write::GzEncoder};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::facts::{CharsetIn, Cut, Drip, Spot};
+use super::facts::{Bomb, CharsetIn, Cut, Drip, Spot};
 use super::pages::{self, Page};
 use super::{Peer, Shared, host_name, part};
 use crate::lab::log::Event;
@@ -74,6 +74,9 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     if spot.hang_up {
         return part(&mut stream).await;
     }
+    for _ in 0..spot.informational {
+        send(&mut stream, b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n", None).await?;
+    }
     if spot.endless_headers || spot.infinite_body {
         return endless(&mut stream, spot).await;
     }
@@ -81,8 +84,18 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
         send(&mut stream, raw.as_bytes(), spot.drip).await?;
         return part(&mut stream).await;
     }
-    let answer = compose(spot, number, &request, &host, peer.address, shared);
+    let mut answer = compose(spot, number, &request, &host, peer.address, shared);
+    if let Some(coding) = &spot.coding {
+        answer.headers.push(("Content-Encoding".to_owned(), coding.clone()));
+    }
+    if let Some(filler) = spot.filler {
+        let value = "a".repeat(filler.bytes);
+        answer.headers.extend((0..filler.lines).map(|line| (format!("X-Filler-{line}"), value.clone())));
+    }
     let (mut bytes, body) = (head(&answer), answer.body);
+    if spot.drip.is_some_and(|drip| drip.body_only) {
+        send(&mut stream, &std::mem::take(&mut bytes), None).await?;
+    }
     let cut = spot.cut_body_at.map(|share| (body.len() as f64 * share.clamp(0.0, 1.0)).round());
     if request.method != "HEAD" {
         // The share is of the body's own length, so the product is within it.
@@ -141,14 +154,15 @@ fn compose(spot: &Spot, number: u64, request: &Request, host: &str, address: Soc
         return short(302, &[("Location", &format!("{path}?hop={}", hop + 1))]);
     }
     if let Some(target) = &spot.redirect {
-        let target = target.replace("{host}", host).replace("{path}", path);
+        let target = target.replace("{host}", host).replace("{path}", path).replace("{query}", query);
         let mut answer = short(spot.status.unwrap_or(302), &[("Location", &target)]);
         answer.headers.extend(spot.headers.clone());
         return answer;
     }
-    if spot.gzip_bomb {
-        let headers = [("Content-Type", "text/html"), ("Content-Encoding", "gzip")];
-        return Answer { status: 200, headers: owned(&headers), body: bomb() };
+    if let Some(bomb) = spot.bomb {
+        let (coding, body) = explosive(bomb);
+        let headers = [("Content-Type", "text/html"), ("Content-Encoding", &*coding)];
+        return Answer { status: 200, headers: owned(&headers), body };
     }
     if let Some(kind) = asset_type(path).filter(|_| !spot.path.contains_key(path) && spot.body.is_none()) {
         return Answer { status: 200, headers: owned(&[("Content-Type", kind)]), body: b"/* lab */".to_vec() };
@@ -246,7 +260,9 @@ async fn endless<S: AsyncWrite + Unpin>(stream: &mut S, spot: &Spot) -> io::Resu
     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n").await?;
     let pause = Duration::from_millis(spot.drip.map_or(1, |drip| drip.every_ms));
     let part = if spot.endless_headers {
-        format!("X-Filler: {}\r\n", "a".repeat(200)).into_bytes()
+        // Many at a time, unless it is to be slow.
+        let lines = if spot.drip.is_some() { 1 } else { 20 };
+        format!("X-Filler: {}\r\n", "a".repeat(200)).repeat(lines).into_bytes()
     } else {
         stream.write_all(b"\r\n").await?;
         format!("{:x}\r\n{}\r\n", 16 * 1024, "<p>endless</p>\n\n".repeat(1024)).into_bytes()
@@ -258,14 +274,35 @@ async fn endless<S: AsyncWrite + Unpin>(stream: &mut S, spot: &Spot) -> io::Resu
     }
 }
 
+/// A bomb and its Content-Encoding.
+fn explosive(bomb: Bomb) -> (String, Vec<u8>) {
+    const GZIP_HEAD: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    const ZLIB_HEAD: &[u8] = &[0x78, 0x01];
+    match bomb {
+        Bomb::Gzip => ("gzip".to_owned(), zeros(GZIP_HEAD)),
+        Bomb::Deflate => ("deflate".to_owned(), zeros(ZLIB_HEAD)),
+        Bomb::BareDeflate => ("deflate".to_owned(), zeros(&[])),
+        Bomb::Nested => {
+            let mut body = vec![0; 16 * 1024 * 1024];
+            for _ in 0..10 {
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+                // Writing into memory cannot fail.
+                let _ = encoder.write_all(&body);
+                body = encoder.finish().unwrap_or_default();
+            }
+            (["gzip"; 10].join(", "), body)
+        }
+    }
+}
+
 /// 256 MiB of zeros, compressed. One block is packed once and repeated: each is valid behind the one before. The stream
 /// has no trailer, since nobody may read that far.
-fn bomb() -> Vec<u8> {
+fn zeros(head: &[u8]) -> Vec<u8> {
     let mut packer = Compress::new(Compression::fast(), false);
     let mut block = Vec::with_capacity(64 * 1024);
     // Packing into memory cannot fail; what is written is complete because of the flush.
     let _ = packer.compress_vec(&vec![0; 1024 * 1024], &mut block, FlushCompress::Sync);
-    let mut body = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    let mut body = head.to_vec();
     for _ in 0..256 {
         body.extend_from_slice(&block);
     }

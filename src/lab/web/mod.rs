@@ -111,6 +111,10 @@ fn words_before_tls(facts: &TlsFacts) -> Option<Words> {
         Some(alert(3, number))
     } else if facts.garbage {
         Some(Words::Say(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()))
+    } else if facts.close_notify {
+        Some(Words::Say(vec![0x15, 3, 3, 0, 2, 1, 0]))
+    } else if let Some(pause) = facts.endless_ms {
+        Some(Words::Endless(Duration::from_millis(pause)))
     } else if facts.plain_http {
         Some(Words::Say(pages::BAD_REQUEST.as_bytes().to_vec()))
     } else {
@@ -124,16 +128,28 @@ enum Words {
     Nothing,
     /// These bytes, then the end.
     Say(Vec<u8>),
+    /// A handshake message without end, with such a pause between its records.
+    Endless(Duration),
 }
 
 async fn mutter(mut stream: TcpStream, words: Words) -> std::io::Result<()> {
     let mut greeting = [0; 4096];
     let read = stream.read(&mut greeting).await?;
-    if let Words::Say(bytes) = words {
-        if read > 0 {
-            stream.write_all(&bytes).await?;
+    match words {
+        Words::Nothing => {}
+        Words::Say(bytes) => {
+            if read > 0 {
+                stream.write_all(&bytes).await?;
+            }
+            stream.shutdown().await?;
         }
-        stream.shutdown().await?;
+        Words::Endless(pause) => {
+            // A ServerHello that announces 64 kB, in records of one byte each.
+            for byte in [2, 0, 0xff, 0xfe, 3, 3].into_iter().chain(std::iter::repeat(0)) {
+                stream.write_all(&[0x16, 3, 3, 0, 1, byte]).await?;
+                tokio::time::sleep(pause).await;
+            }
+        }
     }
     drain(&mut stream).await
 }

@@ -71,6 +71,8 @@ pub enum WalkEnd {
     RedirectUnresolved(LookupOutcome),
     /// A redirect to something that is not a fetchable http(s) URL.
     RedirectBadTarget,
+    /// A redirect to a name whose owner asked not to be measured. Nothing was sent there, and no name server asked.
+    RedirectOptedOut,
 }
 
 /// What led to a hop.
@@ -117,7 +119,7 @@ pub struct Exchange {
     pub server: Option<String>,
     /// Content-Type, cut to 200 bytes. None: not sent.
     pub content_type: Option<String>,
-    /// Retry-After in seconds. None: not sent, or not readable.
+    /// Retry-After in seconds from the response on, whichever form it had. None: not sent, or not readable.
     pub retry_after_s: Option<u64>,
     /// Names of cookies that were set: at most 20.
     pub cookies: Vec<String>,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use hickory_resolver::Resolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioHandle;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
@@ -17,8 +18,9 @@ use tokio::sync::OnceCell;
 
 use super::provider::Provider;
 use super::wire::{EDNS_PAYLOAD, text};
+use crate::model::evidence::ServerRole;
 use crate::net::connect::Connector;
-use crate::net::turn::Turns;
+use crate::net::turn::{Subject, Turns};
 
 /// Name servers looked at per zone.
 const NAME_SERVERS: usize = 13;
@@ -32,6 +34,8 @@ type Shared = Arc<OnceCell<Arc<[SocketAddr]>>>;
 /// Finds authoritative servers.
 pub struct Authorities {
     resolver: Resolver<Provider>,
+    servers: Vec<SocketAddr>,
+    turns: Arc<dyn Turns>,
     connector: Connector,
     zones: Mutex<HashMap<String, Shared>>,
 }
@@ -79,7 +83,8 @@ impl Authorities {
                 NameServerConfig::new(resolver.ip(), false, connections)
             })
             .collect();
-        let provider = Provider { connector: connector.clone(), turns, handle: TokioHandle::default() };
+        let provider =
+            Provider { connector: connector.clone(), turns: Arc::clone(&turns), handle: TokioHandle::default() };
         let config = ResolverConfig::from_parts(None, Vec::new(), servers);
         let mut builder = Resolver::builder_with_config(config, provider);
         let options = builder.options_mut();
@@ -92,7 +97,8 @@ impl Authorities {
         options.use_hosts_file = ResolveHosts::Never;
         options.num_concurrent_reqs = 1;
         options.max_active_requests = 1024;
-        Ok(Self { resolver: builder.build()?, connector, zones: Mutex::new(HashMap::new()) })
+        let resolver = builder.build()?;
+        Ok(Self { resolver, servers: resolvers.to_vec(), turns, connector, zones: Mutex::new(HashMap::new()) })
     }
 
     /// Addresses of the authoritative servers of the zone a name is in, public ones only, IPv4 before IPv6, one
@@ -103,12 +109,19 @@ impl Authorities {
             let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(zones.entry(zone.clone()).or_default())
         };
-        let servers = Arc::clone(cell.get_or_init(|| self.servers_of(&zone)).await);
-        if servers.is_empty() {
-            // Weather, perhaps: the next site of the zone is not to suffer for it.
-            self.zones.lock().unwrap_or_else(PoisonError::into_inner).remove(&zone);
+        // That nothing was found may be an outage, which is over when the next name of the zone is asked for.
+        let found =
+            cell.get_or_try_init(|| async { Some(self.servers_of(&zone).await).filter(|f| !f.is_empty()).ok_or(()) });
+        found.await.map_or_else(|()| Arc::from([]), Arc::clone)
+    }
+
+    /// A lookup in its turn. hickory chooses the server itself, and its timeout would count what is waited for a turn: so
+    /// there is a turn at every resolver, beforehand.
+    async fn lookup(&self, name: Name, rtype: RecordType) -> Result<Lookup, NetError> {
+        for server in &self.servers {
+            let _pass = self.turns.take(Subject::Query(*server, ServerRole::Resolver)).await;
         }
-        servers
+        self.resolver.lookup(name, rtype).await
     }
 
     /// The zone a name is in: the owner of the SOA that comes with the answer. Labels are never counted, since
@@ -116,7 +129,7 @@ impl Authorities {
     async fn zone_of(&self, name: &str) -> Option<String> {
         let mut at = Name::from_ascii(format!("{name}.")).ok()?;
         for _ in 0..CLIMB {
-            match self.resolver.lookup(at.clone(), RecordType::SOA).await {
+            match self.lookup(at.clone(), RecordType::SOA).await {
                 Ok(lookup) => {
                     let soa = lookup.answers().iter().find(|record| matches!(record.data, RData::SOA(_)));
                     if let Some(record) = soa {
@@ -140,7 +153,7 @@ impl Authorities {
 
     async fn servers_of(&self, zone: &str) -> Arc<[SocketAddr]> {
         let Ok(name) = Name::from_ascii(format!("{zone}.")) else { return Arc::from([]) };
-        let Ok(lookup) = self.resolver.lookup(name, RecordType::NS).await else { return Arc::from([]) };
+        let Ok(lookup) = self.lookup(name, RecordType::NS).await else { return Arc::from([]) };
         let mut hosts: Vec<Name> = lookup
             .answers()
             .iter()
@@ -163,7 +176,7 @@ impl Authorities {
     }
 
     async fn addresses(&self, host: &Name, rtype: RecordType) -> Vec<IpAddr> {
-        let Ok(lookup) = self.resolver.lookup(host.clone(), rtype).await else { return Vec::new() };
+        let Ok(lookup) = self.lookup(host.clone(), rtype).await else { return Vec::new() };
         let addresses = lookup.answers().iter().filter_map(|record| match &record.data {
             RData::A(a) => Some(IpAddr::V4(a.0)),
             RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),

@@ -20,6 +20,7 @@ use crate::model::evidence::{BrokenReply, DnsTransport, Lookup, LookupOutcome, R
 use crate::model::failure::Failure;
 use crate::model::time::Timestamp;
 use crate::net::connect::Connector;
+use crate::net::errors::{When, failure_of};
 use crate::net::turn::{Subject, Turns};
 
 /// How long and how far an exchange may go.
@@ -53,7 +54,7 @@ pub struct Ask {
 }
 
 /// The socket that brought a reply, and the id of the query.
-type Heard = (UdpSocket, u16);
+pub(super) type Heard = (UdpSocket, u16);
 
 /// How a question ended.
 struct Done {
@@ -121,9 +122,10 @@ impl Exchanges {
         drop(pass);
         let duration_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let watched = done.heard.take().filter(|_| !self.limits.second_reply.is_zero());
-        let watch = watched.map(|(socket, id)| {
+        let watch = watched.map(|heard| {
             let bounds = (self.limits.second_reply, self.limits.cname);
-            Watch::start(socket, id, question.clone(), done.reply.clone(), bounds)
+            let traffic = Arc::clone(self.connector.traffic());
+            Watch::start(heard, question.clone(), done.reply.clone(), bounds, traffic)
         });
         (lookup(question.name, rtype, ask, done, (started, duration_us)), watch)
     }
@@ -135,7 +137,11 @@ impl Exchanges {
         }
         match self.udp(question, ask.server).await {
             Ok(Some((reply, heard))) => Done::by_udp(reply, heard),
-            Ok(None) => Done::by_tcp(self.tcp(question, ask).await, true),
+            Ok(None) => {
+                // A second query, so a second turn.
+                let _pass = self.turns.take(Subject::Query(ask.server, ask.role)).await;
+                Done::by_tcp(self.tcp(question, ask).await, true)
+            }
             Err(unsent) => Done::by_udp(outcome(unsent), None),
         }
     }
@@ -151,15 +157,19 @@ impl Exchanges {
         let deadline = tokio::time::Instant::now() + self.limits.timeout;
         let socket = self.connector.udp(server).map_err(|failure| unsent(&failure))?;
         if let Err(error) = socket.send(&query).await {
-            return Err(unsent(&crate::net::errors::failure_of(&error, crate::net::errors::When::Before)));
+            return Err(unsent(&failure_of(&error, When::Before)));
         }
+        self.connector.traffic().add_sent(query.len());
         let mut buffer = vec![0; 4096];
         let mut wrong: Option<Reply> = None;
         loop {
-            let Ok(Ok(length)) = timeout_at(deadline, socket.recv(&mut buffer)).await else {
-                // Silence, or an ICMP error for our datagram: nobody listens there. To the name, both are no answer.
-                return Ok(Some((wrong.unwrap_or_else(|| outcome(LookupOutcome::Timeout)), None)));
+            let length = match timeout_at(deadline, socket.recv(&mut buffer)).await {
+                Ok(Ok(length)) => length,
+                // An ICMP error for our datagram: nobody listens there. To the name, that is no answer, as silence is.
+                Ok(Err(error)) => return Err(unsent(&failure_of(&error, When::Connecting))),
+                Err(_) => return Ok(Some((wrong.unwrap_or_else(|| outcome(LookupOutcome::Timeout)), None))),
             };
+            self.connector.traffic().add_received(length);
             match decode(&buffer[..length], id, question, self.limits.cname) {
                 Incoming::Unrelated => {}
                 Incoming::Truncated => return Ok(None),
@@ -176,7 +186,12 @@ impl Exchanges {
                 ServerRole::Resolver => self.connector.connect_any(ask.server, self.limits.timeout).await,
                 ServerRole::Authority => self.connector.connect(ask.server, self.limits.timeout).await,
             };
-            let mut stream = stream.ok()?;
+            let mut stream = match stream {
+                Ok(stream) => stream,
+                // That we could not ask says nothing about the server.
+                Err(failure) if failure.is_local() => return Some(outcome(LookupOutcome::NotAsked)),
+                Err(_) => return None,
+            };
             let id = random_id();
             let query = encode(id, question)?;
             let length = u16::try_from(query.len()).ok()?;

@@ -1,4 +1,5 @@
-//! hickory-resolver on our own sockets: everything it sends goes through the one connector and waits for its turn.
+//! hickory-resolver on our own sockets: everything it sends goes through the one connector. A query over UDP has had its
+//! turn before ([`super::authority`]); one that is sent again over TCP waits for it here.
 
 use std::future::Future;
 use std::io;
@@ -11,11 +12,12 @@ use std::time::Duration;
 use hickory_resolver::net::runtime::iocompat::AsyncIoTokioAsStd;
 use hickory_resolver::net::runtime::{DnsUdpSocket, RuntimeProvider, TokioHandle, TokioTime};
 use tokio::io::ReadBuf;
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::UdpSocket;
 
 use crate::model::evidence::ServerRole;
 use crate::model::failure::Failure;
-use crate::net::connect::Connector;
+use crate::net::connect::{Connector, Stream};
+use crate::net::traffic::Traffic;
 use crate::net::turn::{Subject, Turns};
 
 /// Sockets for hickory-resolver.
@@ -30,6 +32,7 @@ pub(crate) struct Provider {
 pub(crate) struct ConnectedUdp {
     socket: UdpSocket,
     server: SocketAddr,
+    traffic: Arc<Traffic>,
 }
 
 impl DnsUdpSocket for ConnectedUdp {
@@ -38,11 +41,14 @@ impl DnsUdpSocket for ConnectedUdp {
     fn poll_recv_from(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
         let mut buf = ReadBuf::new(buf);
         ready!(self.socket.poll_recv(cx, &mut buf))?;
+        self.traffic.add_received(buf.filled().len());
         Poll::Ready(Ok((buf.filled().len(), self.server)))
     }
 
     fn poll_send_to(&self, cx: &mut Context<'_>, buf: &[u8], _target: SocketAddr) -> Poll<io::Result<usize>> {
-        self.socket.poll_send(cx, buf)
+        let sent = ready!(self.socket.poll_send(cx, buf))?;
+        self.traffic.add_sent(sent);
+        Poll::Ready(Ok(sent))
     }
 }
 
@@ -50,7 +56,7 @@ impl RuntimeProvider for Provider {
     type Handle = TokioHandle;
     type Timer = TokioTime;
     type Udp = ConnectedUdp;
-    type Tcp = AsyncIoTokioAsStd<TcpStream>;
+    type Tcp = AsyncIoTokioAsStd<Stream>;
 
     fn create_handle(&self) -> Self::Handle {
         self.handle.clone()
@@ -77,9 +83,8 @@ impl RuntimeProvider for Provider {
     ) -> Pin<Box<dyn Send + Future<Output = Result<Self::Udp, io::Error>>>> {
         let this = self.clone();
         Box::pin(async move {
-            let _pass = this.turns.take(Subject::Query(server_addr, ServerRole::Resolver)).await;
             let socket = this.connector.udp(server_addr).map_err(|failure| as_io(&failure))?;
-            Ok(ConnectedUdp { socket, server: server_addr })
+            Ok(ConnectedUdp { socket, server: server_addr, traffic: Arc::clone(this.connector.traffic()) })
         })
     }
 }

@@ -5,29 +5,33 @@
 //! other steps go on meanwhile. Leaves to others: what a contradiction means.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use super::exchange::Heard;
 use super::wire::{Incoming, Question, Reply, decode};
 use crate::model::evidence::{BrokenReply, Rival};
+use crate::net::traffic::Traffic;
 
 /// A socket that is listened to. Dropping it ends the listening.
 #[derive(Debug)]
 pub struct Watch(JoinHandle<Option<Rival>>);
 
 impl Watch {
-    /// Listens for the window, with a bound on the CNAME records that are followed.
+    /// Listens to the socket, for replies with the id of the query, as long as the window is open, with a bound on the CNAME
+    /// records that are followed. Bytes that come are counted.
     pub(super) fn start(
-        socket: UdpSocket,
-        id: u16,
+        heard: Heard,
         question: Question,
         first: Reply,
         bounds: (Duration, usize),
+        traffic: Arc<Traffic>,
     ) -> Self {
         let begun = Instant::now();
+        let (socket, id) = heard;
         let (window, longest_chain) = bounds;
         Self(tokio::spawn(async move {
             let listen = async {
@@ -36,6 +40,7 @@ impl Watch {
                     socket.readable().await.ok()?;
                     let mut buffer = [0; 4096];
                     let Ok(length) = socket.try_recv(&mut buffer) else { continue };
+                    traffic.add_received(length);
                     if let Incoming::Reply(reply) = decode(&buffer[..length], id, &question, longest_chain)
                         && reply.broken != Some(BrokenReply::WrongQuestion)
                         && !reply.agrees_with(&first)

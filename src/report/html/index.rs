@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::judge::summarise::Standing;
+use crate::model::outage::Outage;
 use crate::model::school::RosterState;
 use crate::model::verdict::Readiness;
 
@@ -10,7 +11,6 @@ use super::super::ReportInput;
 use super::super::build::base_name;
 use super::super::clean::clean;
 use super::super::format::{percent, utc};
-use super::super::json::outages;
 use super::super::model::{Change, Report, SchoolRow, TaskInfo};
 use super::super::text::{Lang, Text};
 use super::class;
@@ -141,7 +141,7 @@ impl<'a> Index<'a> {
             verdicts: verdicts(report, text),
             facts: facts(report, input, text),
             checks: checks(input, text),
-            outages: breaker(input),
+            outages: breaker(input, text),
             lists: lists(input, text),
             rows_note: text.fill(
                 "m.rows",
@@ -304,9 +304,25 @@ fn checks(input: &ReportInput, text: &Text) -> Vec<CheckView> {
         .collect()
 }
 
-fn breaker(input: &ReportInput) -> Vec<String> {
-    let outages = outages(&input.run.vantage.proofs).into_iter();
-    outages.map(|out| format!("{} {} → {}", out.family, out.from, out.until.unwrap_or_else(|| "–".into()))).collect()
+/// One line for each stretch in which the vantage could not be proven.
+fn breaker(input: &ReportInput, text: &Text) -> Vec<String> {
+    let line = |outage: &Outage| {
+        let until = outage.until.map_or_else(|| text.w("m.breaker.end").to_owned(), utc);
+        let kind = if outage.opened.is_some() { "m.breaker.opened" } else { "m.breaker.doubt" };
+        text.fill(
+            "m.breaker.line",
+            &[
+                ("line", text.w(&format!("line.{}", outage.line.name()))),
+                ("since", &utc(outage.since)),
+                ("until", &until),
+                ("kind", text.w(kind)),
+                ("why", text.w(&format!("why.{}", outage.why.name()))),
+                ("quarantined", &outage.quarantined.to_string()),
+                ("redone", &outage.redone.to_string()),
+            ],
+        )
+    };
+    input.run.outages.iter().map(line).collect()
 }
 
 fn lists(input: &ReportInput, text: &Text) -> Vec<String> {

@@ -207,7 +207,7 @@ fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> S
         unicode: row.domain_unicode.as_deref().map(shown),
         url: row.site.as_ref().and_then(link),
         tags,
-        facts: facts(text, row),
+        facts: facts(text, row, opted_out(input, row)),
         problem: row
             .problem
             .as_ref()
@@ -219,13 +219,21 @@ fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> S
     }
 }
 
-fn facts(text: &Text, row: &SchoolRow) -> Vec<Fact> {
+/// The day of the request not to be measured. Who asked is nobody else's business. Empty: there is none.
+fn opted_out(input: &ReportInput, row: &SchoolRow) -> String {
+    let key = row.domain.as_ref().filter(|_| row.standing == Standing::Roster(RosterState::OptedOut));
+    let request = key.and_then(|key| input.roster.opt_outs.of(key.host()));
+    request.map(|request| request.date.clone()).unwrap_or_default()
+}
+
+fn facts(text: &Text, row: &SchoolRow, opted_out: String) -> Vec<Fact> {
     let mut facts = Vec::new();
     let mut add = |label: &str, value: String| {
         if !value.is_empty() {
             facts.push(Fact { label: text.w(label).to_owned(), value: clean(&value).into_owned() });
         }
     };
+    add("s.opted_out", opted_out);
     add("s.stack", row.stack.map(|stack| text.stack(stack).to_owned()).unwrap_or_default());
     if row.rule.is_some() {
         let list = |addresses: &[String]| match addresses {

@@ -1,0 +1,155 @@
+//! What a finished round shows of the lines it hung on: which of them a failure in it could have come from, and whether
+//! the failure was this machine's own. Pure. Leaves to others: what follows from it.
+
+use std::net::IpAddr;
+
+use crate::model::address::Family;
+use crate::model::evidence::{LookupOutcome, RecordType, Round, ServerRole, WalkEnd};
+use crate::model::failure::Failure;
+use crate::model::outage::Line;
+
+/// A set of lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lines([bool; 3]);
+
+impl Lines {
+    /// Adds a line.
+    pub fn add(&mut self, line: Line) {
+        self.0[line as usize] = true;
+    }
+
+    /// The line is in the set.
+    pub fn has(self, line: Line) -> bool {
+        self.0[line as usize]
+    }
+
+    /// Nothing is in the set.
+    pub fn is_empty(self) -> bool {
+        !self.0.contains(&true)
+    }
+
+    /// The lines in the set.
+    pub fn iter(self) -> impl Iterator<Item = Line> {
+        Line::ALL.into_iter().filter(move |line| self.has(*line))
+    }
+}
+
+impl FromIterator<Line> for Lines {
+    fn from_iter<I: IntoIterator<Item = Line>>(lines: I) -> Self {
+        let mut set = Self::default();
+        lines.into_iter().for_each(|line| set.add(line));
+        set
+    }
+}
+
+/// How a site fared over one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fared {
+    /// No walk over the family landed.
+    pub failed: bool,
+    /// The network of the first address dialled: IPv4 /16, IPv6 /32.
+    pub network: u32,
+}
+
+/// What a round shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Symptoms {
+    /// Lines over which something failed in it.
+    pub failed: Lines,
+    /// By family, IPv4 first. None: not dialled.
+    pub fared: [Option<Fared>; 2],
+    /// This machine ran short of something.
+    pub short: bool,
+    /// This machine had no way out to a family.
+    pub no_route: bool,
+}
+
+impl Symptoms {
+    /// Lines of the families that were dialled.
+    pub fn dialled(&self) -> impl Iterator<Item = Line> {
+        self.fared.into_iter().zip(Family::BOTH).filter_map(|(fared, family)| fared.map(|_| Line::of(family)))
+    }
+}
+
+/// Reads the symptoms off a round.
+pub fn symptoms(round: &Round) -> Symptoms {
+    let mut found = Symptoms::default();
+    let asked = || round.lookups.iter().filter(|lookup| lookup.role == ServerRole::Resolver);
+    // Some resolvers do not know of HTTPS records, and nothing hangs on these.
+    let silent = asked().any(|lookup| !lookup.replied() && lookup.rtype != RecordType::Https);
+    // One resolver that cannot be asked may be a matter of its address; this machine runs short if none can.
+    found.short = asked().next().is_some() && asked().all(|lookup| lookup.outcome == LookupOutcome::NotAsked);
+    let unresolved = |end: &WalkEnd| matches!(end, WalkEnd::RedirectUnresolved(_));
+    if silent || round.walks.iter().any(|walk| unresolved(&walk.end)) {
+        found.failed.add(Line::Dns);
+    }
+    for (index, family) in Family::BOTH.into_iter().enumerate() {
+        let dialled = || round.connects.iter().filter(move |connect| connect.family() == family);
+        let walks = || round.walks.iter().filter(move |walk| walk.family == family);
+        let greeted = round.handshakes.iter().filter(|handshake| Family::of(handshake.address) == family);
+        let failures = dialled().filter_map(|connect| connect.failure.as_ref());
+        let failures = failures.chain(greeted.filter_map(|handshake| handshake.failure.as_ref()));
+        let failures = failures.chain(walks().filter_map(|walk| match &walk.end {
+            WalkEnd::Failed(failure) => Some(failure),
+            _ => None,
+        }));
+        let cut = walks().filter_map(|walk| walk.landing()?.body_failure.as_ref());
+        for failure in failures.chain(cut) {
+            found.short |= *failure == Failure::LocalResource;
+            found.no_route |= *failure == Failure::NoRoute;
+            found.failed.add(Line::of(family));
+        }
+        found.fared[index] = dialled().next().map(|connect| Fared {
+            failed: !walks().any(|walk| walk.landing().is_some()),
+            network: network(connect.address),
+        });
+    }
+    found
+}
+
+fn network(address: IpAddr) -> u32 {
+    match address {
+        IpAddr::V4(address) => address.to_bits() >> 16,
+        IpAddr::V6(address) => u32::try_from(address.to_bits() >> 96).unwrap_or(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::evidence::Connect;
+    use crate::model::time::Timestamp;
+
+    fn connect(address: &str, failure: Option<Failure>) -> Connect {
+        Connect {
+            address: address.parse().unwrap(),
+            port: 443,
+            failure,
+            started: Timestamp(0),
+            duration_us: 1,
+            attempt: 1,
+        }
+    }
+
+    #[test]
+    fn failures_belong_to_the_line_of_their_family() {
+        let lines = |lines: &[Line]| lines.iter().copied().collect::<Lines>();
+        let cases = [
+            (connect("192.0.2.1", None), lines(&[]), false, false),
+            (connect("192.0.2.1", Some(Failure::Refused)), lines(&[Line::Ipv4]), false, false),
+            (connect("2001:db8::1", Some(Failure::Timeout)), lines(&[Line::Ipv6]), false, false),
+            (connect("2001:db8::1", Some(Failure::LocalResource)), lines(&[Line::Ipv6]), true, false),
+            (connect("2001:db8::1", Some(Failure::NoRoute)), lines(&[Line::Ipv6]), false, true),
+        ];
+        for (connect, failed, short, no_route) in cases {
+            let mut round = Round::new(1, Timestamp(0));
+            round.connects.push(connect.clone());
+            let found = symptoms(&round);
+            assert_eq!((found.failed, found.short, found.no_route), (failed, short, no_route), "{connect:?}");
+            let index = usize::from(connect.address.is_ipv6());
+            assert!(found.fared[index].is_some_and(|fared| fared.failed) && found.fared[1 - index].is_none());
+        }
+        assert_eq!(network("2001:db8:1::1".parse().unwrap()), 0x2001_0db8);
+        assert_eq!(network("192.0.2.1".parse().unwrap()), 0xc000);
+    }
+}

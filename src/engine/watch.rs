@@ -1,0 +1,132 @@
+//! Keeping an eye on the vantage while sites are measured: sends canaries when they are due, and notices that this host's own
+//! address or route changed.
+//!
+//! Leaves to others: what follows ([`super::breaker`]).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::gate::{self, Canary};
+use crate::model::address::Family;
+use crate::model::outage::Line;
+use crate::model::site::Site;
+use crate::probe::{Prober, Transports};
+
+/// How urgent the next canary is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Urgency {
+    /// In its turn.
+    Usual,
+    /// The breaker is open, or sites fail in numbers: soon.
+    Soon,
+    /// A line is doubtful, or there is nothing to do but wait for it.
+    Now,
+}
+
+/// The watch of one run.
+#[derive(Debug)]
+pub(super) struct Watch {
+    prober: Arc<Prober>,
+    canaries: Vec<Site>,
+    transports: Transports,
+    /// Between two canaries, usually and when it is urgent.
+    intervals: (Duration, Duration),
+    turn: usize,
+    flying: JoinSet<Canary>,
+    /// When the last canary was sent. None: none was.
+    sent: Option<Instant>,
+    /// The last canary said nothing, for a reason of this machine's.
+    spoilt: bool,
+    identities: [u64; 2],
+}
+
+impl Watch {
+    pub(super) fn new(
+        prober: &Prober,
+        canaries: Vec<Site>,
+        transports: Transports,
+        intervals: (Duration, Duration),
+    ) -> Self {
+        let identities = Family::BOTH.map(|family| prober.net.connector.route().identity(family));
+        let prober = Arc::new(prober.trying_once());
+        Self {
+            prober,
+            canaries,
+            transports,
+            intervals,
+            turn: 0,
+            flying: JoinSet::new(),
+            sent: None,
+            spoilt: false,
+            identities,
+        }
+    }
+
+    /// There is nobody to prove anything by.
+    pub(super) fn is_blind(&self) -> bool {
+        self.canaries.is_empty()
+    }
+
+    /// When the last canary was sent.
+    pub(super) fn sent(&self) -> Option<Instant> {
+        self.sent
+    }
+
+    /// When the next canary is due. None: one is under way, or there are none.
+    pub(super) fn due(&self, urgency: Urgency, now: Instant) -> Option<Instant> {
+        if self.is_blind() || !self.flying.is_empty() {
+            return None;
+        }
+        let Some(sent) = self.sent else { return Some(now) };
+        let (usually, soon) = self.intervals;
+        let soon = sent + soon.min(usually);
+        Some(match urgency {
+            Urgency::Usual if !self.spoilt => sent + usually,
+            Urgency::Now if !self.spoilt => now,
+            Urgency::Usual | Urgency::Soon | Urgency::Now => soon,
+        })
+    }
+
+    /// Sends a canary, if it is due.
+    pub(super) fn send(&mut self, urgency: Urgency) {
+        let now = Instant::now();
+        if self.due(urgency, now).is_none_or(|due| due > now) {
+            return;
+        }
+        let (prober, canaries) = (Arc::clone(&self.prober), self.canaries.clone());
+        let (turn, transports) = (self.turn, self.transports);
+        // Two anchors may have been asked; the next canary begins with another.
+        self.turn = self.turn.wrapping_add(2);
+        self.sent = Some(now);
+        self.flying.spawn(async move { gate::canary(&prober, &canaries, turn, transports).await });
+    }
+
+    /// Waits for the canary that is under way; for ever, if there is none. None: it was lost.
+    pub(super) async fn came_back(&mut self) -> Option<Canary> {
+        match self.flying.join_next().await {
+            Some(canary) => {
+                let canary = canary.ok();
+                self.spoilt = canary.as_ref().is_none_or(|canary| canary.spoilt);
+                canary
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Lines whose way out is another than when this was last asked.
+    pub(super) fn changes(&mut self) -> Vec<Line> {
+        let route = Arc::clone(self.prober.net.connector.route());
+        let used = |family: Family| family == Family::V4 || self.transports == Transports::Both;
+        let mut changed = Vec::new();
+        for (known, family) in self.identities.iter_mut().zip(Family::BOTH) {
+            let identity = route.identity(family);
+            if std::mem::replace(known, identity) != identity && used(family) {
+                changed.push(Line::of(family));
+            }
+        }
+        changed
+    }
+}
