@@ -20,6 +20,7 @@ use crate::model::site::Site;
 use crate::net::connect::Connector;
 use crate::net::dns::authority::{Authorities, system_resolvers};
 use crate::net::dns::exchange::{DnsLimits, Exchanges};
+use crate::net::dns::nat64;
 use crate::net::http::HttpLimits;
 use crate::net::local;
 use crate::net::pages::Pages;
@@ -32,8 +33,8 @@ use crate::probe::{Attempts, Bounds, Deadlines, Net, Prober, Transports};
 
 /// Descriptors kept free for files, the store and the terminal.
 const SPARE_DESCRIPTORS: usize = 64;
-/// Descriptors a site in flight may use.
-const DESCRIPTORS_PER_SITE: usize = 3;
+/// Descriptors a site in flight may use: connections, and sockets that are listened to for a second answer.
+const DESCRIPTORS_PER_SITE: usize = 5;
 
 /// The way out and what belongs to it.
 pub(super) struct Surroundings {
@@ -78,6 +79,23 @@ fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     std::fs::read(path).map_err(|source| CliError::Read { path: path.to_owned(), source })
 }
 
+/// Lets no address in a NAT64 prefix be dialled that this network has, as far as its resolvers say (RFC 7050). The
+/// system's resolvers are asked as well: the configured ones may be somebody else's.
+pub(super) async fn deny_nat64(config: &Config, surroundings: &mut Surroundings) {
+    let mut resolvers = surroundings.resolvers.clone();
+    resolvers.extend(system_resolvers().unwrap_or_default());
+    resolvers.sort_unstable();
+    resolvers.dedup();
+    let connector = Connector::new(Arc::clone(&surroundings.route), surroundings.policy.clone());
+    let turns: Arc<dyn Turns> = Arc::new(Pacer::new(pace(config)));
+    let exchanges = Exchanges::new(connector, turns, Arc::new(SystemClock), dns(config));
+    surroundings.policy.local_deny.extend(nat64::prefixes(&exchanges, &resolvers).await);
+}
+
+fn dns(config: &Config) -> DnsLimits {
+    DnsLimits { timeout: config.dns.timeout, cname: config.limits.cname, second_reply: config.dns.second_reply }
+}
+
 /// The prober for a configuration and its surroundings.
 pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Prober, CliError> {
     let connector = Connector::new(Arc::clone(&surroundings.route), surroundings.policy.clone());
@@ -86,7 +104,6 @@ pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Pro
     let tls = TlsClient::new(surroundings.bundled_roots, &surroundings.anchors_pem)?;
     let http = http(config);
     let user_agent = config.project.user_agent();
-    let limits = DnsLimits { timeout: config.dns.timeout, cname: config.limits.cname };
     let setup = |what: &'static str| move |why: String| CliError::Setup { what, why };
     let authorities =
         Authorities::new(&surroundings.resolvers, config.dns.timeout, connector.clone(), Arc::clone(&turns))
@@ -94,7 +111,7 @@ pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Pro
     let pages_v4 = Pages::new(Family::V4, connector.clone(), &tls, &user_agent, http)
         .map_err(|error| setup("the page client")(error.to_string()))?;
     let net = Net {
-        exchanges: Exchanges::new(connector.clone(), Arc::clone(&turns), Arc::clone(&clock), limits),
+        exchanges: Exchanges::new(connector.clone(), Arc::clone(&turns), Arc::clone(&clock), dns(config)),
         authorities,
         connector,
         tls,
@@ -167,6 +184,7 @@ fn bounds(config: &Config) -> Bounds {
         redirects: limits.redirects,
         url_bytes: limits.url_bytes,
         retry_after: limits.retry_after,
+        queries: limits.queries,
         ..Bounds::default()
     }
 }
@@ -202,6 +220,7 @@ pub(super) fn scan_rules(config: &Config, transports: Transports) -> ScanRules {
         slow_after: config.pace.slow_after,
         second_round_after: config.attempts.second_round_after,
         canary_interval: config.gate.canary_interval,
+        dns_interval: config.gate.dns_interval,
         recovery_interval: config.gate.recovery_interval,
         outage_patience: config.gate.outage_patience,
         breaker: BreakerRules {

@@ -9,11 +9,12 @@ use super::history::{explain, explain_json};
 use super::output::{json, line, note, say};
 use super::settings;
 use crate::engine::gate;
+use crate::engine::resolvers::{DnsControls, self_test};
 use crate::exit::Exit;
 use crate::judge::{Criteria, assess, first_look};
 use crate::model::evidence::{EVIDENCE_VERSION, Observation};
 use crate::model::optout::OptOuts;
-use crate::model::run::{Proof, Vantage};
+use crate::model::run::{DnsProof, Proof, Vantage};
 use crate::model::site::Site;
 use crate::targets::{LoadOptions, load_bytes};
 
@@ -21,7 +22,7 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     let resolved = settings::resolve(common, &settings::flags(common, Some(&args.measure), None))?;
     let config = &resolved.config;
     let lang = settings::lang(config);
-    let surroundings = Surroundings::real(config)?;
+    let mut surroundings = Surroundings::real(config)?;
     // The names go through the same reader as any list.
     let list = args.names.join("\n");
     let options = LoadOptions { allow_reserved: surroundings.lab, ..LoadOptions::default() };
@@ -37,18 +38,22 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     if loaded.roster.sites.is_empty() {
         return Err(CliError::NothingToProbe);
     }
+    assemble::deny_nat64(config, &mut surroundings).await;
     let prober = assemble::prober(config, &surroundings)?;
     let transports = assemble::transports(args.measure.without_ipv6);
-    let anchors: Vec<Site> =
-        assemble::gate(config, &OptOuts::default()).anchors.into_iter().map(|anchor| anchor.site).collect();
+    let gate_rules = assemble::gate(config, &OptOuts::default());
+    let anchors: Vec<Site> = gate_rules.anchors.iter().map(|anchor| anchor.site.clone()).collect();
     let criteria = Criteria::default();
     let mut proofs: Vec<Proof> = gate::canary(&prober, &anchors, 0, transports).await.proofs;
+    let controls = DnsControls::new(&gate_rules);
+    let mut dns_proofs: Vec<DnsProof> = self_test(&prober, &controls, 0).await;
     let mut observations = Vec::new();
     for site in loaded.roster.sites.values() {
         let round = prober.observe(site, 1, transports).await;
         observations.push(Observation { version: EVIDENCE_VERSION, site: site.clone(), rounds: vec![round] });
     }
     proofs.extend(gate::canary(&prober, &anchors, 1, transports).await.proofs);
+    dns_proofs.extend(self_test(&prober, &controls, 1).await);
     let again: Vec<usize> = (0..observations.len()).filter(|i| first_look(&observations[*i], &criteria).1).collect();
     if !again.is_empty() {
         note(format!("{} {} s", say(lang, "复测失败项，等待", "looking again at what failed, in"), args.pause));
@@ -58,12 +63,14 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
             observations[index].rounds.push(round);
         }
         proofs.extend(gate::canary(&prober, &anchors, 2, transports).await.proofs);
+        dns_proofs.extend(self_test(&prober, &controls, 2).await);
     }
     let vantage = Vantage {
         name: config.vantage.name.clone(),
         isp: config.vantage.isp.clone(),
         resolvers: prober.net.resolvers.clone(),
         proofs,
+        dns_proofs,
     };
     for observation in &observations {
         let assessment = assess(observation, &vantage, &criteria);

@@ -85,6 +85,7 @@ fn lab_prefixes() -> Vec<ipnet::IpNet> {
 fn quick(config: &Config) -> Config {
     let mut quick = config.clone();
     quick.dns.timeout = Duration::from_millis(800);
+    quick.dns.second_reply = Duration::from_millis(50);
     quick.deadlines.connect = Duration::from_secs(1);
     quick.deadlines.connect_retry = Duration::from_secs(1);
     quick.deadlines.tls = Duration::from_secs(3);
@@ -111,6 +112,7 @@ fn quick(config: &Config) -> Config {
     quick.gate.nxdomain_suffixes = vec!["example".to_owned()];
     quick.gate.controls = vec![(std::net::Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1), 80).into()];
     quick.gate.canary_interval = Duration::from_secs(2);
+    quick.gate.dns_interval = Duration::from_secs(5);
     quick.gate.recovery_interval = Duration::from_secs(1);
     quick
 }

@@ -9,6 +9,8 @@ mod demo;
 mod doctor;
 mod error;
 mod finish;
+#[cfg(all(test, feature = "lab"))]
+mod gate_tests;
 mod history;
 mod output;
 mod progress;

@@ -47,7 +47,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     let resolved = settings::resolve(common, &settings::flags(common, Some(&args.measure), Some(args)))?;
     let config = &resolved.config;
     let lang = settings::lang(config);
-    let surroundings = Surroundings::real(config)?;
+    let mut surroundings = Surroundings::real(config)?;
     let options = LoadOptions {
         encoding: args.encoding.clone(),
         allow_reserved: surroundings.lab,
@@ -61,6 +61,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     announce(&loaded, lang);
     // Outputs are opened before the long run, so that a bad path fails at once.
     let store = Store::open(&args.store, OpenMode::ReadWrite).await?;
+    assemble::deny_nat64(config, &mut surroundings).await;
     let mut prober = assemble::prober(config, &surroundings)?;
     prober.opt_outs = loaded.roster.opt_outs.clone();
     let prober = Arc::new(prober);
@@ -140,6 +141,7 @@ pub(super) async fn measure(
             isp: plan.isp.clone(),
             resolvers: prober.net.resolvers.clone(),
             proofs: opening.proofs.clone(),
+            dns_proofs: opening.dns_proofs.clone(),
         },
         started,
         ended: None,
@@ -162,6 +164,7 @@ pub(super) async fn measure(
         prober: Arc::clone(&prober),
         rules,
         canaries: opening.canaries,
+        dns_controls: opening.dns_controls,
         listener: progress::listener(plan.mode, plan.lang),
         sink,
         stop: stop_on_signals(plan.lang),
@@ -169,6 +172,7 @@ pub(super) async fn measure(
     let report = scan.run(sites).await;
     let written = writer.await.map_err(|error| CliError::Setup { what: "the writer", why: error.to_string() })?;
     run.vantage.proofs.extend(report.proofs);
+    run.vantage.dns_proofs.extend(report.dns_proofs);
     let ended = prober.net.clock.now();
     let (bytes_sent, bytes_received) = prober.net.connector.traffic().so_far();
     run.ended = Some(ended);

@@ -25,6 +25,9 @@ pub struct Gate {
     pub nxdomain_suffixes: Vec<String>,
     /// Where nobody answers: addresses of the discard prefix (RFC 6666).
     pub controls: Vec<SocketAddr>,
+    /// Between two self-tests of the resolvers.
+    #[serde(with = "duration")]
+    pub dns_interval: Duration,
     /// Between two proofs during a run.
     #[serde(with = "duration")]
     pub canary_interval: Duration,
@@ -78,6 +81,7 @@ impl Default for Gate {
             dns64_names: vec!["ipv4only.arpa".to_owned()],
             nxdomain_suffixes: vec!["com".to_owned(), "cn".to_owned()],
             controls: vec![discard(1, 80), discard(2, 443)],
+            dns_interval: Duration::from_mins(1),
             canary_interval: Duration::from_secs(20),
             recovery_interval: Duration::from_secs(5),
             breaker_opens_after: 2,

@@ -41,6 +41,8 @@ pub struct Limits {
     pub cname: usize,
     /// Addresses of a name that are tried, per family.
     pub addresses_tried: usize,
+    /// DNS questions about one site in one round.
+    pub queries: usize,
 }
 
 impl Default for Limits {
@@ -60,6 +62,7 @@ impl Default for Limits {
             retry_after_longest: Duration::from_hours(1),
             cname: 8,
             addresses_tried: 8,
+            queries: 64,
         }
     }
 }

@@ -21,6 +21,9 @@ pub struct Dns {
     pub attempts: u8,
     /// Addresses of the root's name servers, at which walks over IPv6 begin. Empty: no walks are made.
     pub roots: Vec<Ipv6Addr>,
+    /// How long a second, different answer is listened for after the first. Zero: not at all.
+    #[serde(with = "duration")]
+    pub second_reply: Duration,
 }
 
 /// The IPv6 addresses of a.root-servers.net to m.root-servers.net, from the IANA's root hints
@@ -50,6 +53,7 @@ impl Default for Dns {
             timeout: Duration::from_secs(3),
             attempts: 3,
             roots: ROOTS.to_vec(),
+            second_reply: Duration::from_secs(2),
         }
     }
 }

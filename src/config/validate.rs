@@ -18,7 +18,7 @@ pub(super) struct Violation {
 
 type Found = Vec<Violation>;
 
-const RULES: [fn(&Config) -> Found; 20] = [
+const RULES: [fn(&Config) -> Found; 22] = [
     vantage_has_a_name,
     project_url_is_a_page,
     contact_fits_a_header,
@@ -36,6 +36,8 @@ const RULES: [fn(&Config) -> Found; 20] = [
     anchors_are_names,
     gate_names_are_names,
     canaries_are_close_enough,
+    resolvers_are_tested_often_enough,
+    second_reply_is_soon,
     breaker_can_close,
     something_is_trusted,
     reports_can_be_written,
@@ -157,6 +159,7 @@ fn limits_let_something_through(config: &Config) -> Found {
         ("limits.ratio", l.ratio, 10),
         ("limits.url_bytes", count(l.url_bytes), 100),
         ("limits.addresses_tried", count(l.addresses_tried), 1),
+        ("limits.queries", count(l.queries), 20),
     ]
     .into_iter()
     .flat_map(|(key, value, least)| {
@@ -256,6 +259,17 @@ fn canaries_are_close_enough(config: &Config) -> Found {
     )
 }
 
+/// A negative answer counts only with good self-tests within 3 min on both sides (docs/method/gate.md).
+fn resolvers_are_tested_often_enough(config: &Config) -> Found {
+    let good = (Duration::from_secs(1)..=Duration::from_mins(2)).contains(&config.gate.dns_interval);
+    demand(good, "gate.dns_interval", "is out of range", "from 1s to 2m is possible, or no absence would ever count")
+}
+
+fn second_reply_is_soon(config: &Config) -> Found {
+    let good = config.dns.second_reply <= Duration::from_secs(10);
+    demand(good, "dns.second_reply", "is out of range", "from 0s (not at all) to 10s is possible")
+}
+
 /// A breaker that opens by itself or never closes would measure nothing.
 fn breaker_can_close(config: &Config) -> Found {
     let gate = &config.gate;
@@ -327,6 +341,9 @@ mod tests {
         assert_eq!(keys(|c| c.gate.anchors.push(anchor("https://a.example/"))), ["gate.anchors"]);
         assert_eq!(keys(|c| c.gate.dns64_names = vec!["a..b".into()]), ["gate.dns64_names"]);
         assert_eq!(keys(|c| c.gate.canary_interval = Duration::from_secs(51)), ["gate.canary_interval"]);
+        assert_eq!(keys(|c| c.gate.dns_interval = Duration::from_secs(121)), ["gate.dns_interval"]);
+        assert_eq!(keys(|c| c.dns.second_reply = Duration::from_secs(11)), ["dns.second_reply"]);
+        assert_eq!(keys(|c| c.limits.queries = 19), ["limits.queries"]);
         assert_eq!(keys(|c| c.gate.breaker_opens_after = 0), ["gate.breaker_opens_after"]);
         assert_eq!(keys(|c| c.gate.breaker_closes_after = 11), ["gate.breaker_closes_after"]);
         assert_eq!(keys(|c| c.gate.recovery_interval = Duration::from_secs(21)), ["gate.recovery_interval"]);

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::resolvers::{self, DnsControls, random_label};
 use super::symptoms::symptoms;
 use crate::model::address::Family;
 use crate::model::evidence::{Lookup, LookupOutcome, RecordType, Round, ServerRole};
 use crate::model::failure::Failure;
 use crate::model::outage::Line;
-use crate::model::run::{CheckOutcome, Gate, GateCheck, Proof};
+use crate::model::run::{CheckOutcome, DnsProof, Gate, GateCheck, Proof};
 use crate::model::site::Site;
 use crate::net::dns::exchange::Ask;
 use crate::probe::{Prober, Transports};
@@ -59,12 +60,16 @@ pub struct Opening {
     pub proofs: Vec<Proof>,
     /// Anchors that passed, to be used as canaries.
     pub canaries: Vec<Site>,
+    /// What the resolvers' self-test showed, and when.
+    pub dns_proofs: Vec<DnsProof>,
+    /// What the resolvers are tested with during the run.
+    pub dns_controls: DnsControls,
 }
 
 /// Makes all checks.
 pub async fn check(prober: &Prober, rules: &GateRules, transports: Transports) -> Opening {
     let mut opening = Opening::default();
-    opening.gate.checks.push(resolvers(prober));
+    opening.gate.checks.push(configured(prober));
     let (dns64, rewriting, tcp, controls, rounds) = tokio::join!(
         dns64(prober, rules),
         rewriting(prober, rules),
@@ -73,6 +78,10 @@ pub async fn check(prober: &Prober, rules: &GateRules, transports: Transports) -
         join_all(rules.anchors.iter().map(|anchor| prober.observe_pages(&anchor.site, 1, transports))),
     );
     opening.gate.checks.extend([dns64, rewriting, tcp, controls]);
+    opening.dns_controls = DnsControls::as_observed(rules, &rounds);
+    opening.dns_proofs = resolvers::self_test(prober, &opening.dns_controls, 0).await;
+    opening.gate.checks.push(resolvers::denying(&opening.dns_proofs));
+    opening.gate.checks.push(resolvers::over_ipv6(prober, rules, transports).await);
     for family in Family::BOTH {
         let wanted = family == Family::V4 || transports == Transports::Both;
         opening.gate.checks.push(anchors(rules, &rounds, family, wanted));
@@ -236,7 +245,7 @@ fn anchors(rules: &GateRules, rounds: &[Round], family: Family, wanted: bool) ->
     GateCheck { name, outcome, detail, advice }
 }
 
-fn resolvers(prober: &Prober) -> GateCheck {
+fn configured(prober: &Prober) -> GateCheck {
     let resolvers = &prober.net.resolvers;
     let listed: Vec<String> = resolvers.iter().map(ToString::to_string).collect();
     let (outcome, advice) = match resolvers.len() {
@@ -277,14 +286,20 @@ fn listed(answers: &[&(SocketAddr, String, LookupOutcome)]) -> String {
     lines.join("; ")
 }
 
-/// Does the resolver invent AAAA records? (RFC 7050: `ipv4only.arpa` has none of its own.)
+/// Does the resolver invent AAAA records for names that have A alone? (RFC 7050: `ipv4only.arpa` is such a name.)
 async fn dns64(prober: &Prober, rules: &GateRules) -> GateCheck {
-    let answers = ask_all(prober, &rules.v4only_names, RecordType::Aaaa).await;
+    let (answers, controls) = tokio::join!(
+        ask_all(prober, &rules.v4only_names, RecordType::Aaaa),
+        ask_all(prober, &rules.v4only_names, RecordType::A)
+    );
     let bad: Vec<_> = answers.iter().filter(|(_, _, outcome)| *outcome == LookupOutcome::Answer).collect();
-    let none = |outcome: LookupOutcome| {
-        matches!(outcome, LookupOutcome::Nodata | LookupOutcome::NodataNosoa | LookupOutcome::Nxdomain)
-    };
-    let unheard: Vec<_> = answers.iter().filter(|(_, _, o)| !none(*o) && *o != LookupOutcome::Answer).collect();
+    let none = |outcome: LookupOutcome| matches!(outcome, LookupOutcome::Nodata | LookupOutcome::NodataNosoa);
+    // A name of which the resolver knows nothing at all shows nothing.
+    let known = answers.iter().zip(&controls).map(|(answer, control)| (answer, control.2 == LookupOutcome::Answer));
+    let unheard: Vec<_> = known
+        .filter(|((_, _, o), known)| *o != LookupOutcome::Answer && !(none(*o) && *known))
+        .map(|(a, _)| a)
+        .collect();
     let (outcome, detail, advice) = if !bad.is_empty() {
         let advice = "this resolver does DNS64 and gives every name an IPv6 address: use resolvers without it";
         (CheckOutcome::Fail, listed(&bad), advice)
@@ -369,10 +384,4 @@ async fn controls(prober: &Prober, rules: &GateRules) -> GateCheck {
         (CheckOutcome::Fail, format!("connected to {}", answered.join(", ")), advice)
     };
     GateCheck { name: "controls".to_owned(), outcome, detail, advice: advice.to_owned() }
-}
-
-/// A label nobody has registered.
-fn random_label() -> String {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    format!("v6ready-{:016x}", RandomState::new().build_hasher().finish())
 }

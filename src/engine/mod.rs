@@ -6,9 +6,11 @@
 //! probe, verdicts, storage, and how progress is shown: it only emits [`ScanEvent`]s.
 
 pub mod breaker;
+mod dns_watch;
 pub mod gate;
 pub mod pace;
 pub mod plan;
+pub mod resolvers;
 pub mod scan;
 pub mod symptoms;
 mod watch;

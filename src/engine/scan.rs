@@ -2,7 +2,8 @@
 //! looked at once more at the end.
 //!
 //! While a line is not proven ([`super::breaker`]), no site is started; what failed meanwhile is measured again when it is
-//! ([`super::work`]). Leaves to others: when canaries are sent ([`super::watch`]), verdicts, storage.
+//! ([`super::work`]). Leaves to others: when canaries are sent ([`super::watch`]) and resolvers are tested ([`super::dns_watch`]),
+//! verdicts, storage.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -16,7 +17,9 @@ use tokio::time::Instant;
 
 use super::ScanEvent;
 use super::breaker::{Breaker, BreakerRules, Turn};
+use super::dns_watch::{DnsWatch, Seen};
 use super::gate::Canary;
+use super::resolvers::DnsControls;
 use super::symptoms::{Lines, Symptoms, symptoms};
 use super::watch::{Urgency, Watch};
 use super::work::{Doubt, Job, Work};
@@ -25,7 +28,7 @@ use crate::judge::{Criteria, first_look};
 use crate::model::address::Family;
 use crate::model::evidence::{EVIDENCE_VERSION, Observation, Round, Walk};
 use crate::model::outage::{Line, Outage, Trigger};
-use crate::model::run::{Proof, RunEnd};
+use crate::model::run::{DnsProof, Proof, RunEnd};
 use crate::model::site::Site;
 use crate::model::time::Timestamp;
 use crate::net::work::{self, Places};
@@ -54,6 +57,8 @@ pub struct ScanRules {
     pub second_round_after: Duration,
     /// How often a canary is sent.
     pub canary_interval: Duration,
+    /// How often the resolvers are tested.
+    pub dns_interval: Duration,
     /// How often while the breaker is open; also before a site is looked at again that this machine spoilt.
     pub recovery_interval: Duration,
     /// How long an outage is waited out before the run is given up.
@@ -90,6 +95,8 @@ pub struct ScanReport {
     pub end: RunEnd,
     /// The canaries' proofs, in order of time.
     pub proofs: Vec<Proof>,
+    /// The resolvers' self-tests, in order of time.
+    pub dns_proofs: Vec<DnsProof>,
     /// What was lost in its course, in order of time.
     pub outages: Vec<Outage>,
     /// Looks lost to panics.
@@ -107,6 +114,8 @@ pub struct Scan {
     pub rules: ScanRules,
     /// Anchors that passed the gate. Empty: nothing can be proven, and the breaker never opens.
     pub canaries: Vec<Site>,
+    /// What the resolvers are tested with.
+    pub dns_controls: DnsControls,
     /// Where events go.
     pub listener: Listener,
     /// Where evidence goes.
@@ -125,10 +134,10 @@ impl Scan {
     /// Probes all sites, in the order given.
     pub async fn run(self, sites: Vec<Site>) -> ScanReport {
         (self.listener)(ScanEvent::Started { sites: sites.len() });
-        let mut course = Course::new(self, sites);
+        let mut course = Course::new(self, sites).await;
         course.measure().await;
         course.drain().await;
-        course.report()
+        course.report().await
     }
 }
 
@@ -140,6 +149,8 @@ struct Probed {
     /// How long the server asked to be left alone. Zero: it did not.
     asked: Duration,
     symptoms: Symptoms,
+    /// What its answers hang on. None: it left none behind.
+    seen: Option<Seen>,
     /// The look was spoilt by this machine and left nothing behind.
     spoilt: bool,
     /// The probe panicked at this site.
@@ -154,6 +165,7 @@ struct Course {
     work: Work,
     breaker: Breaker,
     watch: Watch,
+    dns: DnsWatch,
     tasks: JoinSet<Probed>,
     flying: HashMap<Id, Job>,
     proofs: Vec<Proof>,
@@ -170,18 +182,22 @@ struct Course {
     frozen: Option<Timestamp>,
     /// No canary has come back since that was over.
     stale: bool,
+    /// The resolvers are to be tested before a site is begun.
+    untested: bool,
     /// When it was last lowered, and clean looks since.
     pressed: (Option<Instant>, usize),
 }
 
 impl Course {
-    fn new(scan: Scan, sites: Vec<Site>) -> Self {
+    async fn new(scan: Scan, sites: Vec<Site>) -> Self {
         let rules = &scan.rules;
+        let dns = DnsWatch::start(Arc::clone(&scan.prober), scan.dns_controls.clone(), rules.dns_interval).await;
         let intervals = (rules.canary_interval, rules.recovery_interval);
         Self {
             work: Work::new(sites, rules.second_round_after),
             breaker: Breaker::new(rules.breaker),
             watch: Watch::new(&scan.prober, scan.canaries.clone(), rules.transports, intervals),
+            dns,
             tasks: JoinSet::new(),
             flying: HashMap::new(),
             proofs: Vec::new(),
@@ -192,6 +208,7 @@ impl Course {
             places: Places::new(rules.jobs.max(1), rules.slow_jobs, rules.slow_after),
             frozen: None,
             stale: false,
+            untested: false,
             pressed: (None, 0),
             scan,
         }
@@ -202,8 +219,12 @@ impl Course {
         let mut stop = self.scan.stop.clone();
         loop {
             self.look_at_the_calendar();
+            if self.untested && self.breaker.is_closed() {
+                unless_stopped(&mut stop, Stop::Drain, self.dns.test()).await;
+                self.untested = false;
+            }
             self.start_sites();
-            if self.is_over() {
+            if self.is_over().await {
                 return;
             }
             if !self.rests() {
@@ -237,7 +258,7 @@ impl Course {
     }
 
     /// Nothing is left to do. Begins the second pass where that is next.
-    fn is_over(&mut self) -> bool {
+    async fn is_over(&mut self) -> bool {
         if !self.tasks.is_empty() || !self.work.is_empty() {
             return false;
         }
@@ -246,6 +267,13 @@ impl Course {
                 return false;
             }
             self.work.believe_all();
+        }
+        if self.work.is_first_pass() {
+            let mut stop = self.scan.stop.clone();
+            let doubtful = unless_stopped(&mut stop, Stop::Drain, self.dns.doubtful()).await;
+            for doubt in doubtful.into_iter().flatten() {
+                self.work.believe(doubt);
+            }
         }
         let Some((sites, due)) = self.work.second_pass() else { return true };
         let pause = due.saturating_duration_since(Instant::now());
@@ -261,8 +289,11 @@ impl Course {
             (self.scan.listener)(ScanEvent::Frozen { until, local });
         }
         // What failed then would have no proof before it.
-        self.stale |= until.is_none() && self.frozen.is_some() && !self.watch.is_blind();
+        let over = until.is_none() && self.frozen.is_some();
+        self.stale |= over && !self.watch.is_blind();
+        self.untested |= over;
         self.frozen = until;
+        self.dns.rest(self.rests());
         if self.rests() {
             // Nobody looks whether a line is proven, so nobody is impatient.
             self.unproven = None;
@@ -338,7 +369,7 @@ impl Course {
             let spoilt = patient && (symptoms.short || symptoms.no_route);
             if spoilt {
                 let (asked, lost, unstored) = (Duration::ZERO, false, false);
-                return Probed { began, again: true, asked, symptoms, spoilt, lost, unstored };
+                return Probed { began, again: true, asked, symptoms, seen: None, spoilt, lost, unstored };
             }
             let asked = asked_to_wait(&round);
             let observation = Observation { version: EVIDENCE_VERSION, site: site.clone(), rounds: vec![round] };
@@ -347,11 +378,13 @@ impl Course {
             let again = again && asked <= rules.retry_after;
             let mut rounds = observation.rounds;
             let mut unstored = false;
+            let mut seen = None;
             if let Some(round) = rounds.pop() {
+                seen = Some(Seen::in_round(&round, readiness));
                 unstored = sink.send((site.clone(), round)).await.is_err();
             }
             listener(ScanEvent::Probed { site: site.key.clone(), round: number, readiness, again });
-            Probed { began, again, asked, symptoms, spoilt, lost: false, unstored }
+            Probed { began, again, asked, symptoms, seen, spoilt, lost: false, unstored }
         });
         let otherwise = self.give_up(job);
         async move {
@@ -372,7 +405,7 @@ impl Course {
             let symptoms = symptoms(&round);
             let unstored = sink.send((site, round)).await.is_err();
             let (began, asked) = (Instant::now(), Duration::ZERO);
-            Probed { began, again: false, asked, symptoms, spoilt: false, lost: true, unstored }
+            Probed { began, again: false, asked, symptoms, seen: None, spoilt: false, lost: true, unstored }
         }
     }
 
@@ -408,12 +441,22 @@ impl Course {
                 self.breaker.finished(Line::of(family), fared.failed, fared.network);
             }
         }
+        if let Some(seen) = &probed.seen {
+            self.dns.saw(seen);
+        }
+        // Also a status or a wrong page needs an alibi over the family it came by.
+        let lines = probed.symptoms.failed.iter().chain(probed.symptoms.dialled()).collect();
+        let doubt = Doubt { job, began: probed.began, ended: now, asked: probed.asked, lines };
         if probed.again {
-            // Also a status or a wrong page needs an alibi over the family it came by.
-            let lines = probed.symptoms.failed.iter().chain(probed.symptoms.dialled()).collect();
-            self.work.doubted(Doubt { job, began: probed.began, ended: now, asked: probed.asked, lines });
-        } else {
-            self.work.settled(&job);
+            self.work.doubted(doubt);
+            return;
+        }
+        self.work.settled(&doubt.job);
+        // Who asked to be left alone for long is.
+        let patient = doubt.asked <= self.scan.rules.retry_after;
+        if let Some(seen) = probed.seen.filter(|_| patient && self.work.is_first_pass()) {
+            let job = Job { outages: Vec::new(), ..doubt.job };
+            self.dns.doubted(Doubt { job, ..doubt }, seen);
         }
     }
 
@@ -499,6 +542,7 @@ impl Course {
     }
 
     fn closed(&mut self, line: Line) {
+        self.untested |= line == Line::Dns;
         self.work.ended(line, self.scan.prober.net.clock.now());
         (self.scan.listener)(ScanEvent::Breaker { line, turn: Turn::Close });
     }
@@ -530,13 +574,17 @@ impl Course {
         }
     }
 
-    fn report(self) -> ScanReport {
+    async fn report(self) -> ScanReport {
+        let mut stop = self.scan.stop.clone();
+        // So that every answer has a proof after it.
+        unless_stopped(&mut stop, Stop::Now, self.dns.test()).await;
         let end = match (self.complete, self.lost) {
             (false, _) => RunEnd::Interrupted,
             (true, 0) => RunEnd::Complete,
             (true, _) => RunEnd::InternalError,
         };
-        ScanReport { end, proofs: self.proofs, outages: self.work.log, lost: self.lost }
+        let dns_proofs = self.dns.finish();
+        ScanReport { end, proofs: self.proofs, dns_proofs, outages: self.work.log, lost: self.lost }
     }
 }
 
@@ -550,5 +598,18 @@ fn asked_to_wait(round: &Round) -> Duration {
 async fn stopped(stop: &mut watch::Receiver<Stop>, at_least: Stop) {
     if stop.wait_for(|stop| *stop >= at_least).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// What comes of work of our own. None: stopping has got this far before.
+async fn unless_stopped<T>(
+    stop: &mut watch::Receiver<Stop>,
+    at_least: Stop,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = stopped(stop, at_least) => None,
+        done = work => Some(done),
     }
 }

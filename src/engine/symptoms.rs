@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use crate::model::address::Family;
-use crate::model::evidence::{LookupOutcome, Round, ServerRole, WalkEnd};
+use crate::model::evidence::{LookupOutcome, RecordType, Round, ServerRole, WalkEnd};
 use crate::model::failure::Failure;
 use crate::model::outage::Line;
 
@@ -75,7 +75,8 @@ impl Symptoms {
 pub fn symptoms(round: &Round) -> Symptoms {
     let mut found = Symptoms::default();
     let asked = || round.lookups.iter().filter(|lookup| lookup.role == ServerRole::Resolver);
-    let silent = asked().any(|lookup| !lookup.replied());
+    // Some resolvers do not know of HTTPS records, and nothing hangs on these.
+    let silent = asked().any(|lookup| !lookup.replied() && lookup.rtype != RecordType::Https);
     // One resolver that cannot be asked may be a matter of its address; this machine runs short if none can.
     found.short = asked().next().is_some() && asked().all(|lookup| lookup.outcome == LookupOutcome::NotAsked);
     let unresolved = |end: &WalkEnd| matches!(end, WalkEnd::RedirectUnresolved(_));

@@ -37,7 +37,7 @@ impl Job {
     }
 }
 
-/// A finished look whose failure, or a defect of it, wants a second one.
+/// A finished look that wants a second one: its failure or a defect of it, or the resolvers were not proven around it.
 #[derive(Clone, Debug)]
 pub(super) struct Doubt {
     pub(super) job: Job,
@@ -105,6 +105,11 @@ impl Work {
     /// Failures wait for a canary.
     pub(super) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
+    }
+
+    /// The second pass has not begun.
+    pub(super) fn is_first_pass(&self) -> bool {
+        self.pass == 1
     }
 
     /// Begins the second pass. None: it was begun before, or nobody needs it.
@@ -222,8 +227,8 @@ impl Work {
         self.log.iter_mut().find(|outage| outage.line == line && outage.until.is_none())
     }
 
-    /// A failure that counts: in the first pass it wants the second.
-    fn believe(&mut self, doubt: Doubt) {
+    /// A failure that counts, or an answer that cannot be believed: in the first pass it wants the second.
+    pub(super) fn believe(&mut self, doubt: Doubt) {
         self.settled(&doubt.job);
         if self.pass == 1 && doubt.job.number < ROUNDS {
             let later = doubt.asked.saturating_sub(self.pause);

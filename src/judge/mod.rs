@@ -9,6 +9,7 @@ mod landing;
 mod naming;
 mod pair;
 mod parity;
+mod resolvers;
 mod rollup;
 mod service;
 pub mod summarise;

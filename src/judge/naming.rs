@@ -2,13 +2,15 @@
 //! that belong to it.
 //!
 //! Only questions about the listed name count (and, for its alias target, those put to the authoritative servers).
-//! Positive answers win over negative ones; a negative answer needs two sources.
+//! Positive answers win over negative ones; a negative answer needs two sources that could be believed at the time
+//! ([`super::resolvers`]). A suspect answer ([`Lookup::is_suspect`]) counts for nothing.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use super::resolvers::Resolvers;
 use crate::model::evidence::{
-    BrokenReply, Lookup, LookupOutcome, Observation, Pointer, RecordType, ServerRole, StepKind,
+    BrokenReply, DnsTransport, Lookup, LookupOutcome, Observation, Pointer, RecordType, ServerRole, StepKind,
 };
 
 /// What is known about one record type of the listed name.
@@ -50,6 +52,10 @@ pub(super) enum Obstacle {
     NoTcp,
     /// We could not ask.
     Local,
+    /// There is nothing but answers that somebody may have forged.
+    Forged,
+    /// There are answers, but of resolvers that were not proven to tell the truth at the time.
+    Unproven,
 }
 
 /// The naming side of an observation.
@@ -61,8 +67,12 @@ pub(super) struct Naming {
     pub(super) v6: Presence,
     /// Only one source could be heard for a negative answer that was accepted.
     pub(super) single_source: bool,
-    /// Records exist only with DNSSEC validation switched off.
+    /// Resolvers answer only with DNSSEC validation switched off.
     pub(super) bogus: bool,
+    /// There are AAAA records by one resolver and none by another, and no authoritative server knows them.
+    pub(super) disputed_v6: bool,
+    /// Answers that were contradicted over UDP, or that TCP did not confirm.
+    pub(super) forged: Vec<Pointer>,
     /// The alias chain's last name. None: the listed name is no alias.
     pub(super) alias: Option<String>,
     /// All lookups failed at two resolvers or more, in two rounds or more.
@@ -73,57 +83,114 @@ pub(super) struct Naming {
     pub(super) evidence_v6: Vec<Pointer>,
 }
 
+#[derive(Clone, Copy)]
 struct Asked<'a> {
     pointer: Pointer,
     lookup: &'a Lookup,
 }
 
-fn asked(observation: &Observation, rtype: RecordType) -> Vec<Asked<'_>> {
+/// All questions about one type.
+struct Questions<'a> {
+    /// Those that count.
+    asked: Vec<Asked<'a>>,
+    /// These, and those of resolvers that were not proven: they decide nothing, and may cast doubt.
+    heard: Vec<Asked<'a>>,
+    /// Where all of them are.
+    evidence: Vec<Pointer>,
+    /// Why others do not count. None: all do.
+    dropped: Option<Obstacle>,
+}
+
+fn questions<'a>(observation: &'a Observation, rtype: RecordType, resolvers: &Resolvers<'_>) -> Questions<'a> {
     let host = observation.site.host.as_str();
-    let mut asked = Vec::new();
+    let mut found = Questions { asked: Vec::new(), heard: Vec::new(), evidence: Vec::new(), dropped: None };
     for round in &observation.rounds {
         for (index, lookup) in round.lookups.iter().enumerate() {
-            let counts = match lookup.role {
+            let about = match lookup.role {
                 ServerRole::Resolver => lookup.name == host,
                 // Authorities are asked only about the listed name or the end of its alias chain.
                 ServerRole::Authority => true,
             };
-            if counts && lookup.rtype == rtype {
-                asked.push(Asked { pointer: Pointer { round: round.number, step: StepKind::Lookup, index }, lookup });
+            if !about || lookup.rtype != rtype {
+                continue;
+            }
+            let pointer = Pointer { round: round.number, step: StepKind::Lookup, index };
+            found.evidence.push(pointer);
+            if lookup.is_suspect() {
+                found.dropped = Some(Obstacle::Forged);
+                continue;
+            }
+            found.heard.push(Asked { pointer, lookup });
+            if resolvers.counts(lookup) {
+                found.asked.push(Asked { pointer, lookup });
+            } else {
+                found.dropped = found.dropped.or(Some(Obstacle::Unproven));
             }
         }
     }
-    asked
+    found
 }
 
 /// Reads the naming side of an observation.
-pub(super) fn naming(observation: &Observation) -> Naming {
-    let v4 = asked(observation, RecordType::A);
-    let v6 = asked(observation, RecordType::Aaaa);
-    let (presence_v4, _) = presence(&v4, Presence::Unknown(Obstacle::Unconfirmed), observation);
-    let (presence_v6, single_v6) = presence(&v6, presence_v4, observation);
+pub(super) fn naming(observation: &Observation, resolvers: &Resolvers<'_>) -> Naming {
+    let questions_v4 = questions(observation, RecordType::A, resolvers);
+    let questions_v6 = questions(observation, RecordType::Aaaa, resolvers);
+    let (v4, v6) = (&questions_v4.asked, &questions_v6.asked);
+    let (presence_v4, _) = presence(&questions_v4, Presence::Unknown(Obstacle::Unconfirmed), observation);
+    let (presence_v6, single_v6) = presence(&questions_v6, presence_v4, observation);
     // The A side of NXDOMAIN rests on the AAAA side and the other way round.
-    let (presence_v4, single_v4) = presence(&v4, presence_v6, observation);
+    let (presence_v4, single_v4) = presence(&questions_v4, presence_v6, observation);
     // Sources may give different chains; the choice must not depend on who was asked first.
     let end =
         |asked: &[Asked<'_>]| asked.iter().filter_map(|a| a.lookup.chain.last()).map(|alias| alias.to.clone()).min();
-    let alias = end(&v6).or_else(|| end(&v4));
-    let bogus = [&v4, &v6].into_iter().any(|asked| {
-        let positive = |checking: bool| {
-            asked.iter().any(|a| a.lookup.outcome == LookupOutcome::Answer && a.lookup.checking_disabled != checking)
-        };
-        positive(false) && !positive(true)
-    });
+    let alias = end(v6).or_else(|| end(v4));
     Naming {
         v4: presence_v4,
         v6: presence_v6,
         single_source: single_v4 || single_v6,
-        bogus,
+        bogus: bogus(&questions_v4.heard, &questions_v6.heard),
+        disputed_v6: disputed(&questions_v6.heard),
+        forged: forged(observation),
         alias,
-        failed_everywhere: failed_everywhere(&v4, observation) && failed_everywhere(&v6, observation),
-        evidence_v4: v4.iter().map(|asked| asked.pointer).collect(),
-        evidence_v6: v6.iter().map(|asked| asked.pointer).collect(),
+        failed_everywhere: failed_everywhere(v4, observation) && failed_everywhere(v6, observation),
+        evidence_v4: questions_v4.evidence,
+        evidence_v6: questions_v6.evidence,
     }
+}
+
+/// Every resolver that validates says SERVFAIL, and for one of the types there is an answer with the CD bit (RFC 4035
+/// §3.2.2). A plain answer for either type, from any resolver in any round, shows that it was weather.
+fn bogus(v4: &[Asked<'_>], v6: &[Asked<'_>]) -> bool {
+    let by_resolvers = || v4.iter().chain(v6).map(|a| a.lookup).filter(|lookup| lookup.role == ServerRole::Resolver);
+    let said = |lookup: &Lookup| lookup.outcome == LookupOutcome::Answer || is_negative(lookup.outcome);
+    let plain = |lookup: &&Lookup| !lookup.checking_disabled;
+    by_resolvers().any(|lookup| lookup.checking_disabled && said(lookup))
+        && by_resolvers().filter(plain).any(|lookup| lookup.outcome == LookupOutcome::Servfail)
+        && !by_resolvers().filter(plain).any(said)
+}
+
+/// Records by one resolver, a plain denial by another, and no authoritative server that has the records.
+fn disputed(asked: &[Asked<'_>]) -> bool {
+    let by = |role: ServerRole| asked.iter().map(|a| a.lookup).filter(move |lookup| lookup.role == role);
+    let answer = |lookup: &Lookup| lookup.outcome == LookupOutcome::Answer;
+    by(ServerRole::Resolver).any(answer)
+        && by(ServerRole::Resolver).any(speaks)
+        && !by(ServerRole::Authority).any(|lookup| answer(lookup) && lookup.authoritative == Some(true))
+}
+
+/// Where a second answer contradicted the first, and where a forger's mark was not confirmed over TCP.
+fn forged(observation: &Observation) -> Vec<Pointer> {
+    let mut found = Vec::new();
+    for round in &observation.rounds {
+        let confirmed = |doubt: &Lookup| {
+            let mut others = round.lookups.iter().filter(|other| other.transport == DnsTransport::Tcp);
+            others.any(|other| (other.server, &other.name) == (doubt.server, &doubt.name) && other.is_teredo())
+        };
+        let suspect = round.lookups.iter().enumerate().filter(|(_, lookup)| lookup.is_suspect());
+        let forged = suspect.filter(|(_, lookup)| lookup.rival.is_some() || !confirmed(lookup));
+        found.extend(forged.map(|(index, _)| Pointer { round: round.number, step: StepKind::Lookup, index }));
+    }
+    found
 }
 
 /// Presence of one type, and whether it rests on a single source. `other` is the presence of the other type.
@@ -134,8 +201,9 @@ pub(super) fn naming(observation: &Observation) -> Naming {
 /// 3. The same negative answer from two sources: absent.
 /// 4. Only one source can be heard at all: its NODATA with SOA or its NXDOMAIN stands once both rounds have it.
 /// 5. Else not known.
-fn presence(asked: &[Asked<'_>], other: Presence, observation: &Observation) -> (Presence, bool) {
+fn presence(questions: &Questions<'_>, other: Presence, observation: &Observation) -> (Presence, bool) {
     use LookupOutcome::{Answer, Nodata, NodataNosoa, Nxdomain};
+    let asked = &questions.asked;
     if asked.iter().any(|a| a.lookup.outcome == Answer) {
         return (Presence::Present, false);
     }
@@ -171,21 +239,34 @@ fn presence(asked: &[Asked<'_>], other: Presence, observation: &Observation) -> 
     if alone(Nxdomain) && !other_exists {
         return (Presence::Absent(Absence::Nxdomain), true);
     }
-    (Presence::Unknown(obstacle(asked, !heard.is_empty())), false)
+    (Presence::Unknown(questions.dropped.unwrap_or_else(|| obstacle(asked, !heard.is_empty()))), false)
 }
 
-/// An answer that can count as a source: any resolver's, and an authority's only with the AA bit.
-fn speaks(lookup: &Lookup) -> bool {
+fn is_negative(outcome: LookupOutcome) -> bool {
     use LookupOutcome::{Nodata, NodataNosoa, Nxdomain};
-    let negative = matches!(lookup.outcome, Nodata | NodataNosoa | Nxdomain);
-    negative && (lookup.role == ServerRole::Resolver || lookup.authoritative == Some(true))
+    matches!(outcome, Nodata | NodataNosoa | Nxdomain)
+}
+
+/// A negative answer that can count as a source: any resolver's that was free to validate it, and an authority's only
+/// with the AA bit. An authority that gives an alias and nothing else says where to ask, and not what is there.
+fn speaks(lookup: &Lookup) -> bool {
+    let points_elsewhere = lookup.outcome == LookupOutcome::NodataNosoa && !lookup.chain.is_empty();
+    is_negative(lookup.outcome)
+        && match lookup.role {
+            ServerRole::Resolver => !lookup.checking_disabled,
+            ServerRole::Authority => lookup.authoritative == Some(true) && !points_elsewhere,
+        }
 }
 
 fn mishandled(asked: &[Asked<'_>], observation: &Observation) -> bool {
     use LookupOutcome::{Broken, Formerr, Notimp, Nxdomain, Refused, Servfail, Timeout};
     let wrong = |lookup: &Lookup| match lookup.outcome {
         Nxdomain | Servfail | Refused | Notimp | Formerr | Timeout => true,
-        Broken => !matches!(lookup.broken, Some(BrokenReply::TruncatedNoTcp | BrokenReply::CnameTooLong)),
+        // An answer that is too long for us is an answer.
+        Broken => !matches!(
+            lookup.broken,
+            Some(BrokenReply::TruncatedNoTcp | BrokenReply::TruncatedOverTcp | BrokenReply::CnameTooLong)
+        ),
         _ => false,
     };
     // A server that does not answer for the other type either is out of reach, or no server of this zone.

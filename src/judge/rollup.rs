@@ -10,6 +10,7 @@
 //! 6. IPv4 serves: `BROKEN`; neither: `DOWN`. Both need two rounds, else `INCONCLUSIVE(unconfirmed)`.
 
 mod facts;
+mod forgery;
 mod notes;
 mod proof;
 
@@ -19,6 +20,7 @@ use self::proof::Alibis;
 use super::findings::Findings;
 use super::naming::{Absence, Naming, Obstacle, Presence, naming};
 use super::pair;
+use super::resolvers::Resolvers;
 use super::service::{self, Entry, Landing, Outcome};
 use crate::model::address::{Family, Scope};
 use crate::model::evidence::{Observation, Pointer, WalkEnd};
@@ -42,6 +44,8 @@ pub struct Criteria {
     pub slow_after: Duration,
     /// How many times as long as over IPv4 it must take to be slow.
     pub slow_times: u64,
+    /// How close to a negative answer, on both sides, its resolver must have been proven.
+    pub dns_alibi: Duration,
 }
 
 impl Default for Criteria {
@@ -52,13 +56,16 @@ impl Default for Criteria {
             full_sized: 4096,
             slow_after: Duration::from_millis(1800),
             slow_times: 2,
+            dns_alibi: Duration::from_mins(3),
         }
     }
 }
 
 /// Gives one site's verdict.
 pub fn assess(observation: &Observation, vantage: &Vantage, criteria: &Criteria) -> Assessment {
-    Case::new(observation, Some(vantage), criteria).decide()
+    let resolvers = Resolvers::new(Some(vantage), criteria.dns_alibi);
+    let observation = forgery::without_forged(observation, &resolvers);
+    Case::new(&observation, Some(vantage), criteria).decide()
 }
 
 /// The verdict of a first look, without asking whether the vantage was proven or a second round agrees; and whether the
@@ -66,7 +73,8 @@ pub fn assess(observation: &Observation, vantage: &Vantage, criteria: &Criteria)
 /// look cannot tell from weather.
 pub fn first_look(observation: &Observation, criteria: &Criteria) -> (Readiness, bool) {
     // The vantage is a question for the end of the run.
-    let assessment = Case::new(observation, None, criteria).decide();
+    let observation = forgery::without_forged(observation, &Resolvers::new(None, criteria.dns_alibi));
+    let assessment = Case::new(&observation, None, criteria).decide();
     let has = |codes: &[Code]| assessment.findings.iter().any(|finding| codes.contains(&finding.code));
     let shaky = [
         Code::PortDiff,
@@ -75,6 +83,7 @@ pub fn first_look(observation: &Observation, criteria: &Criteria) -> (Readiness,
         Code::V4Broken,
         Code::V6Truncated,
         Code::SlowV6,
+        Code::DnssecBogus,
         Code::Ns6Unreachable,
         Code::Ns6TcpFail,
         Code::Ns6Lame,
@@ -123,7 +132,7 @@ impl<'a> Case<'a> {
             observation,
             vantage,
             criteria,
-            naming: naming(observation),
+            naming: naming(observation, &Resolvers::new(vantage, criteria.dns_alibi)),
             entries: service::entries(observation, &|round, family| alibis.of(round.number, family)),
             alibis,
             findings: Findings::default(),
@@ -163,6 +172,10 @@ impl<'a> Case<'a> {
             self.findings.add(Code::NameNxdomain, &evidence);
             return (Readiness::NoName, "", 1);
         }
+        // Rule 2. What nobody may believe who validates says nothing, unless IPv6 serves by it.
+        if self.naming.bogus && !self.v6_gives_service() {
+            return (Readiness::Inconclusive, "dns", 2);
+        }
         // Rule 2, for a name that IPv6 reaches all the same, gives way: success proves itself.
         if let Presence::Unknown(obstacle) = self.naming.v6
             && !self.usable.0
@@ -192,6 +205,8 @@ impl<'a> Case<'a> {
             Obstacle::Local => (Code::LocalFault, "local"),
             Obstacle::Unconfirmed => (Code::DnsDisagree, "dns"),
             Obstacle::Unresolvable => (Code::DnsUnresolvable, "dns"),
+            Obstacle::Forged => (Code::DnsDisagree, "forged"),
+            Obstacle::Unproven => (Code::ResolverUnproven, "vantage"),
         };
         self.findings.add(code, &evidence);
         let dead = matches!(obstacle, Obstacle::Loop | Obstacle::Unresolvable);
@@ -366,6 +381,11 @@ impl<'a> Case<'a> {
             self.findings.add(Code::ChallengeV4Only, &[v6.pointer]);
             return (Readiness::Inconclusive, "challenge", 5);
         }
+        // A record that one resolver has and another has not may be a leftover in a cache.
+        if self.naming.disputed_v6 {
+            self.findings.add(Code::DnsDisagree, &self.naming.evidence_v6.clone());
+            return (Readiness::Inconclusive, "dns", 5);
+        }
         // A limit that IPv4 ran into as well must not make the difference.
         if Family::BOTH.into_iter().all(|family| self.has_untried_addresses(family)) {
             let args = [("limit", Limit::Addresses.word().to_owned())];
@@ -436,9 +456,16 @@ impl<'a> Case<'a> {
             }
         }
         // One of the families could not be looked at: nothing is known of the site as a whole.
-        if matches!(self.naming.v4, Presence::Unknown(_)) && !self.usable.1 {
-            self.findings.add(Code::DnsUnresolvable, &self.naming.evidence_v4.clone());
-            return (Readiness::Inconclusive, "dns", rule);
+        if let Presence::Unknown(obstacle) = self.naming.v4
+            && !self.usable.1
+        {
+            let (code, reason) = match obstacle {
+                Obstacle::Forged => (Code::DnsDisagree, "forged"),
+                Obstacle::Unproven => (Code::ResolverUnproven, "vantage"),
+                _ => (Code::DnsUnresolvable, "dns"),
+            };
+            self.findings.add(code, &self.naming.evidence_v4.clone());
+            return (Readiness::Inconclusive, reason, rule);
         }
         let local = |family| self.scopes(family).contains(&Scope::OwnNetwork) && !tried.contains(&family);
         if Family::BOTH.into_iter().any(local) {

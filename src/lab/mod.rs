@@ -22,6 +22,7 @@ use tokio::task::AbortHandle;
 
 use self::certs::Authority;
 use self::dns::answer::Directory;
+use self::dns::facts::ServerFacts;
 use self::log::Log;
 use self::route::{LabRoute, Ports};
 use self::uplink::Uplink;
@@ -181,6 +182,11 @@ impl Lab {
     /// What the servers saw so far, and will see.
     pub fn log(&self) -> Log {
         self.shared.log.clone()
+    }
+
+    /// From now on a DNS server is reached, and behaves, like this.
+    pub fn change_server(&self, address: IpAddr, facts: ServerFacts) {
+        self.shared.directory.change(address, facts);
     }
 
     /// The lab's trust anchor as PEM.

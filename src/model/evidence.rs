@@ -10,6 +10,7 @@ mod delegation;
 mod lookup;
 mod page;
 mod proof;
+mod rival;
 mod walk;
 
 use std::fmt;
@@ -25,6 +26,7 @@ pub use self::lookup::{
 };
 pub use self::page::{Page, Sketch};
 pub use self::proof::MssProof;
+pub use self::rival::Rival;
 pub use self::walk::{Exchange, Hop, Purpose, Via, Walk, WalkEnd};
 use super::address::Family;
 use super::failure::Limit;
@@ -57,6 +59,10 @@ pub struct Round {
     pub ended: Timestamp,
     /// IPv6 transport was not used at all (the run was told so): IPv6 reach is not measured.
     pub without_ipv6: bool,
+    /// An answer was contradicted by a second one. What had been built on it was dropped, and all steps were made again
+    /// with DNS over TCP alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dns_over_tcp: bool,
     /// Every DNS query, in the order asked.
     pub lookups: Vec<Lookup>,
     /// Every address the listed name has, dialled or not.
@@ -91,6 +97,7 @@ impl Round {
             started,
             ended: started,
             without_ipv6: false,
+            dns_over_tcp: false,
             lookups: Vec::new(),
             addresses: Vec::new(),
             connects: Vec::new(),

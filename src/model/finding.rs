@@ -68,6 +68,9 @@ codes! {
     DnsDisagree Fault;
     /// Only one source could be asked; its word stood in both rounds.
     DnsSingleSource Note;
+    /// Two different answers came to one query, or an address that forgers use: somebody on the path answers in the name
+    /// servers' place. The answer over TCP counts.
+    DnsForged Note;
     /// The answer exists only when DNSSEC validation is switched off.
     DnssecBogus Defect;
     /// The alias chain returns to itself.
@@ -83,6 +86,8 @@ codes! {
     SiblingHasSite Note;
     /// The listed name has no AAAA, its `www.` sibling has.
     WwwHasV6 Note;
+    /// There is no AAAA record, but an HTTPS record hints at an IPv6 address (RFC 9460), which does not replace it.
+    HintOnly Note;
     /// The site has IPv6 only.
     V6Only Note;
     // Addresses
@@ -202,6 +207,8 @@ codes! {
     // The measurement itself
     /// This vantage could not prove that its IPv6 worked at the time.
     VantageUnproven Fault;
+    /// The resolvers were not proven to tell the truth at the time.
+    ResolverUnproven Fault;
     /// IPv6 was not measured in this run.
     V6NotMeasured Fault;
     /// A limit of ours, or a fault of ours, ended the measurement of IPv6 before it began or before the page was read.

@@ -39,6 +39,31 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+/// One self-test of a resolver: could its word be believed at this moment?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsProof {
+    /// When it was finished.
+    pub at: Timestamp,
+    /// The resolver.
+    pub server: SocketAddr,
+    /// What came out.
+    pub state: ResolverState,
+}
+
+/// What a resolver's self-test showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResolverState {
+    /// It knows what exists, and says of what does not exist that it does not.
+    Sane,
+    /// It did not answer, or only with failures.
+    Silent,
+    /// It denies what exists.
+    Denies,
+    /// It gives addresses to what has none: DNS64 (RFC 6147), or rewriting of NXDOMAIN.
+    Invents,
+}
+
 /// Where a run measures from, and the proofs that it could.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vantage {
@@ -50,6 +75,9 @@ pub struct Vantage {
     pub resolvers: Vec<SocketAddr>,
     /// Proofs in order of time.
     pub proofs: Vec<Proof>,
+    /// Self-tests of the resolvers, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dns_proofs: Vec<DnsProof>,
 }
 
 /// One check of the run gate.

@@ -108,7 +108,7 @@ impl Prober {
     async fn zone_cut(&self, record: &Recorder, name: &str) -> Option<String> {
         let (zone, lookups) = self.find_zone(name).await;
         for lookup in lookups {
-            record.lookup(lookup);
+            record.lookup(lookup, None);
         }
         zone
     }
@@ -147,7 +147,7 @@ impl Prober {
             if attempt > 1 {
                 tokio::time::sleep(self.attempts.spacing).await;
             }
-            for server in self.resolver_order(name).into_iter().take(2) {
+            for server in self.resolver_order(name, 1).into_iter().take(2) {
                 let ask = Ask { server, role: ServerRole::Resolver, checking_disabled: false, attempt };
                 let lookup = self.net.exchanges.ask(name, rtype, ask).await;
                 let plain = matches!(

@@ -4,12 +4,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt;
+
 use super::page::{Extract, Facts};
 use crate::model::address::Family;
 use crate::model::evidence::{
-    AddressFact, Connect, Delegation, Exchange, Handshake, Lookup, MssProof, Page, Round, Sibling, Walk,
+    AddressFact, Connect, Delegation, Exchange, Handshake, Lookup, MssProof, Page, Rival, Round, Sibling, Walk,
 };
 use crate::model::failure::Limit;
+use crate::net::dns::watch::Watch;
 
 /// A round in the making.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub(crate) struct Recorder {
     pages: Mutex<Vec<KnownPage>>,
     /// Cookies of the requests with which IPv6 walks ended, by URL.
     cookies: Mutex<HashMap<String, Vec<u8>>>,
+    /// Lookups whose socket is still listened to, by their index.
+    watches: Mutex<Vec<(usize, Watch)>>,
 }
 
 /// A page that was read.
@@ -52,7 +57,7 @@ impl PageKey {
 
 impl Recorder {
     pub(crate) fn new(round: Round) -> Self {
-        Self { round: Mutex::new(round), pages: Mutex::new(Vec::new()), cookies: Mutex::default() }
+        Self { round: Mutex::new(round), pages: Mutex::default(), cookies: Mutex::default(), watches: Mutex::default() }
     }
 
     fn round(&self) -> MutexGuard<'_, Round> {
@@ -61,7 +66,40 @@ impl Recorder {
 
     /// The finished round.
     pub(crate) fn finish(self) -> Round {
+        // A round that ended early keeps the contradictions that had come by then.
+        for (index, watch) in self.watches() {
+            let rival = watch.rival().now_or_never().flatten();
+            self.rival(index, rival);
+        }
         self.round.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watches(&self) -> Vec<(usize, Watch)> {
+        std::mem::take(&mut *self.watches.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn rival(&self, index: usize, rival: Option<Rival>) -> bool {
+        let found = rival.is_some();
+        self.round().lookups[index].rival = rival;
+        found
+    }
+
+    /// Waits until nobody has to be listened to any more. True: two different answers came to one of the questions.
+    pub(crate) async fn contradicted(&self) -> bool {
+        let mut found = false;
+        for (index, watch) in self.watches() {
+            let rival = watch.rival().await;
+            found |= self.rival(index, rival);
+        }
+        found
+    }
+
+    /// Drops what was built on answers that cannot be trusted; the lookups stay.
+    pub(crate) fn start_over(&self) {
+        let mut round = self.round();
+        let lookups = std::mem::take(&mut round.lookups);
+        let empty = Round::new(round.number, round.started);
+        *round = Round { lookups, without_ipv6: round.without_ipv6, dns_over_tcp: true, ..empty };
     }
 
     /// A look at what is there so far.
@@ -120,8 +158,12 @@ impl Recorder {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn lookup(&self, lookup: Lookup) {
-        self.round().lookups.push(lookup);
+    pub(crate) fn lookup(&self, lookup: Lookup, watch: Option<Watch>) {
+        let mut round = self.round();
+        round.lookups.push(lookup);
+        if let Some(watch) = watch {
+            self.watches.lock().unwrap_or_else(PoisonError::into_inner).push((round.lookups.len() - 1, watch));
+        }
     }
 
     pub(crate) fn delegation(&self, delegation: Delegation) {

@@ -1,8 +1,9 @@
 //! Asking for the addresses of a name: A and AAAA independently, confirmed where the answer is not plain.
 //!
 //! A positive answer is taken at once. Anything else is asked of a second resolver, SERVFAIL once more without DNSSEC
-//! validation, weather again after a pause, and what is still not plain of the authoritative servers. Leaves to others:
-//! what the collected answers mean.
+//! validation, weather again after a pause, and what is still not plain of the authoritative servers. Every question goes
+//! through [`Prober::ask`], which counts them and distrusts what bears the mark of a forgery. Leaves to others: what the
+//! collected answers mean.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -10,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::Prober;
 use super::record::Recorder;
 use crate::model::evidence::{Lookup, LookupOutcome, RecordType, ServerRole};
+use crate::model::failure::Limit;
 use crate::net::dns::exchange::Ask;
 use crate::net::work;
 
@@ -25,21 +27,25 @@ pub(crate) struct Known {
     pub(crate) outcome: LookupOutcome,
     /// The name at the end of the alias chain.
     pub(crate) end: String,
-    /// The word of a second source is still wanted.
+    /// The word of the authoritative servers is still wanted: no second source, or sources that contradict each other.
     unconfirmed: bool,
 }
 
 impl Known {
     fn from(name: &str, lookups: &[Lookup]) -> Self {
-        let positive = lookups.iter().find(|lookup| lookup.outcome == LookupOutcome::Answer);
-        let negative = lookups.iter().find(|lookup| is_negative(lookup.outcome));
+        let trusted = || lookups.iter().filter(|lookup| !lookup.is_suspect());
+        let positive = trusted().find(|lookup| lookup.outcome == LookupOutcome::Answer);
+        let negative = trusted().find(|lookup| is_negative(lookup.outcome));
         let best = positive.or(negative).or(lookups.first());
         let end = lookups.iter().find_map(|lookup| lookup.chain.last()).map_or(name, |alias| alias.to.as_str());
         Self {
             addresses: positive.map(|lookup| lookup.addresses.iter().map(|a| a.address).collect()).unwrap_or_default(),
             outcome: best.map_or(LookupOutcome::NotAsked, |lookup| lookup.outcome),
             end: end.to_owned(),
-            unconfirmed: positive.is_none() && !confirmed_negative(lookups),
+            unconfirmed: match positive {
+                Some(_) => negative.is_some(),
+                None => !confirmed_negative(lookups),
+            },
         }
     }
 }
@@ -54,13 +60,13 @@ fn is_trouble(outcome: LookupOutcome) -> bool {
     !matches!(outcome, LookupOutcome::Answer | LookupOutcome::Nodata | LookupOutcome::NodataNosoa)
 }
 
-/// The same clean negative answer from two servers.
+/// The same clean negative answer from two servers, and no other one from anybody.
 fn confirmed_negative(lookups: &[Lookup]) -> bool {
-    [LookupOutcome::Nodata, LookupOutcome::Nxdomain].into_iter().any(|outcome| {
-        let servers: BTreeSet<SocketAddr> =
-            lookups.iter().filter(|lookup| lookup.outcome == outcome).map(|lookup| lookup.server).collect();
-        servers.len() >= 2
-    })
+    let sound = lookups.iter().filter(|lookup| is_negative(lookup.outcome) && !lookup.checking_disabled);
+    let sound = sound.filter(|lookup| !lookup.is_suspect());
+    let servers: BTreeSet<SocketAddr> = sound.clone().map(|lookup| lookup.server).collect();
+    let outcomes: BTreeSet<&str> = sound.map(|lookup| lookup.outcome.word()).collect();
+    servers.len() >= 2 && outcomes.len() == 1
 }
 
 impl Prober {
@@ -71,6 +77,11 @@ impl Prober {
             self.ask_resolvers(record, name, RecordType::Aaaa),
         )
         .await;
+        // A failure shows no alias chain. The other type's leads to the servers that can speak for this one.
+        let end = [&v6.end, &v4.end].into_iter().find(|end| *end != name).cloned();
+        for known in [&mut v4, &mut v6].into_iter().filter(|known| known.end == name) {
+            known.end = end.clone().unwrap_or_else(|| name.to_owned());
+        }
         // "No such name" for one type of a name that has the other contradicts itself (RFC 4074 §4.2).
         let contradiction = v6.outcome == LookupOutcome::Nxdomain && v4.outcome == LookupOutcome::Answer;
         if v6.unconfirmed || contradiction {
@@ -84,23 +95,56 @@ impl Prober {
 
     /// Addresses of another name met on the way (a redirect's target, a sibling): one plain answer is enough.
     pub(crate) async fn resolve_other(&self, record: &Recorder, name: &str, rtype: RecordType) -> Known {
-        let order = self.resolver_order(name);
+        let order = self.resolver_order(name, record.read(|round| round.number));
         let mut lookups = Vec::new();
         for (i, server) in order.iter().take(2).enumerate() {
             let ask =
                 Ask { server: *server, role: ServerRole::Resolver, checking_disabled: false, attempt: i as u8 + 1 };
-            let lookup = self.net.exchanges.ask(name, rtype, ask).await;
-            record.lookup(lookup.clone());
+            let lookup = self.ask(record, name, rtype, ask).await;
+            let plain = lookup.outcome == LookupOutcome::Answer || is_negative(lookup.outcome);
             lookups.push(lookup);
-            if lookups[i].outcome == LookupOutcome::Answer || is_negative(lookups[i].outcome) {
+            if plain {
                 break;
             }
         }
         Known::from(name, &lookups)
     }
 
+    /// The HTTPS record of a name that has no AAAA: some put an IPv6 address there and nowhere else (RFC 9460 §7.3). One
+    /// question; nobody who fails to answer it is asked again.
+    pub(crate) async fn ask_for_hints(&self, record: &Recorder, name: &str) {
+        if let Some(server) = self.resolver_order(name, record.read(|round| round.number)).first() {
+            let ask = Ask { server: *server, role: ServerRole::Resolver, checking_disabled: false, attempt: 1 };
+            self.ask(record, name, RecordType::Https, ask).await;
+        }
+    }
+
+    /// Asks one question and records what came back. Over TCP alone once an answer of this round was contradicted, and
+    /// again over TCP at once where an answer bears a forger's mark itself. Both are rare, so their room is not kept in
+    /// every site's future.
+    async fn ask(&self, record: &Recorder, name: &str, rtype: RecordType, ask: Ask) -> Lookup {
+        let exchanges = &self.net.exchanges;
+        if record.read(|round| round.lookups.len()) >= self.bounds.queries {
+            record.limit(Limit::Queries);
+            return exchanges.not_asked(name, rtype, ask);
+        }
+        if record.read(|round| round.dns_over_tcp) {
+            let lookup = Box::pin(exchanges.ask_over_tcp(name, rtype, ask)).await;
+            record.lookup(lookup.clone(), None);
+            return lookup;
+        }
+        let (lookup, watch) = exchanges.ask_and_watch(name, rtype, ask).await;
+        record.lookup(lookup.clone(), watch);
+        if !lookup.is_suspect() {
+            return lookup;
+        }
+        let lookup = Box::pin(exchanges.ask_over_tcp(name, rtype, ask)).await;
+        record.lookup(lookup.clone(), None);
+        lookup
+    }
+
     async fn ask_resolvers(&self, record: &Recorder, name: &str, rtype: RecordType) -> Known {
-        let order = self.resolver_order(name);
+        let order = self.resolver_order(name, record.read(|round| round.number));
         let mut lookups: Vec<Lookup> = Vec::new();
         for attempt in 1..=self.attempts.dns {
             if attempt > 1 {
@@ -108,17 +152,14 @@ impl Prober {
             }
             for server in order.iter().take(2) {
                 let ask = Ask { server: *server, role: ServerRole::Resolver, checking_disabled: false, attempt };
-                let lookup = self.net.exchanges.ask(name, rtype, ask).await;
-                record.lookup(lookup.clone());
+                let lookup = self.ask(record, name, rtype, ask).await;
                 let outcome = lookup.outcome;
                 lookups.push(lookup);
                 if outcome == LookupOutcome::Answer {
                     return Known::from(name, &lookups);
                 }
                 if outcome == LookupOutcome::Servfail && !lookups.iter().any(|lookup| lookup.checking_disabled) {
-                    let lookup = self.net.exchanges.ask(name, rtype, Ask { checking_disabled: true, ..ask }).await;
-                    record.lookup(lookup.clone());
-                    lookups.push(lookup);
+                    lookups.push(self.ask(record, name, rtype, Ask { checking_disabled: true, ..ask }).await);
                 }
             }
             // Only weather is asked again.
@@ -142,14 +183,13 @@ impl Prober {
                 break;
             }
             let ask = Ask { server: *server, role: ServerRole::Authority, checking_disabled: false, attempt: 1 };
-            let lookup = self.net.exchanges.ask(&known.end, rtype, ask).await;
-            record.lookup(lookup.clone());
+            let lookup = self.ask(record, &known.end, rtype, ask).await;
             if lookup.outcome == LookupOutcome::NotAsked {
                 continue;
             }
             if rtype == RecordType::Aaaa && is_trouble(lookup.outcome) {
                 // Trouble with AAAA alone, or with this server as such? Its answer for A tells them apart (RFC 4074).
-                record.lookup(self.net.exchanges.ask(&known.end, RecordType::A, ask).await);
+                self.ask(record, &known.end, RecordType::A, ask).await;
             }
             lookups.push(lookup);
             // Two that agree are enough.
@@ -164,10 +204,12 @@ impl Prober {
         known
     }
 
-    /// The resolvers in the order this name asks them: spread over names, the same in every run.
-    pub(crate) fn resolver_order(&self, name: &str) -> Vec<SocketAddr> {
+    /// The resolvers in the order this name asks them: spread over names, the same in every run, and beginning with the
+    /// next one in the next round, so that no single cache decides twice.
+    pub(crate) fn resolver_order(&self, name: &str, round: u8) -> Vec<SocketAddr> {
         let resolvers = &self.net.resolvers;
-        let first = name.bytes().fold(0usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
-        (0..resolvers.len()).map(|i| resolvers[(first + i) % resolvers.len()]).collect()
+        let hash = name.bytes().fold(0usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
+        let first = hash.wrapping_add(usize::from(round));
+        (0..resolvers.len()).map(|i| resolvers[first.wrapping_add(i) % resolvers.len()]).collect()
     }
 }

@@ -45,7 +45,13 @@ pub(super) async fn with_run() -> Home {
 pub(super) fn run(id: &str, started: i64) -> Run {
     Run {
         id: RunId(id.into()),
-        vantage: Vantage { name: "campus".into(), isp: Some("教育网".into()), resolvers: vec![], proofs: vec![] },
+        vantage: Vantage {
+            name: "campus".into(),
+            isp: Some("教育网".into()),
+            resolvers: vec![],
+            proofs: vec![],
+            dns_proofs: vec![],
+        },
         started: Timestamp(started),
         ended: None,
         end: RunEnd::Open,

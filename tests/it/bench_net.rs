@@ -116,7 +116,7 @@ pub(crate) fn prober_on(
                 connector.clone(),
                 Arc::clone(&turns),
                 clock.clone(),
-                DnsLimits { timeout: patience.dns, ..DnsLimits::default() },
+                DnsLimits { timeout: patience.dns, second_reply: Duration::from_millis(200), ..DnsLimits::default() },
             ),
             authorities: Authorities::new(&resolvers, patience.dns, connector.clone(), Arc::clone(&turns))
                 .expect("a finder of authorities"),
@@ -221,6 +221,7 @@ pub(crate) fn scan_rules() -> ScanRules {
         slow_after: Duration::from_secs(1),
         second_round_after: Duration::ZERO,
         canary_interval: Duration::from_secs(1),
+        dns_interval: Duration::from_secs(1),
         recovery_interval: Duration::from_millis(200),
         outage_patience: Duration::from_mins(1),
         breaker: BreakerRules::default(),
@@ -245,7 +246,15 @@ pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site
     }
     let (sink, mut evidence) = mpsc::channel(16);
     let (_go_on, stop) = watch::channel(Stop::No);
-    let scan = Scan { prober: Arc::clone(&prober), rules, canaries: opening.canaries, listener, sink, stop };
+    let scan = Scan {
+        prober: Arc::clone(&prober),
+        rules,
+        canaries: opening.canaries,
+        dns_controls: opening.dns_controls,
+        listener,
+        sink,
+        stop,
+    };
     let collecting = tokio::spawn(async move {
         let mut observations: BTreeMap<String, Observation> = BTreeMap::new();
         while let Some((site, round)) = evidence.recv().await {
@@ -258,10 +267,12 @@ pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site
     let report = scan.run(sites).await;
     let mut proofs = opening.proofs;
     proofs.extend(&report.proofs);
+    let mut dns_proofs = opening.dns_proofs;
+    dns_proofs.extend(&report.dns_proofs);
     let resolvers = prober.net.resolvers.clone();
     let evidence = Evidence {
         observations: collecting.await.expect("the collector ends"),
-        vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs },
+        vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs, dns_proofs },
     };
     (evidence, report)
 }

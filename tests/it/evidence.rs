@@ -12,7 +12,7 @@ use v6ready::model::evidence::{
     RecordType, Round, ServerRole, Sibling, Sketch, Via, Walk, WalkEnd,
 };
 use v6ready::model::failure::{Failure, Icmp, Limit};
-use v6ready::model::run::{Proof, Vantage};
+use v6ready::model::run::{DnsProof, Proof, ResolverState, Vantage};
 use v6ready::model::site::{Scheme, Site};
 use v6ready::model::time::Timestamp;
 
@@ -87,7 +87,23 @@ pub(crate) fn vantage(choices: &mut Choices<'_>) -> Vantage {
             }
         }
     }
-    Vantage { name: "v".to_owned(), isp: None, resolvers: servers()[..2].to_vec(), proofs }
+    let resolvers = servers()[..2].to_vec();
+    let dns_proofs = dns_proofs(choices, &resolvers);
+    Vantage { name: "v".to_owned(), isp: None, resolvers, proofs, dns_proofs }
+}
+
+/// Self-tests of the resolvers around the rounds, most of them good.
+fn dns_proofs(choices: &mut Choices<'_>, resolvers: &[SocketAddr]) -> Vec<DnsProof> {
+    let states = [ResolverState::Silent, ResolverState::Denies];
+    let perfect = choices.below(3) != 2;
+    let mut proofs = Vec::new();
+    for (round, step) in (1..=3).flat_map(|round| [(round, -30_000), (round, 30_000)]) {
+        for server in resolvers {
+            let state = if perfect || !choices.rarely(8) { ResolverState::Sane } else { choices.of(&states) };
+            proofs.push(DnsProof { at: start(round).plus_ms(step), server: *server, state });
+        }
+    }
+    proofs
 }
 
 /// A round in which both families serve the same page of the listed name.
@@ -243,6 +259,8 @@ fn lookups(
             chain: if chain { vec![alias] } else { Vec::new() },
             addresses: records.iter().map(|address| AddressRecord { address: *address, ttl: 60 }).collect(),
             names: Vec::new(),
+            hints: Vec::new(),
+            rival: None,
             started: round.started,
             duration_us: 900,
             attempt: 1,

@@ -15,6 +15,7 @@ use v6ready::config::Config;
 use v6ready::engine::ScanEvent;
 use v6ready::engine::pace::{Pacer, Rules};
 use v6ready::engine::plan;
+use v6ready::engine::resolvers::DnsControls;
 use v6ready::engine::scan::{Scan, ScanRules, Stop};
 use v6ready::lab::Lab;
 use v6ready::lab::web::facts::{Bomb, Drip, HostFacts, Spot};
@@ -97,6 +98,7 @@ async fn until_all_normal_are_done(lab: &Lab, sites: Vec<Site>) -> f64 {
             ..scan_rules()
         },
         canaries: Vec::new(),
+        dns_controls: DnsControls::default(),
         listener,
         sink,
         stop,

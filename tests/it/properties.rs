@@ -9,11 +9,12 @@ use proptest::test_runner::{Config, TestRunner};
 use v6ready::judge::{Criteria, assess, first_look};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::{
-    AddressFact, LookupOutcome, MssProof, Observation, Pointer, Purpose, RecordType, Round, StepKind, WalkEnd,
+    AddressFact, DnsTransport, LookupOutcome, MssProof, Observation, Pointer, Purpose, RecordType, Rival, Round,
+    ServerRole, StepKind, WalkEnd,
 };
 use v6ready::model::failure::{Failure, Limit};
 use v6ready::model::finding::Code;
-use v6ready::model::run::Vantage;
+use v6ready::model::run::{ResolverState, Vantage};
 use v6ready::model::time::Timestamp;
 use v6ready::model::verdict::{Assessment, CountsAs, Readiness};
 
@@ -159,6 +160,63 @@ proptest! {
             // Packets of full size may not reach this vantage either.
             vantage.proofs.iter_mut().for_each(|proof| proof.page_bytes = 1400);
             prop_assert_eq!(judged(&observation, &vantage).reason, "vantage");
+        }
+    }
+
+    #[test]
+    fn without_tests_of_the_resolvers_nothing_is_absent((observation, mut vantage) in cases()) {
+        let before = judged(&observation, &vantage);
+        vantage.dns_proofs.clear();
+        let after = judged(&observation, &vantage);
+        let unusable = after.findings.iter().any(|finding| finding.code == Code::AaaaUnusable);
+        prop_assert_ne!(after.readiness, Readiness::NoName);
+        prop_assert!(after.readiness != Readiness::Absent || unusable);
+        prop_assert!((after.readiness, after.reason.as_str()) != (Readiness::Down, "dns"));
+        // What was not judged is not judged either way, and a success needs no proof.
+        prop_assert!(before.readiness != Readiness::Inconclusive || after.readiness == Readiness::Inconclusive);
+        prop_assert_eq!(passes(&before), passes(&after));
+    }
+
+    #[test]
+    fn what_an_inventing_resolver_says_is_nothing((observation, mut vantage) in cases()) {
+        for proof in &mut vantage.dns_proofs {
+            proof.state = ResolverState::Invents;
+        }
+        let by_resolver = |round: &Round| round.lookups.iter().any(|lookup| {
+            lookup.role == ServerRole::Resolver && lookup.outcome == LookupOutcome::Answer
+        });
+        prop_assume!(observation.rounds.iter().all(by_resolver));
+        prop_assert_eq!(judged(&observation, &vantage).readiness, Readiness::Inconclusive);
+    }
+
+    #[test]
+    fn a_contradicted_answer_makes_nothing_ready((mut observation, vantage) in cases(), over_tcp in any::<bool>()) {
+        let rival = Rival { after_us: 900, outcome: LookupOutcome::Nodata, addresses: Vec::new() };
+        for round in &mut observation.rounds {
+            prop_assume!(!round.lookups.is_empty());
+            for lookup in &mut round.lookups {
+                lookup.rival = Some(rival.clone());
+            }
+        }
+        let assessment = judged(&observation, &vantage);
+        prop_assert_eq!((assessment.readiness, assessment.reason.as_str()), (Readiness::Inconclusive, "forged"));
+        prop_assert!(assessment.findings.iter().any(|finding| finding.code == Code::DnsForged));
+        // What TCP brought counts as if nothing had been forged.
+        if over_tcp {
+            for round in &mut observation.rounds {
+                let mut again = round.lookups.clone();
+                for lookup in &mut again {
+                    (lookup.rival, lookup.transport) = (None, DnsTransport::Tcp);
+                }
+                round.lookups.extend(again);
+                round.dns_over_tcp = true;
+            }
+            let before = judged(&plain(observation.clone()), &vantage);
+            let after = judged(&observation, &vantage);
+            // That nobody answers over TCP does not mean that nobody is there.
+            if !matches!(before.readiness, Readiness::Inconclusive | Readiness::Down) {
+                prop_assert_eq!(before.readiness, after.readiness);
+            }
         }
     }
 
@@ -373,6 +431,15 @@ fn stall_over_v6(observation: &mut Observation) {
             walk.end = WalkEnd::Failed(Failure::HttpStall);
         }
     }
+}
+
+/// The same, in which nothing was contradicted.
+fn plain(mut observation: Observation) -> Observation {
+    for round in &mut observation.rounds {
+        round.lookups.retain(|lookup| lookup.rival.is_none());
+        round.dns_over_tcp = false;
+    }
+    observation
 }
 
 /// The same round, measured at the time of another.

@@ -29,6 +29,10 @@ impl Case<'_> {
         if self.naming.bogus {
             self.findings.add(Code::DnssecBogus, &v6);
         }
+        if !self.naming.forged.is_empty() {
+            self.findings.add(Code::DnsForged, &self.naming.forged.clone());
+        }
+        self.note_hints();
         for round in &self.observation.rounds {
             let Some(sibling) = &round.sibling else { continue };
             let at = [Pointer { round: round.number, step: StepKind::Sibling, index: 0 }];
@@ -52,6 +56,21 @@ impl Case<'_> {
         let indicators = delegation::judge(self.observation, self.naming.alias.as_deref(), &proof, &mut findings);
         self.findings = findings;
         indicators
+    }
+
+    /// Hints count for nothing (RFC 9460 §7.3): a name with AAAA needs none, and one without is not helped by them.
+    fn note_hints(&mut self) {
+        if self.naming.v6 == Presence::Present {
+            return;
+        }
+        for round in &self.observation.rounds {
+            for (index, lookup) in round.lookups.iter().enumerate() {
+                let at = [Pointer { round: round.number, step: StepKind::Lookup, index }];
+                for hint in &lookup.hints {
+                    self.findings.add_with(Code::HintOnly, &[("address", hint.to_string())], &at);
+                }
+            }
+        }
     }
 
     pub(super) fn note_addresses(&mut self) {

@@ -4,12 +4,14 @@
 //! below them, and refuse the rest. Leaves sockets, delays and the log to [`super`].
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, Query, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, NULL, SOA};
+use hickory_proto::rr::rdata::svcb::{IpHint, SVCB, SvcParamKey, SvcParamValue};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, HTTPS, NS, NULL, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::BinEncodable;
 
@@ -21,7 +23,7 @@ use crate::model::evidence::{self, DnsTransport, ServerRole};
 /// Records in one answer chain before a resolver gives up following (as common resolvers do).
 const CHAIN: usize = 24;
 /// Time to live of records that say nothing else, and of negative answers.
-const TTL: u32 = 300;
+pub(super) const TTL: u32 = 300;
 /// Type number of DNAME (RFC 6672).
 const DNAME: RecordType = RecordType::Unknown(39);
 
@@ -49,25 +51,30 @@ pub(super) struct Reply {
     pub(super) delay: Duration,
     /// Messages to send. Empty: nothing is sent.
     pub(super) messages: Vec<Vec<u8>>,
+    /// How long to wait between two messages.
+    pub(super) gap: Duration,
+    /// Over TCP, byte by byte with a pause after each.
+    pub(super) drip: bool,
 }
 
 /// All pretended DNS servers.
 #[derive(Debug)]
 pub(in crate::lab) struct Directory {
     names: BTreeMap<String, NameFacts>,
-    zones: Zones,
-    servers: BTreeMap<IpAddr, ServerFacts>,
+    pub(super) zones: Zones,
+    servers: Mutex<BTreeMap<IpAddr, ServerFacts>>,
+    pub(super) queries: AtomicU64,
     odd_counts: HashMap<String, Vec<AtomicU64>>,
     rotation: AtomicU64,
 }
 
 /// An answer under construction.
 #[derive(Default)]
-struct Draft {
-    code: Option<ResponseCode>,
+pub(super) struct Draft {
+    pub(super) code: Option<ResponseCode>,
     authoritative: bool,
-    answers: Vec<Record>,
-    authorities: Vec<Record>,
+    pub(super) answers: Vec<Record>,
+    pub(super) authorities: Vec<Record>,
     additionals: Vec<Record>,
     deed: Deed,
     delay: Duration,
@@ -87,7 +94,8 @@ impl Directory {
         Self {
             zones: Zones::new(&names, zones),
             odd_counts: names.iter().map(|(name, facts)| (name.clone(), counters(facts))).collect(),
-            servers: servers.clone(),
+            servers: Mutex::new(servers.clone()),
+            queries: AtomicU64::new(0),
             rotation: AtomicU64::new(0),
             names,
         }
@@ -104,13 +112,19 @@ impl Directory {
 
     /// How a server is reached.
     pub(in crate::lab) fn reach(&self, address: IpAddr) -> ServerFacts {
-        self.servers.get(&address).copied().unwrap_or_default()
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).get(&address).copied().unwrap_or_default()
+    }
+
+    /// From now on a server is reached, and behaves, like this.
+    pub(in crate::lab) fn change(&self, address: IpAddr, facts: ServerFacts) {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).insert(address, facts);
     }
 
     /// What a server sends back for a query.
     pub(super) fn reply(&self, query: &Message, asking: &Asking) -> Reply {
         let mut draft = Draft { authoritative: asking.role == ServerRole::Authority, ..Draft::default() };
-        match self.reach(asking.server.ip()).speaks {
+        let facts = self.reach(asking.server.ip());
+        match facts.speaks {
             Speech::Refused => {
                 draft.authoritative = false;
                 draft.code = Some(ResponseCode::Refused);
@@ -124,8 +138,15 @@ impl Directory {
                 draft.authoritative &= speaks != Speech::WithoutAuthority;
             }
         }
-        let delay = draft.delay;
-        Reply { delay, messages: draft.encode(query, asking) }
+        if let Some(habit) = facts.habit {
+            self.distort(&mut draft, asking, habit);
+        }
+        let (mut delay, mut gap) = (draft.delay, Duration::ZERO);
+        if draft.deed == Deed::Twice {
+            std::mem::swap(&mut delay, &mut gap);
+        }
+        let drip = draft.deed == Deed::Drip;
+        Reply { delay, gap, drip, messages: draft.encode(query, asking) }
     }
 
     /// Walks from the name asked for along its aliases.
@@ -194,7 +215,7 @@ impl Directory {
         }
     }
 
-    fn records(&self, name: &str, rtype: RecordType, zone: &Zone) -> Vec<Record> {
+    pub(super) fn records(&self, name: &str, rtype: RecordType, zone: &Zone) -> Vec<Record> {
         let facts = self.names.get(name);
         match rtype {
             RecordType::A | RecordType::AAAA => {
@@ -219,6 +240,10 @@ impl Directory {
                 .map(|target| record(name, ttl(facts), RData::CNAME(CNAME(wire_name(&canonical(target))))))
                 .into_iter()
                 .collect(),
+            RecordType::HTTPS => {
+                let hints = facts.map(|facts| facts.hints.as_slice()).unwrap_or_default();
+                (!hints.is_empty()).then(|| service_binding(name, hints)).into_iter().collect()
+            }
             RecordType::NS if name == zone.origin => ns_records(zone),
             RecordType::SOA if name == zone.origin => vec![soa(zone)],
             _ => Vec::new(),
@@ -268,6 +293,7 @@ impl Directory {
         match draft.deed {
             Deed::Answer => draft.answers.append(&mut draft.first),
             Deed::Drop | Deed::Close | Deed::NodataNosoa | Deed::Truncated => {}
+            Deed::Drip if asking.transport == DnsTransport::Udp => {}
             Deed::Servfail => draft.code = Some(ResponseCode::ServFail),
             Deed::Notimp => draft.code = Some(ResponseCode::NotImp),
             Deed::Refused => draft.code = Some(ResponseCode::Refused),
@@ -288,12 +314,23 @@ impl Directory {
                 let data = RData::Unknown { code: asking.rtype, rdata: NULL::with(data) };
                 draft.answers.push(record(name, TTL, data));
             }
-            Deed::WrongQuestion | Deed::WrongId | Deed::Garbage | Deed::Twice => self.finish(draft, asking, name, zone),
+            Deed::WrongQuestion
+            | Deed::WrongId
+            | Deed::Garbage
+            | Deed::PointerLoop
+            | Deed::OtherCase
+            | Deed::Drip
+            | Deed::Twice => self.finish(draft, asking, name, zone),
         }
     }
 }
 
 impl Draft {
+    /// An answer of nothing but a response code.
+    pub(super) fn of(code: ResponseCode) -> Self {
+        Self { code: Some(code), ..Self::default() }
+    }
+
     fn encode(self, query: &Message, asking: &Asking) -> Vec<Vec<u8>> {
         if matches!(self.deed, Deed::Drop | Deed::Close) {
             return Vec::new();
@@ -325,6 +362,8 @@ impl Draft {
                 message.queries = vec![Query::query(other, asking.rtype)];
             }
             Deed::Truncated => message = message.truncate(),
+            Deed::Drip if asking.transport == DnsTransport::Udp => message = message.truncate(),
+            Deed::OtherCase => shout(&mut message),
             _ => {}
         }
         let room = match asking.transport {
@@ -336,8 +375,35 @@ impl Draft {
             messages =
                 vec![[&query.metadata.id.to_be_bytes()[..], &[0x81, 0x80, 0, 1, 0, 9, 0, 0, 0, 0, 0xc0]].concat()];
         }
+        if self.deed == Deed::PointerLoop {
+            // Header with one question, whose name is a pointer to itself.
+            messages = vec![
+                [&query.metadata.id.to_be_bytes()[..], &[0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 12, 0, 28, 0, 1]]
+                    .concat(),
+            ];
+        }
         messages
     }
+}
+
+/// Every name of a message in capitals.
+fn shout(message: &mut Message) {
+    let louder = |name: &Name| wire_name(&name.to_ascii().to_ascii_uppercase());
+    for query in &mut message.queries {
+        *query = Query::query(louder(query.name()), query.query_type());
+    }
+    for record in message.answers.iter_mut().chain(&mut message.authorities) {
+        record.name = louder(&record.name);
+        if let RData::CNAME(target) = &record.data {
+            record.data = RData::CNAME(CNAME(louder(&target.0)));
+        }
+    }
+}
+
+/// An HTTPS record in service mode with IPv6 hints.
+fn service_binding(name: &str, hints: &[Ipv6Addr]) -> Record {
+    let hint = SvcParamValue::Ipv6Hint(IpHint(hints.iter().map(|address| AAAA(*address)).collect()));
+    record(name, TTL, RData::HTTPS(HTTPS(SVCB::new(1, Name::root(), vec![(SvcParamKey::Ipv6Hint, hint)]))))
 }
 
 /// The message as bytes, or its truncated form if it has no room.
@@ -352,6 +418,7 @@ fn type_of(rtype: evidence::RecordType) -> RecordType {
         evidence::RecordType::Aaaa => RecordType::AAAA,
         evidence::RecordType::Ns => RecordType::NS,
         evidence::RecordType::Soa => RecordType::SOA,
+        evidence::RecordType::Https => RecordType::HTTPS,
     }
 }
 
@@ -371,7 +438,7 @@ fn record(name: &str, ttl: u32, data: RData) -> Record {
     Record::from_rdata(wire_name(name), ttl, data)
 }
 
-fn address_record(name: &str, ttl: u32, address: IpAddr) -> Record {
+pub(super) fn address_record(name: &str, ttl: u32, address: IpAddr) -> Record {
     record(
         name,
         ttl,
@@ -382,7 +449,7 @@ fn address_record(name: &str, ttl: u32, address: IpAddr) -> Record {
     )
 }
 
-fn soa(zone: &Zone) -> Record {
+pub(super) fn soa(zone: &Zone) -> Record {
     let primary = zone.ns.keys().next().map_or("ns.invalid", String::as_str);
     let mailbox = if zone.origin.is_empty() { "hostmaster".to_owned() } else { format!("hostmaster.{}", zone.origin) };
     let data = SOA::new(wire_name(primary), wire_name(&mailbox), 2_026_010_101, 7200, 3600, 1_209_600, TTL);

@@ -24,6 +24,8 @@ pub struct NameFacts {
     pub dname: Option<String>,
     /// Time to live in seconds. None: 300.
     pub ttl: Option<u32>,
+    /// IPv6 hints of an HTTPS record (RFC 9460). Empty: there is no such record.
+    pub hints: Vec<Ipv6Addr>,
     /// Every answer carries one address only, the next one each time, as location-dependent DNS does.
     pub rotate: bool,
     /// Odd behaviours; the first that fits a query is what happens.
@@ -48,7 +50,7 @@ pub struct Odd {
     /// What happens.
     #[serde(rename = "do")]
     pub deed: Deed,
-    /// Milliseconds before the answer is sent.
+    /// Milliseconds before the answer is sent; for [`Deed::Twice`], before the second one is.
     pub ms: u64,
     /// Owner of the SOA record of [`Deed::ForeignSoa`], or the name in the question of [`Deed::WrongQuestion`].
     pub owner: Option<String>,
@@ -105,6 +107,12 @@ pub enum Deed {
     WrongId,
     /// Bytes that are no DNS message, after the right identifier.
     Garbage,
+    /// A name whose compression pointer points at itself (RFC 1035 §4.1.4).
+    PointerLoop,
+    /// Answers from the facts, with every name in capitals.
+    OtherCase,
+    /// Over TCP, a byte now and then; over UDP, nothing but the TC bit.
+    Drip,
     /// Two replies over UDP: one with [`Odd::answers`], then the true one.
     Twice,
 }
@@ -121,7 +129,7 @@ pub struct ZoneFacts {
     pub glue: Option<BTreeMap<String, Vec<IpAddr>>>,
 }
 
-/// How a DNS server is reached on port 53.
+/// How a DNS server is reached on port 53, and whether it tells the truth.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerFacts {
@@ -131,6 +139,8 @@ pub struct ServerFacts {
     pub tcp: Reach,
     /// How it speaks for its zones.
     pub speaks: Speech,
+    /// What it does to every answer. None: nothing.
+    pub habit: Option<Habit>,
 }
 
 /// How a server speaks for its zones.
@@ -146,6 +156,24 @@ pub enum Speech {
     Servfail,
     /// Without the AA bit, as a cache does.
     WithoutAuthority,
+}
+
+/// What a DNS server does to every answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Habit {
+    /// Makes AAAA records of A records with this /96 prefix, where there are none (RFC 6147).
+    Dns64(Ipv6Addr),
+    /// Gives this address to every name that does not exist.
+    Invents(Ipv4Addr),
+    /// Says that no name has AAAA.
+    DeniesAaaa,
+    /// Says that no name exists.
+    DeniesAll,
+    /// REFUSED to everything.
+    Refuses,
+    /// SERVFAIL to so many of a hundred queries, without a pattern.
+    Fails(u64),
 }
 
 /// Whether something answers at a port.

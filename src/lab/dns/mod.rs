@@ -21,10 +21,14 @@ use crate::net::route::Transport;
 
 pub(in crate::lab) mod answer;
 pub mod facts;
+mod habits;
 mod zones;
 
 /// How long an idle TCP connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
+
+/// Between two bytes of an answer that drips.
+const DRIP: Duration = Duration::from_millis(100);
 
 /// Answers over UDP until aborted.
 pub(super) async fn serve_udp(socket: Arc<UdpSocket>, shared: Arc<Shared>) {
@@ -37,19 +41,21 @@ pub(super) async fn serve_udp(socket: Arc<UdpSocket>, shared: Arc<Shared>) {
         let Some(server) = shared.announced(Transport::Udp, client.port()) else { continue };
         let Some(reply) = reply(&shared, &buffer[..length], server, DnsTransport::Udp) else { continue };
         let socket = Arc::clone(&socket);
+        let at_once = reply.delay.is_zero() && reply.gap.is_zero();
         let send = async move {
-            for message in reply.messages {
+            for (number, message) in reply.messages.into_iter().enumerate() {
+                // Even a sleep of nothing lasts until the timer's next tick, and all servers share this task.
+                if !at_once {
+                    tokio::time::sleep(if number == 0 { reply.delay } else { reply.gap }).await;
+                }
                 // The client may be gone; nobody is to be told.
                 let _ = socket.send_to(&message, client).await;
             }
         };
-        if reply.delay.is_zero() {
+        if at_once {
             send.await;
         } else {
-            late.spawn(async move {
-                tokio::time::sleep(reply.delay).await;
-                send.await;
-            });
+            late.spawn(send);
         }
     }
 }
@@ -86,7 +92,13 @@ async fn converse(mut stream: TcpStream, server: SocketAddr, shared: &Shared) ->
         }
         for message in reply.messages {
             let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
-            stream.write_all(&[&length.to_be_bytes()[..], &message].concat()).await?;
+            let framed = [&length.to_be_bytes()[..], &message].concat();
+            for piece in framed.chunks(if reply.drip { 1 } else { framed.len() }) {
+                stream.write_all(piece).await?;
+                if reply.drip {
+                    tokio::time::sleep(DRIP).await;
+                }
+            }
         }
     }
 }

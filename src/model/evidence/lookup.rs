@@ -1,9 +1,10 @@
 //! Steps of naming: what was asked of which DNS server, and what came back.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use super::rival::Rival;
 use crate::model::address::Family;
 use crate::model::time::Timestamp;
 
@@ -19,6 +20,8 @@ pub enum RecordType {
     Ns,
     /// Start of authority.
     Soa,
+    /// Service binding for the web, which may carry address hints (RFC 9460).
+    Https,
 }
 
 impl RecordType {
@@ -37,6 +40,7 @@ impl RecordType {
             Self::Aaaa => "AAAA",
             Self::Ns => "NS",
             Self::Soa => "SOA",
+            Self::Https => "HTTPS",
         }
     }
 }
@@ -118,6 +122,8 @@ pub enum BrokenReply {
     BadRdata,
     /// The reply repeats another question than was asked.
     WrongQuestion,
+    /// A negative answer with the SOA of a zone that the name is not in.
+    ForeignSoa,
     /// The CNAME chain returns to itself.
     CnameLoop,
     /// The CNAME chain is longer than is followed.
@@ -137,6 +143,7 @@ impl BrokenReply {
             Self::Malformed => "malformed",
             Self::BadRdata => "bad_rdata",
             Self::WrongQuestion => "wrong_question",
+            Self::ForeignSoa => "foreign_soa",
             Self::CnameLoop => "cname_loop",
             Self::CnameTooLong => "cname_too_long",
             Self::TruncatedNoTcp => "tc_no_tcp",
@@ -179,6 +186,12 @@ pub struct Lookup {
     pub addresses: Vec<AddressRecord>,
     /// Names in the answer (for NS), without trailing dots.
     pub names: Vec<String>,
+    /// IPv6 addresses that an HTTPS record hints at (RFC 9460 §7.3). Noted, never dialled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<Ipv6Addr>,
+    /// A second, different reply to the same query. None: none came, or nobody listened for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rival: Option<Rival>,
     /// When the question was sent.
     pub started: Timestamp,
     /// From question to outcome, in microseconds.

@@ -10,12 +10,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UdpSocket;
 use tokio::time::timeout_at;
 
+use super::watch::Watch;
 use super::wire::{Incoming, Question, Referral, Reply, decode, encode};
 use crate::clock::Clock;
 use crate::model::evidence::{BrokenReply, DnsTransport, Lookup, LookupOutcome, RecordType, ServerRole};
 use crate::model::failure::Failure;
+use crate::model::time::Timestamp;
 use crate::net::connect::Connector;
 use crate::net::errors::{When, failure_of};
 use crate::net::turn::{Subject, Turns};
@@ -27,11 +30,13 @@ pub struct DnsLimits {
     pub timeout: Duration,
     /// CNAME records followed.
     pub cname: usize,
+    /// How long a second, different reply is listened for after the first. Zero: not at all.
+    pub second_reply: Duration,
 }
 
 impl Default for DnsLimits {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(3), cname: 8 }
+        Self { timeout: Duration::from_secs(3), cname: 8, second_reply: Duration::from_secs(2) }
     }
 }
 
@@ -76,64 +81,73 @@ impl Exchanges {
 
     /// Asks one question of one server.
     pub async fn ask(&self, name: &str, rtype: RecordType, ask: Ask) -> Lookup {
-        self.consult(name, rtype, ask, DnsTransport::Udp).await.lookup
+        self.ask_by(name, rtype, ask, DnsTransport::Udp).await.0.lookup
+    }
+
+    /// The same, and goes on listening for a second, different reply, in the background. None: there was no reply over
+    /// UDP, or nobody is to listen.
+    pub async fn ask_and_watch(&self, name: &str, rtype: RecordType, ask: Ask) -> (Lookup, Option<Watch>) {
+        let (heard, open) = self.ask_by(name, rtype, ask, DnsTransport::Udp).await;
+        let watched = open.filter(|_| !self.limits.second_reply.is_zero());
+        let watch = watched.map(|open| {
+            let bounds = (self.limits.second_reply, self.limits.cname);
+            Watch::start(open, bounds, Arc::clone(self.connector.traffic()))
+        });
+        (heard.lookup, watch)
     }
 
     /// Asks one question of one server over TCP at once (RFC 7766): whether that works at all.
     pub async fn ask_over_tcp(&self, name: &str, rtype: RecordType, ask: Ask) -> Lookup {
-        self.consult(name, rtype, ask, DnsTransport::Tcp).await.lookup
+        self.ask_by(name, rtype, ask, DnsTransport::Tcp).await.0.lookup
+    }
+
+    /// What stands in for an answer to a question that is not sent.
+    pub fn not_asked(&self, name: &str, rtype: RecordType, ask: Ask) -> Lookup {
+        let told = Told::of(outcome(LookupOutcome::NotAsked), DnsTransport::Udp);
+        lookup(name.to_owned(), rtype, ask, told, (self.clock.now(), 0))
     }
 
     /// Asks one question of one server, over UDP (and again over TCP if the answer does not fit) or over TCP at once, and
     /// keeps what the reply says about delegations as well.
     pub async fn consult(&self, name: &str, rtype: RecordType, ask: Ask, over: DnsTransport) -> Heard {
+        self.ask_by(name, rtype, ask, over).await.0
+    }
+
+    /// One exchange, and the socket that brought the reply over UDP.
+    async fn ask_by(&self, name: &str, rtype: RecordType, ask: Ask, over: DnsTransport) -> (Heard, Option<Open>) {
         let recursion = ask.role == ServerRole::Resolver;
         let question = Question { name: name.to_owned(), rtype, recursion, checking_disabled: ask.checking_disabled };
         let pass = self.turns.take(Subject::Query(ask.server, ask.role)).await;
         let started = self.clock.now();
         let begun = Instant::now();
         let scope = self.connector.scope(ask.server.ip());
-        let told = if ask.role == ServerRole::Authority && !scope.is_public() {
+        let mut told = if ask.role == ServerRole::Authority && !scope.is_public() {
             // The address rule holds for name servers too: supplied glue is a real path inside (docs/method/address.md).
             Told::failed(over, Failure::ScopeRefused(scope))
         } else if over == DnsTransport::Tcp {
             match self.tcp(&question, ask).await {
-                Ok(reply) => Told { reply, transport: over, retried: false, failure: None },
+                Ok(reply) => Told::of(reply, over),
                 Err(failure) => Told::failed(over, failure),
             }
         } else {
             self.run(&question, ask).await
         };
         drop(pass);
-        let Told { reply, transport, retried, failure } = told;
-        let replied = !matches!(reply.outcome, LookupOutcome::Timeout | LookupOutcome::NotAsked);
-        let lookup = Lookup {
-            name: question.name,
-            rtype,
-            server: ask.server,
-            role: ask.role,
-            transport,
-            retried_over_tcp: retried,
-            checking_disabled: ask.checking_disabled,
-            outcome: reply.outcome,
-            broken: reply.broken,
-            authoritative: replied.then_some(reply.authoritative),
-            authenticated: replied.then_some(reply.authenticated),
-            soa_owner: reply.soa_owner,
-            chain: reply.chain,
-            addresses: reply.addresses,
-            names: reply.names,
-            started,
-            duration_us: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
-            attempt: ask.attempt,
-        };
-        Heard { lookup, referral: reply.referral, failure }
+        let duration_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (referral, failure) = (told.reply.referral.take(), told.failure.take());
+        let open = told.socket.take().map(|(socket, id)| Open {
+            socket,
+            id,
+            question: question.clone(),
+            first: told.reply.clone(),
+        });
+        let lookup = lookup(question.name, rtype, ask, told, (started, duration_us));
+        (Heard { lookup, referral, failure }, open)
     }
 
     async fn run(&self, question: &Question, ask: Ask) -> Told {
-        let over = |reply, transport, retried| Told { reply, transport, retried, failure: None };
         match self.udp(question, ask.server).await {
-            Ok(Some(reply)) => over(reply, DnsTransport::Udp, false),
+            Ok(Some((reply, socket))) => Told { socket, ..Told::of(reply, DnsTransport::Udp) },
             Ok(None) => {
                 // A second query, so a second turn.
                 let _pass = self.turns.take(Subject::Query(ask.server, ask.role)).await;
@@ -143,16 +157,20 @@ impl Exchanges {
                     Err(failure) if failure.is_local() => outcome(LookupOutcome::NotAsked),
                     Err(_) => Reply::broken(BrokenReply::TruncatedNoTcp),
                 };
-                over(reply, DnsTransport::Tcp, true)
+                Told { retried: true, ..Told::of(reply, DnsTransport::Tcp) }
             }
             Err(failure) => Told::failed(DnsTransport::Udp, failure),
         }
     }
 
     /// None: truncated, ask over TCP.
-    async fn udp(&self, question: &Question, server: SocketAddr) -> Result<Option<Reply>, Failure> {
+    async fn udp(
+        &self,
+        question: &Question,
+        server: SocketAddr,
+    ) -> Result<Option<(Reply, Option<(UdpSocket, u16)>)>, Failure> {
         let id = random_id();
-        let Some(query) = encode(id, question) else { return Ok(Some(Reply::broken(BrokenReply::Malformed))) };
+        let Some(query) = encode(id, question) else { return Ok(Some((Reply::broken(BrokenReply::Malformed), None))) };
         let deadline = tokio::time::Instant::now() + self.limits.timeout;
         let socket = self.connector.udp(server)?;
         if let Err(error) = socket.send(&query).await {
@@ -166,7 +184,7 @@ impl Exchanges {
                 Ok(Ok(length)) => length,
                 // An ICMP error for our datagram: nobody listens there. To the name, that is no answer, as silence is.
                 Ok(Err(error)) => return Err(failure_of(&error, When::Connecting)),
-                Err(_) => return Ok(Some(wrong.unwrap_or_else(|| outcome(LookupOutcome::Timeout)))),
+                Err(_) => return Ok(Some((wrong.unwrap_or_else(|| outcome(LookupOutcome::Timeout)), None))),
             };
             self.connector.traffic().add_received(length);
             match decode(&buffer[..length], id, question, self.limits.cname) {
@@ -174,7 +192,7 @@ impl Exchanges {
                 Incoming::Truncated => return Ok(None),
                 // A reply to another question may be a forgery; the real one may still come.
                 Incoming::Reply(reply) if reply.broken == Some(BrokenReply::WrongQuestion) => wrong = Some(*reply),
-                Incoming::Reply(reply) => return Ok(Some(*reply)),
+                Incoming::Reply(reply) => return Ok(Some((*reply, Some((socket, id))))),
             }
         }
     }
@@ -208,19 +226,61 @@ impl Exchanges {
     }
 }
 
+/// A question that has its reply, and the socket that brought it.
+pub(super) struct Open {
+    pub(super) socket: UdpSocket,
+    pub(super) id: u16,
+    pub(super) question: Question,
+    pub(super) first: Reply,
+}
+
 /// What came of a question, before it becomes evidence.
 struct Told {
     reply: Reply,
     transport: DnsTransport,
     retried: bool,
     failure: Option<Failure>,
+    /// The socket that brought the reply, and the id of the query. None: not over UDP.
+    socket: Option<(UdpSocket, u16)>,
 }
 
 impl Told {
+    fn of(reply: Reply, transport: DnsTransport) -> Self {
+        Self { reply, transport, retried: false, failure: None, socket: None }
+    }
+
     fn failed(transport: DnsTransport, failure: Failure) -> Self {
         let ours = failure.is_local() || matches!(failure, Failure::ScopeRefused(_));
         let reply = outcome(if ours { LookupOutcome::NotAsked } else { LookupOutcome::Timeout });
-        Self { reply, transport, retried: false, failure: Some(failure) }
+        Self { failure: Some(failure), ..Self::of(reply, transport) }
+    }
+}
+
+/// The evidence of one exchange; `time` is when it began and how many microseconds it took.
+fn lookup(name: String, rtype: RecordType, ask: Ask, told: Told, time: (Timestamp, u64)) -> Lookup {
+    let Told { reply, transport, retried, .. } = told;
+    let replied = !matches!(reply.outcome, LookupOutcome::Timeout | LookupOutcome::NotAsked);
+    Lookup {
+        name,
+        rtype,
+        server: ask.server,
+        role: ask.role,
+        transport,
+        retried_over_tcp: retried,
+        checking_disabled: ask.checking_disabled,
+        outcome: reply.outcome,
+        broken: reply.broken,
+        authoritative: replied.then_some(reply.authoritative),
+        authenticated: replied.then_some(reply.authenticated),
+        soa_owner: reply.soa_owner,
+        chain: reply.chain,
+        addresses: reply.addresses,
+        names: reply.names,
+        hints: reply.hints,
+        rival: None,
+        started: time.0,
+        duration_us: time.1,
+        attempt: ask.attempt,
     }
 }
 

@@ -1,8 +1,10 @@
 //! DNS messages: writing a question, and reading a reply into exactly one outcome.
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr};
 
 use hickory_resolver::proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_resolver::proto::rr::rdata::svcb::SvcParamValue;
 use hickory_resolver::proto::rr::{self, DNSClass, Name, RData, Record};
 use hickory_resolver::proto::serialize::binary::DecodeError;
 
@@ -50,6 +52,7 @@ pub(crate) struct Reply {
     pub(crate) names: Vec<String>,
     /// Name servers in the authority section, or of an answer for NS. None: neither, or recursion was asked for.
     pub(crate) referral: Option<Referral>,
+    pub(crate) hints: Vec<Ipv6Addr>,
 }
 
 impl Reply {
@@ -64,7 +67,18 @@ impl Reply {
             addresses: Vec::new(),
             names: Vec::new(),
             referral: None,
+            hints: Vec::new(),
         }
+    }
+
+    /// Says the same: outcome, end of the chain and addresses. TTLs and the order of records may differ.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        let addresses = |reply: &Self| reply.addresses.iter().map(|a| a.address).collect::<BTreeSet<IpAddr>>();
+        let end = |reply: &Self| reply.chain.last().map(|alias| alias.to.clone());
+        self.outcome == other.outcome
+            && self.broken == other.broken
+            && end(self) == end(other)
+            && addresses(self) == addresses(other)
     }
 
     pub(crate) fn broken(how: BrokenReply) -> Self {
@@ -103,6 +117,7 @@ fn wire_type(rtype: RecordType) -> rr::RecordType {
         RecordType::Aaaa => rr::RecordType::AAAA,
         RecordType::Ns => rr::RecordType::NS,
         RecordType::Soa => rr::RecordType::SOA,
+        RecordType::Https => rr::RecordType::HTTPS,
     }
 }
 
@@ -166,8 +181,15 @@ fn read(message: &Message, question: &Question, longest_chain: usize) -> Reply {
         .chain(&message.answers)
         .find(|record| matches!(record.data, RData::SOA(_)))
         .map(|record| text(&record.name));
-    if reply.outcome == LookupOutcome::NodataNosoa && reply.soa_owner.is_some() {
-        reply.outcome = LookupOutcome::Nodata;
+    let end = reply.chain.last().map_or(question.name.as_str(), |alias| alias.to.as_str());
+    let home = reply.soa_owner.as_deref().map(|owner| is_within(end, owner));
+    match (reply.outcome, home) {
+        (LookupOutcome::NodataNosoa, Some(true)) => reply.outcome = LookupOutcome::Nodata,
+        // The server speaks for another zone: what it says of this name is nothing (RFC 4074, RFC 2308 §2.2).
+        (LookupOutcome::NodataNosoa | LookupOutcome::Nxdomain, Some(false)) => {
+            (reply.outcome, reply.broken) = (LookupOutcome::Broken, Some(BrokenReply::ForeignSoa));
+        }
+        _ => {}
     }
     if !question.recursion && message.metadata.response_code == ResponseCode::NoError {
         reply.referral = referral(message);
@@ -190,12 +212,19 @@ fn referral(message: &Message) -> Option<Referral> {
     Some(Referral { zone: text(&zone), names, glue: glue.take(GLUE_KEPT).collect() })
 }
 
+/// The name is the zone's apex or below it.
+fn is_within(name: &str, zone: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    zone == "." || name.strip_suffix(zone).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+}
+
 fn repeats_question(message: &Message, question: &Question) -> bool {
     // Some servers leave the question out of an error reply; RFC 5452 only forbids a *different* one.
     match message.queries.as_slice() {
         [] => message.metadata.response_code != ResponseCode::NoError,
         [one] => {
-            text(one.name()) == question.name
+            // Names are alike in any case (RFC 4343), whatever the server makes of the one that was asked for.
+            text(one.name()).eq_ignore_ascii_case(&question.name)
                 && one.query_type() == wire_type(question.rtype)
                 && one.query_class() == DNSClass::IN
         }
@@ -209,17 +238,19 @@ fn read_answer(message: &Message, question: &Question, longest_chain: usize) -> 
         Err(how) => return Reply::broken(how),
     };
     let end = chain.last().map_or(question.name.as_str(), |alias| alias.to.as_str());
-    let at_end = || message.answers.iter().filter(|record| text(&record.name) == end);
+    let at_end = || message.answers.iter().filter(|record| text(&record.name).eq_ignore_ascii_case(end));
     let addresses: Vec<_> =
         at_end().filter_map(|record| address(record, question.rtype)).take(ADDRESSES_KEPT).collect();
     let names: Vec<_> =
         at_end().filter_map(|record| listed_name(record, question.rtype)).take(ADDRESSES_KEPT).collect();
+    let hints: Vec<_> = at_end().flat_map(|record| hints(record, question.rtype)).take(ADDRESSES_KEPT).collect();
     let found = !addresses.is_empty() || !names.is_empty();
     let outcome = if found { LookupOutcome::Answer } else { LookupOutcome::NodataNosoa };
     let mut reply = Reply::of(outcome, None);
     reply.chain = chain;
     reply.addresses = addresses;
     reply.names = names;
+    reply.hints = hints;
     reply
 }
 
@@ -229,13 +260,13 @@ fn follow(message: &Message, start: &str, longest: usize) -> Result<Vec<Alias>, 
     let mut at = start.to_owned();
     loop {
         let next = message.answers.iter().find_map(|record| match &record.data {
-            RData::CNAME(target) if text(&record.name) == at => {
+            RData::CNAME(target) if text(&record.name).eq_ignore_ascii_case(&at) => {
                 Some(Alias { from: at.clone(), to: text(&target.0), ttl: record.ttl })
             }
             _ => None,
         });
         let Some(alias) = next else { return Ok(chain) };
-        if alias.to == start || chain.iter().any(|seen| seen.from == alias.to) {
+        if alias.to.eq_ignore_ascii_case(start) || chain.iter().any(|seen| seen.from == alias.to) {
             return Err(BrokenReply::CnameLoop);
         }
         if chain.len() == longest {
@@ -259,8 +290,19 @@ fn listed_name(record: &Record, rtype: RecordType) -> Option<String> {
     match (&record.data, rtype) {
         (RData::NS(ns), RecordType::Ns) => Some(text(&ns.0)),
         (RData::SOA(_), RecordType::Soa) => Some(text(&record.name)),
+        (RData::HTTPS(https), RecordType::Https) => Some(text(&https.target_name)),
         _ => None,
     }
+}
+
+/// The `ipv6hint` of an HTTPS record (RFC 9460 §7.3).
+fn hints(record: &Record, rtype: RecordType) -> Vec<Ipv6Addr> {
+    let (RData::HTTPS(https), RecordType::Https) = (&record.data, rtype) else { return Vec::new() };
+    let hints = https.svc_params.iter().filter_map(|(_, value)| match value {
+        SvcParamValue::Ipv6Hint(hint) => Some(hint.0.iter().map(|address| address.0)),
+        _ => None,
+    });
+    hints.flatten().collect()
 }
 
 /// A name as it stands in the evidence: lower case, without a trailing dot.
@@ -273,124 +315,5 @@ pub(crate) fn text(name: &Name) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, SOA};
-
-    use super::*;
-
-    fn question(name: &str, rtype: RecordType) -> Question {
-        Question { name: name.to_owned(), rtype, recursion: true, checking_disabled: false }
-    }
-
-    fn name(text: &str) -> Name {
-        Name::from_ascii(format!("{text}.")).unwrap()
-    }
-
-    fn reply_to(asked: &Question, code: ResponseCode, answers: Vec<Record>, authorities: Vec<Record>) -> Vec<u8> {
-        let mut message = Message::new(7, MessageType::Response, OpCode::Query);
-        message.metadata.response_code = code;
-        message.add_query(Query::query(name(&asked.name), wire_type(asked.rtype)));
-        message.add_answers(answers);
-        message.add_authorities(authorities);
-        message.to_vec().unwrap()
-    }
-
-    fn soa(zone: &str) -> Record {
-        Record::from_rdata(name(zone), 60, RData::SOA(SOA::new(name("ns"), name("host"), 1, 2, 3, 4, 5)))
-    }
-
-    fn cname(from: &str, to: &str) -> Record {
-        Record::from_rdata(name(from), 60, RData::CNAME(CNAME(name(to))))
-    }
-
-    fn aaaa(at: &str) -> Record {
-        Record::from_rdata(name(at), 60, RData::AAAA(AAAA("2001:db8::1".parse().unwrap())))
-    }
-
-    fn read_reply(bytes: &[u8], asked: &Question) -> Reply {
-        match decode(bytes, 7, asked, 8) {
-            Incoming::Reply(reply) => *reply,
-            other => panic!("not a reply: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn negative_answers_are_kept_apart() {
-        let asked = question("a.example", RecordType::Aaaa);
-        let outcome = |code, authorities| read_reply(&reply_to(&asked, code, vec![], authorities), &asked).outcome;
-        assert_eq!(outcome(ResponseCode::NoError, vec![soa("example")]), LookupOutcome::Nodata);
-        assert_eq!(outcome(ResponseCode::NoError, vec![]), LookupOutcome::NodataNosoa);
-        assert_eq!(outcome(ResponseCode::NXDomain, vec![soa("example")]), LookupOutcome::Nxdomain);
-        assert_eq!(outcome(ResponseCode::ServFail, vec![]), LookupOutcome::Servfail);
-        assert_eq!(outcome(ResponseCode::Refused, vec![]), LookupOutcome::Refused);
-        assert_eq!(outcome(ResponseCode::NotImp, vec![]), LookupOutcome::Notimp);
-        assert_eq!(outcome(ResponseCode::FormErr, vec![]), LookupOutcome::Formerr);
-        assert_eq!(outcome(ResponseCode::NotAuth, vec![]), LookupOutcome::Broken);
-    }
-
-    #[test]
-    fn chains_are_followed_as_far_as_eight() {
-        let asked = question("a0.example", RecordType::Aaaa);
-        let chain = |n: usize| {
-            let mut answers: Vec<_> =
-                (0..n).map(|i| cname(&format!("a{i}.example"), &format!("a{}.example", i + 1))).collect();
-            answers.push(aaaa(&format!("a{n}.example")));
-            read_reply(&reply_to(&asked, ResponseCode::NoError, answers, vec![]), &asked)
-        };
-        let eight = chain(8);
-        assert_eq!((eight.outcome, eight.chain.len(), eight.addresses.len()), (LookupOutcome::Answer, 8, 1));
-        assert_eq!(chain(9).broken, Some(BrokenReply::CnameTooLong));
-        let looped = vec![cname("a0.example", "a1.example"), cname("a1.example", "a0.example")];
-        let looped = read_reply(&reply_to(&asked, ResponseCode::NoError, looped, vec![]), &asked);
-        assert_eq!(looped.broken, Some(BrokenReply::CnameLoop));
-    }
-
-    #[test]
-    fn a_referral_is_read_only_where_recursion_was_not_asked_for() {
-        let ns = |zone: &str, server: &str| Record::from_rdata(name(zone), 60, RData::NS(rr::rdata::NS(name(server))));
-        let authorities = || {
-            vec![ns("z.example", "ns1.z.example"), ns("z.example", "ns.p.example"), ns("other.example", "x.example")]
-        };
-        let asked = Question { recursion: false, ..question("www.z.example", RecordType::Ns) };
-        let mut message = Message::from_vec(&reply_to(&asked, ResponseCode::NoError, vec![], authorities())).unwrap();
-        message.additionals = vec![aaaa("ns1.z.example")];
-        let bytes = message.to_vec().unwrap();
-        let reply = read_reply(&bytes, &asked);
-        assert_eq!(reply.outcome, LookupOutcome::NodataNosoa);
-        let referral = reply.referral.unwrap();
-        assert_eq!(
-            (referral.zone.as_str(), referral.names.as_slice()),
-            ("z.example", &["ns1.z.example".to_owned(), "ns.p.example".to_owned()][..])
-        );
-        assert_eq!(referral.glue.len(), 1);
-        assert_eq!(read_reply(&bytes, &Question { recursion: true, ..asked }).referral, None);
-    }
-
-    #[test]
-    fn records_of_other_names_and_types_are_no_answer() {
-        let asked = question("a.example", RecordType::Aaaa);
-        let v4 = Record::from_rdata(name("a.example"), 60, RData::A(A("192.0.2.1".parse().unwrap())));
-        let reply = reply_to(&asked, ResponseCode::NoError, vec![v4, aaaa("b.example")], vec![soa("example")]);
-        assert_eq!(read_reply(&reply, &asked).outcome, LookupOutcome::Nodata);
-    }
-
-    #[test]
-    fn an_aaaa_of_four_bytes_is_broken() {
-        let asked = question("a.example", RecordType::Aaaa);
-        let mut bytes = reply_to(&asked, ResponseCode::NoError, vec![aaaa("a.example")], vec![]);
-        let length = bytes.len();
-        bytes[length - 17] = 4;
-        bytes.truncate(length - 12);
-        assert_eq!(read_reply(&bytes, &asked).broken, Some(BrokenReply::BadRdata));
-    }
-
-    #[test]
-    fn another_question_is_broken_and_another_id_is_unrelated() {
-        let asked = question("a.example", RecordType::Aaaa);
-        let other = question("b.example", RecordType::Aaaa);
-        let bytes = reply_to(&other, ResponseCode::NoError, vec![aaaa("b.example")], vec![]);
-        assert_eq!(read_reply(&bytes, &asked).broken, Some(BrokenReply::WrongQuestion));
-        assert_eq!(decode(&bytes, 8, &other, 8), Incoming::Unrelated);
-        assert_eq!(decode(&bytes[..5], 7, &other, 8), Incoming::Unrelated);
-    }
-}
+#[path = "wire_tests.rs"]
+mod tests;

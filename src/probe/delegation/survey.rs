@@ -259,7 +259,7 @@ impl<'a> Surveyor<'a> {
     }
 
     async fn ask_resolvers_for(&self, host: &mut Host, name: &str, rtype: RecordType, attempt: u8) {
-        for server in self.prober.resolver_order(name).into_iter().take(2) {
+        for server in self.prober.resolver_order(name, self.round).into_iter().take(2) {
             if !self.budget.spend() {
                 return;
             }

@@ -1,0 +1,202 @@
+//! Watching the resolvers during a run: self-tests at an interval and after a burst of failures or denials, and the sites whose
+//! answers no pair of good self-tests encloses.
+//!
+//! A resolver that dies or begins to lie in the middle of a run would turn sites into `ABSENT` and `NO_NAME`, and one that
+//! begins to invent records would make them `READY`. Such sites are looked at again at the end. Leaves to others: the test
+//! itself ([`super::resolvers`]), the second look ([`super::work`]), whether sites may be begun while no resolver answers
+//! ([`super::breaker`]), and the verdict, which asks the proofs once more ([`crate::judge`]).
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use super::resolvers::{DnsControls, self_test};
+use super::work::Doubt;
+use crate::model::evidence::{LookupOutcome, RecordType, Round, ServerRole};
+use crate::model::run::{DnsProof, ResolverState};
+use crate::model::time::Timestamp;
+use crate::model::verdict::Readiness;
+use crate::probe::Prober;
+
+/// Failed questions to resolvers, since the last self-test, after which one is due at once.
+const BURST: usize = 20;
+/// Sites in a row that seem to be absent or gone, after which a self-test is due at once: whoever begins to deny, denies
+/// everybody.
+const STREAK: usize = 20;
+/// The part of the interval between two self-tests that passes in any case, however many questions fail.
+const PAUSE: u32 = 20;
+
+/// The watch of one run.
+#[derive(Debug)]
+pub(super) struct DnsWatch {
+    shared: Arc<Shared>,
+    task: AbortHandle,
+}
+
+#[derive(Debug)]
+struct Shared {
+    prober: Arc<Prober>,
+    controls: DnsControls,
+    state: Mutex<State>,
+    burst: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    proofs: Vec<DnsProof>,
+    /// Each self-test of all resolvers: begin, end, and the worst that came out.
+    tests: Vec<(Timestamp, Timestamp, ResolverState)>,
+    /// Looks that want no second one, until a test shows whether their answers can be believed.
+    pending: Vec<(Doubt, Seen)>,
+    /// Those of them that cannot be believed.
+    doubtful: Vec<Doubt>,
+    failures: usize,
+    streak: usize,
+    resting: bool,
+}
+
+/// What a round shows of the resolvers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    started: Timestamp,
+    ended: Timestamp,
+    /// Questions to resolvers that were not answered, or with a failure.
+    failures: usize,
+    /// The verdict rests on something that is absent.
+    rests_on_denial: bool,
+}
+
+impl Seen {
+    /// In a round that seems to show what `readiness` says.
+    pub(super) fn in_round(round: &Round, readiness: Readiness) -> Self {
+        use LookupOutcome::{Answer, Nodata, NodataNosoa, Nxdomain};
+        // Some resolvers do not know of HTTPS records, and nothing hangs on these.
+        let asked = round.lookups.iter().filter(|lookup| lookup.rtype != RecordType::Https);
+        let asked = asked.filter(|lookup| lookup.role == ServerRole::Resolver);
+        Self {
+            started: round.started,
+            ended: round.ended,
+            failures: asked.filter(|l| !matches!(l.outcome, Answer | Nodata | NodataNosoa | Nxdomain)).count(),
+            rests_on_denial: matches!(readiness, Readiness::Absent | Readiness::NoName),
+        }
+    }
+}
+
+impl DnsWatch {
+    /// Makes a first self-test, and goes on with one every `interval`.
+    pub(super) async fn start(prober: Arc<Prober>, controls: DnsControls, interval: Duration) -> Self {
+        let shared = Arc::new(Shared { prober, controls, state: Mutex::default(), burst: Notify::new() });
+        shared.test().await;
+        let watching = Arc::clone(&shared);
+        let task = tokio::spawn(async move {
+            loop {
+                let pause = interval / PAUSE;
+                tokio::time::sleep(pause).await;
+                tokio::select! {
+                    () = tokio::time::sleep(interval.saturating_sub(pause)) => {}
+                    () = watching.burst.notified() => {}
+                }
+                let resting = watching.state().resting;
+                if !resting {
+                    watching.test().await;
+                }
+            }
+        });
+        Self { shared, task: task.abort_handle() }
+    }
+
+    /// A look is over.
+    pub(super) fn saw(&self, seen: &Seen) {
+        let mut state = self.shared.state();
+        state.failures += seen.failures;
+        state.streak = if seen.rests_on_denial { state.streak + 1 } else { 0 };
+        if state.failures >= BURST || state.streak >= STREAK {
+            (state.failures, state.streak) = (0, 0);
+            self.shared.burst.notify_one();
+        }
+    }
+
+    /// A look that wants no second one, unless the resolvers turn out not to be proven around it.
+    pub(super) fn doubted(&self, look: Doubt, seen: Seen) {
+        self.shared.state().pending.push((look, seen));
+    }
+
+    /// Tests nothing by itself as long as this is so.
+    pub(super) fn rest(&self, resting: bool) {
+        self.shared.state().resting = resting;
+    }
+
+    /// Tests the resolvers now.
+    pub(super) async fn test(&self) {
+        self.shared.test().await;
+    }
+
+    /// Looks that want a second one after all, as far as can be told after one more test.
+    pub(super) async fn doubtful(&self) -> Vec<Doubt> {
+        self.shared.test().await;
+        std::mem::take(&mut self.shared.state().doubtful)
+    }
+
+    /// All proofs, in order of time.
+    pub(super) fn finish(&self) -> Vec<DnsProof> {
+        self.task.abort();
+        let mut proofs = std::mem::take(&mut self.shared.state().proofs);
+        proofs.sort_by_key(|proof| proof.at);
+        proofs
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn test(&self) {
+        let turn = self.state().tests.len();
+        let begun = self.prober.net.clock.now();
+        let proofs = self_test(&self.prober, &self.controls, turn).await;
+        let worst = proofs.iter().map(|proof| proof.state).max().unwrap_or(ResolverState::Silent);
+        let mut state = self.state();
+        state.failures = 0;
+        state.tests.push((begun, self.prober.net.clock.now(), worst));
+        state.proofs.extend(proofs);
+        state.settle(begun);
+    }
+}
+
+impl State {
+    /// Decides about the sites whose round was over when the last test began.
+    fn settle(&mut self, begun: Timestamp) {
+        for (look, seen) in std::mem::take(&mut self.pending) {
+            if seen.ended > begun {
+                self.pending.push((look, seen));
+            } else if !self.is_believed(&seen) {
+                self.doubtful.push(look);
+            }
+        }
+    }
+
+    /// All tests were good from the last that was over when the round began to the first that began when it was over.
+    fn is_believed(&self, look: &Seen) -> bool {
+        let before = self.tests.iter().rposition(|(_, end, _)| *end <= look.started);
+        let after = self.tests.iter().position(|(begin, _, _)| *begin >= look.ended);
+        let good = |state: ResolverState| match state {
+            ResolverState::Sane => true,
+            ResolverState::Silent | ResolverState::Denies => !look.rests_on_denial,
+            ResolverState::Invents => false,
+        };
+        let enclosing = before.zip(after).map(|(before, after)| &self.tests[before.min(after)..=after]);
+        match enclosing {
+            Some(tests) => tests.iter().all(|(_, _, state)| good(*state)),
+            None => !look.rests_on_denial,
+        }
+    }
+}
+
+impl Drop for DnsWatch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
