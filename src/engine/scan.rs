@@ -21,7 +21,7 @@ use super::dns_watch::{DnsWatch, Seen};
 use super::gate::Canary;
 use super::resolvers::DnsControls;
 use super::symptoms::{Lines, Symptoms, symptoms};
-use super::watch::{Urgency, Watch};
+use super::watch::{LOOK_AROUND, Urgency, Watch};
 use super::work::{Doubt, Job, Work};
 use crate::calendar::Freeze;
 use crate::judge::{Criteria, first_look};
@@ -34,8 +34,6 @@ use crate::model::time::Timestamp;
 use crate::net::work::{self, Places};
 use crate::probe::{Prober, Transports};
 
-/// Between two looks at this host's own addresses and routes.
-const LOOK_AROUND: Duration = Duration::from_secs(1);
 /// Looks at a site that may be spoilt by this machine before one is kept as it is.
 const SPOILT: u8 = 3;
 /// Sites that may be under way or wait for their turns, where fewer are under way. A bound on memory: what a site that
@@ -366,7 +364,7 @@ impl Course {
             let began = Instant::now();
             let round = prober.observe(&site, number, rules.transports).await;
             let symptoms = symptoms(&round);
-            let spoilt = patient && (symptoms.short || symptoms.no_route);
+            let spoilt = patient && symptoms.short;
             if spoilt {
                 let (asked, lost, unstored) = (Duration::ZERO, false, false);
                 return Probed { began, again: true, asked, symptoms, seen: None, spoilt, lost, unstored };

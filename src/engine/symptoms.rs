@@ -60,8 +60,6 @@ pub struct Symptoms {
     pub fared: [Option<Fared>; 2],
     /// This machine ran short of something.
     pub short: bool,
-    /// This machine had no way out to a family.
-    pub no_route: bool,
 }
 
 impl Symptoms {
@@ -96,7 +94,6 @@ pub fn symptoms(round: &Round) -> Symptoms {
         let cut = walks().filter_map(|walk| walk.landing()?.body_failure.as_ref());
         for failure in failures.chain(cut) {
             found.short |= *failure == Failure::LocalResource;
-            found.no_route |= *failure == Failure::NoRoute;
             found.failed.add(Line::of(family));
         }
         found.fared[index] = dialled().next().map(|connect| Fared {
@@ -135,17 +132,17 @@ mod tests {
     fn failures_belong_to_the_line_of_their_family() {
         let lines = |lines: &[Line]| lines.iter().copied().collect::<Lines>();
         let cases = [
-            (connect("192.0.2.1", None), lines(&[]), false, false),
-            (connect("192.0.2.1", Some(Failure::Refused)), lines(&[Line::Ipv4]), false, false),
-            (connect("2001:db8::1", Some(Failure::Timeout)), lines(&[Line::Ipv6]), false, false),
-            (connect("2001:db8::1", Some(Failure::LocalResource)), lines(&[Line::Ipv6]), true, false),
-            (connect("2001:db8::1", Some(Failure::NoRoute)), lines(&[Line::Ipv6]), false, true),
+            (connect("192.0.2.1", None), lines(&[]), false),
+            (connect("192.0.2.1", Some(Failure::Refused)), lines(&[Line::Ipv4]), false),
+            (connect("2001:db8::1", Some(Failure::Timeout)), lines(&[Line::Ipv6]), false),
+            (connect("2001:db8::1", Some(Failure::LocalResource)), lines(&[Line::Ipv6]), true),
+            (connect("2001:db8::1", Some(Failure::NoRoute)), lines(&[Line::Ipv6]), false),
         ];
-        for (connect, failed, short, no_route) in cases {
+        for (connect, failed, short) in cases {
             let mut round = Round::new(1, Timestamp(0));
             round.connects.push(connect.clone());
             let found = symptoms(&round);
-            assert_eq!((found.failed, found.short, found.no_route), (failed, short, no_route), "{connect:?}");
+            assert_eq!((found.failed, found.short), (failed, short), "{connect:?}");
             let index = usize::from(connect.address.is_ipv6());
             assert!(found.fared[index].is_some_and(|fared| fared.failed) && found.fared[1 - index].is_none());
         }

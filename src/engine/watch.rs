@@ -15,6 +15,9 @@ use crate::model::outage::Line;
 use crate::model::site::Site;
 use crate::probe::{Prober, Transports};
 
+/// Between two looks at this host's own addresses and routes.
+pub(super) const LOOK_AROUND: Duration = Duration::from_secs(1);
+
 /// How urgent the next canary is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Urgency {
@@ -41,6 +44,8 @@ pub(super) struct Watch {
     /// The last canary said nothing, for a reason of this machine's.
     spoilt: bool,
     identities: [u64; 2],
+    /// When they were last looked at.
+    looked: Instant,
 }
 
 impl Watch {
@@ -62,6 +67,7 @@ impl Watch {
             sent: None,
             spoilt: false,
             identities,
+            looked: Instant::now(),
         }
     }
 
@@ -116,8 +122,12 @@ impl Watch {
         }
     }
 
-    /// Lines whose way out is another than when this was last asked.
+    /// Lines whose way out is another than when it was last looked at, which is done now and then.
     pub(super) fn changes(&mut self) -> Vec<Line> {
+        if self.looked.elapsed() < LOOK_AROUND {
+            return Vec::new();
+        }
+        self.looked = Instant::now();
         let route = Arc::clone(self.prober.net.connector.route());
         let used = |family: Family| family == Family::V4 || self.transports == Transports::Both;
         let mut changed = Vec::new();

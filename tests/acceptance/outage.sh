@@ -36,15 +36,15 @@ told() {
     fi
 }
 
+# Beyond the scanner's own kernel, which would refuse to send (EPERM) where it drops itself.
 cut_uplink() {
-    in_c nft add table ip6 uplink
-    in_c nft 'add chain ip6 uplink out { type filter hook output priority 0; }'
-    in_c nft add rule ip6 uplink out oifname up0 counter drop
+    ip netns exec "$S" nft add table ip6 uplink
+    ip netns exec "$S" nft 'add chain ip6 uplink from { type filter hook prerouting priority -300; }'
+    ip netns exec "$S" nft add rule ip6 uplink from ip6 saddr 2001:db8:0:1::1 counter drop
 }
 mend_uplink() {
-    DROPPED=$(in_c nft -j list table ip6 uplink | grep -oE '"packets": *[0-9]+' | grep -oE '[0-9]+$')
-    in_c nft delete table ip6 uplink
-    echo "$DROPPED" >"$WORLD/dropped"
+    ip netns exec "$S" nft -j list table ip6 uplink | grep -oE '"packets": *[0-9]+' | grep -oE '[0-9]+$' >"$WORLD/dropped"
+    ip netns exec "$S" nft delete table ip6 uplink
 }
 check_cut() {
     local status

@@ -115,8 +115,10 @@ impl Case<'_> {
         self.observation.rounds.iter().filter(|round| self.alibis.of(round.number, family)).count()
     }
 
-    /// A round's failures over the family have none.
+    /// In a round the family was tried, and what failed over it has none.
     pub(super) fn is_unproven(&self, family: Family) -> bool {
-        self.proven_rounds(family) < self.observation.rounds.len()
+        let tried = |round: &Round| round.connects.iter().any(|connect| connect.family() == family);
+        let mut rounds = self.observation.rounds.iter().filter(|round| tried(round));
+        rounds.any(|round| !self.alibis.of(round.number, family))
     }
 }
