@@ -38,6 +38,7 @@ async fn scan(habit: Habit) -> (u8, usize) {
         route: lab.route(),
         policy: AddressPolicy { public_prefixes: public, local_deny: Vec::new() },
         resolvers: RESOLVERS.iter().map(|address| (*address, 53).into()).collect(),
+        roots: Vec::new(),
         bundled_roots: true,
         anchors_pem: vec![lab.ca_pem().into_bytes()],
         lab: false,

@@ -12,7 +12,7 @@ use v6ready::engine::ScanEvent;
 use v6ready::engine::gate;
 use v6ready::engine::scan::ScanRules;
 use v6ready::judge::{Criteria, assess};
-use v6ready::lab::dns::facts::{Habit, NameFacts, Odd, Reach, ServerFacts, ZoneFacts};
+use v6ready::lab::dns::facts::{Habit, NameFacts, Odd, Reach, ServerFacts, Speech, ZoneFacts};
 use v6ready::lab::log::Event;
 use v6ready::lab::web::facts::{HostFacts, Spot};
 use v6ready::lab::world::World;
@@ -29,7 +29,7 @@ fn habit(habit: Habit) -> ServerFacts {
     ServerFacts { habit: Some(habit), ..ServerFacts::default() }
 }
 
-const SILENT: ServerFacts = ServerFacts { udp: Reach::Timeout, tcp: Reach::Timeout, habit: None };
+const SILENT: ServerFacts = ServerFacts { udp: Reach::Timeout, tcp: Reach::Timeout, speaks: Speech::Well, habit: None };
 
 /// The checks that shut the gate while the first resolver, or both, behave like this.
 async fn gate_failures(facts: ServerFacts, both: bool) -> Vec<String> {
@@ -232,7 +232,7 @@ async fn no_site_costs_more_than_a_hundred_queries() {
     let ns: BTreeMap<String, Vec<IpAddr>> =
         (0..100).map(|n| (format!("ns{n}.cost.example"), (0..8).map(|k| server(n, k)).collect())).collect();
     many.servers.extend(ns.values().flatten().map(|address| (*address, SILENT)));
-    many.zones.insert("cost.example".to_owned(), ZoneFacts { ns });
+    many.zones.insert("cost.example".to_owned(), ZoneFacts { ns, ..ZoneFacts::default() });
     many.dns.insert("www.cost.example".to_owned(), failing(address));
     many.hosts.insert(address.into(), page.clone());
     let (queries, verdict) = cost(many, "www.cost.example").await;
@@ -242,9 +242,9 @@ async fn no_site_costs_more_than_a_hundred_queries() {
     // A zone whose name servers' names have no address.
     let mut glueless = World::new();
     let ns = BTreeMap::from([("ns.other.cost.example".to_owned(), Vec::new())]);
-    glueless.zones.insert("cost.example".to_owned(), ZoneFacts { ns });
+    glueless.zones.insert("cost.example".to_owned(), ZoneFacts { ns, ..ZoneFacts::default() });
     let ns = BTreeMap::from([("ns.cost.example".to_owned(), Vec::new())]);
-    glueless.zones.insert("other.cost.example".to_owned(), ZoneFacts { ns });
+    glueless.zones.insert("other.cost.example".to_owned(), ZoneFacts { ns, ..ZoneFacts::default() });
     glueless.dns.insert("www.cost.example".to_owned(), failing(address));
     glueless.hosts.insert(address.into(), page.clone());
     let (queries, verdict) = cost(glueless, "www.cost.example").await;
