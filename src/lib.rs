@@ -8,7 +8,8 @@
 //!    rejected with line, column and reason.
 //! 2. [`engine`]: which sites when, how fast, and whether this vantage can be believed: plan, pace, run gate, canaries, two
 //!    rounds, stopping.
-//! 3. [`probe`]: one site, step by step: lookup, address scope, connect, handshake, exchange.
+//! 3. [`probe`]: one site, step by step: lookup, delegation, address scope, connect, handshake,
+//!    exchange.
 //! 4. [`net`]: the outside world, the only part that opens sockets. Facts, never opinions. Its seam
 //!    [`net::route`] is where the lab stands in for the Internet.
 //! 5. [`model::evidence::Observation`]: the evidence. Left of it the weather decides; from here on everything is

@@ -1,6 +1,6 @@
 //! Putting the parts together: the configuration becomes a prober, a gate and scan rules.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +27,7 @@ use crate::net::route::{Direct, Route};
 use crate::net::scope::AddressPolicy;
 use crate::net::tls::TlsClient;
 use crate::net::turn::Turns;
+use crate::probe::delegation::{DelegationRules, Delegations};
 use crate::probe::{Attempts, Bounds, Deadlines, Net, Prober, Transports};
 
 /// Descriptors kept free for files, the store and the terminal.
@@ -39,6 +40,8 @@ pub(super) struct Surroundings {
     pub(super) route: Arc<dyn Route>,
     pub(super) policy: AddressPolicy,
     pub(super) resolvers: Vec<SocketAddr>,
+    /// Where walks over IPv6 begin.
+    pub(super) roots: Vec<Ipv6Addr>,
     /// Mozilla's trust anchors are trusted.
     pub(super) bundled_roots: bool,
     /// Further ones.
@@ -66,7 +69,8 @@ impl Surroundings {
         let policy =
             AddressPolicy { public_prefixes: config.lab.public_prefixes.clone(), local_deny: local::own_networks() };
         let bundled_roots = config.tls.roots == Roots::Bundled;
-        Ok(Self { route: Arc::new(Direct), policy, resolvers, bundled_roots, anchors_pem, lab })
+        let roots = config.dns.roots.clone();
+        Ok(Self { route: Arc::new(Direct), policy, resolvers, roots, bundled_roots, anchors_pem, lab })
     }
 }
 
@@ -101,12 +105,15 @@ pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Pro
         http,
         user_agent,
     };
+    let roots = surroundings.roots.iter().map(|root| SocketAddr::new((*root).into(), 53)).collect();
+    let delegations = Arc::new(Delegations::new(DelegationRules { roots, ..DelegationRules::default() }));
     Ok(Prober {
         net: Arc::new(net),
         deadlines: deadlines(config),
         attempts: attempts(config),
         bounds: bounds(config),
         opt_outs: OptOuts::default(),
+        delegations,
     })
 }
 

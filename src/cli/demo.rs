@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::lab::demo::demo_world;
 use crate::lab::world::{ANCHORS, CONTROL_V4ONLY};
-use crate::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS};
+use crate::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS, ROOTS};
 use crate::model::run::{RunEnd, RunId};
 use crate::model::site::Site;
 use crate::net::scope::AddressPolicy;
@@ -43,6 +43,7 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
         route: lab.route(),
         policy: AddressPolicy { public_prefixes: lab_prefixes(), local_deny: Vec::new() },
         resolvers: RESOLVERS.iter().map(|address| (*address, 53).into()).collect(),
+        roots: ROOTS.to_vec(),
         bundled_roots: true,
         anchors_pem: vec![lab.ca_pem().into_bytes()],
         lab: false,

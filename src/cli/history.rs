@@ -105,6 +105,13 @@ pub(super) fn explain(observation: &Observation, assessment: &Assessment, lang: 
         words.verdict(assessment.readiness)
     ));
     lines.push(format!("  {} {}", say(lang, "协议栈", "stack"), assessment.stack.name()));
+    if let Some((works, all)) = assessment.facts.ns6 {
+        lines.push(format!("  {} {works} / {all}", words.w("s.ns6")));
+    }
+    if let Some(resolves) = assessment.facts.resolves6 {
+        let answer = words.w(if resolves { "s.yes" } else { "s.no" });
+        lines.push(format!("  {} {answer}", words.w("s.resolves6")));
+    }
     for finding in &assessment.findings {
         let wording = words.advise(finding, &context);
         lines.push(format!("  {}  {}", finding.code.name(), wording.title));

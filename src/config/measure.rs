@@ -1,6 +1,6 @@
 //! How is measured: whom to ask, for how long, how often, how fast.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,27 @@ pub struct Dns {
     pub timeout: Duration,
     /// Queries for one question, if nothing comes back. At least 1.
     pub attempts: u8,
+    /// Addresses of the root's name servers, at which walks over IPv6 begin. Empty: no walks are made.
+    pub roots: Vec<Ipv6Addr>,
 }
+
+/// The IPv6 addresses of a.root-servers.net to m.root-servers.net, from the IANA's root hints
+/// (<https://www.internic.net/domain/named.root>) as they have been since 2023-11, when b changed.
+const ROOTS: [Ipv6Addr; 13] = [
+    Ipv6Addr::new(0x2001, 0x503, 0xba3e, 0, 0, 0, 2, 0x30),
+    Ipv6Addr::new(0x2801, 0x1b8, 0x10, 0, 0, 0, 0, 0xb),
+    Ipv6Addr::new(0x2001, 0x500, 0x2, 0, 0, 0, 0, 0xc),
+    Ipv6Addr::new(0x2001, 0x500, 0x2d, 0, 0, 0, 0, 0xd),
+    Ipv6Addr::new(0x2001, 0x500, 0xa8, 0, 0, 0, 0, 0xe),
+    Ipv6Addr::new(0x2001, 0x500, 0x2f, 0, 0, 0, 0, 0xf),
+    Ipv6Addr::new(0x2001, 0x500, 0x12, 0, 0, 0, 0, 0xd0d),
+    Ipv6Addr::new(0x2001, 0x500, 0x1, 0, 0, 0, 0, 0x53),
+    Ipv6Addr::new(0x2001, 0x7fe, 0, 0, 0, 0, 0, 0x53),
+    Ipv6Addr::new(0x2001, 0x503, 0xc27, 0, 0, 0, 2, 0x30),
+    Ipv6Addr::new(0x2001, 0x7fd, 0, 0, 0, 0, 0, 1),
+    Ipv6Addr::new(0x2001, 0x500, 0x9f, 0, 0, 0, 0, 0x42),
+    Ipv6Addr::new(0x2001, 0xdc3, 0, 0, 0, 0, 0, 0x35),
+];
 
 impl Default for Dns {
     fn default() -> Self {
@@ -29,6 +49,7 @@ impl Default for Dns {
             resolvers: resolvers.map(|address| SocketAddr::new(address.into(), 53)).to_vec(),
             timeout: Duration::from_secs(3),
             attempts: 3,
+            roots: ROOTS.to_vec(),
         }
     }
 }

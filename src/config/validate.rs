@@ -18,11 +18,12 @@ pub(super) struct Violation {
 
 type Found = Vec<Violation>;
 
-const RULES: [fn(&Config) -> Found; 19] = [
+const RULES: [fn(&Config) -> Found; 20] = [
     vantage_has_a_name,
     project_url_is_a_page,
     contact_fits_a_header,
     resolvers_can_be_asked,
+    roots_are_unicast,
     attempts_are_few,
     deadlines_last,
     later_deadlines_are_longer,
@@ -82,6 +83,18 @@ fn resolvers_can_be_asked(config: &Config) -> Found {
         "dns.resolvers",
         bad.map_or_else(String::new, |resolver| format!("holds {resolver}, which cannot be asked")),
         "write the address of a resolver",
+    )
+}
+
+fn roots_are_unicast(config: &Config) -> Found {
+    let bad = config.dns.roots.iter().find(|root| {
+        root.is_unspecified() || root.is_loopback() || root.is_multicast() || root.to_ipv4_mapped().is_some()
+    });
+    demand(
+        bad.is_none(),
+        "dns.roots",
+        bad.map_or_else(String::new, |root| format!("holds {root}, which is no root server")),
+        "leave it out to use the IANA's, or write the addresses of your laboratory's root",
     )
 }
 
@@ -293,6 +306,8 @@ mod tests {
         assert_eq!(keys(|c| c.project.url = "https://x/\r\nA: b".into()), ["project.url"]);
         assert_eq!(keys(|c| c.project.contact = "a\nb".into()), ["project.contact"]);
         assert_eq!(keys(|c| c.dns.resolvers.push(([0, 0, 0, 0], 53).into())), ["dns.resolvers"]);
+        assert_eq!(keys(|c| c.dns.roots.push("::1".parse().unwrap())), ["dns.roots"]);
+        assert_eq!(keys(|c| c.dns.roots.clear()), [""; 0]);
         assert_eq!(keys(|c| c.dns.attempts = 0), ["dns.attempts"]);
         assert_eq!(keys(|c| c.attempts.per_address = 11), ["attempts.per_address"]);
         assert_eq!(keys(|c| c.deadlines.tls = Duration::ZERO), ["deadlines.tls"]);

@@ -1,6 +1,6 @@
 //! Can this vantage be believed? The run gate before a run, and the canaries during it.
 //!
-//! Anchors are probed through the same code path as any site. DNS is tested for inventions (DNS64, rewritten NXDOMAIN)
+//! Anchors are probed through the same code path as any site's pages. DNS is tested for inventions (DNS64, rewritten NXDOMAIN)
 //! and for TCP; negative controls must fail. What fails shuts the gate: no run, no verdict (docs/method/gate.md).
 
 use std::collections::BTreeSet;
@@ -70,7 +70,7 @@ pub async fn check(prober: &Prober, rules: &GateRules, transports: Transports) -
         rewriting(prober, rules),
         tcp(prober, rules),
         controls(prober, rules),
-        join_all(rules.anchors.iter().map(|anchor| prober.observe(&anchor.site, 1, transports))),
+        join_all(rules.anchors.iter().map(|anchor| prober.observe_pages(&anchor.site, 1, transports))),
     );
     opening.gate.checks.extend([dns64, rewriting, tcp, controls]);
     for family in Family::BOTH {
@@ -140,7 +140,7 @@ pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports:
     }
     for attempt in 0..canaries.len().min(2) {
         let site = &canaries[(turn + attempt) % canaries.len()];
-        let round = prober.observe(site, 1, transports).await;
+        let round = prober.observe_pages(site, 1, transports).await;
         canary.spoilt |= symptoms(&round).short;
         if canary.spoilt {
             canary.proofs.clear();
@@ -332,7 +332,7 @@ async fn tcp(prober: &Prober, rules: &GateRules) -> GateCheck {
     for server in &prober.net.resolvers {
         let ask = Ask { server: *server, role: ServerRole::Resolver, checking_disabled: false, attempt: 1 };
         let lookup = prober.net.exchanges.ask_over_tcp(&anchor.site.host, RecordType::Aaaa, ask).await;
-        if lookup.outcome == LookupOutcome::Broken {
+        if !lookup.replied() || lookup.outcome == LookupOutcome::Broken {
             deaf.push(server.to_string());
         }
     }

@@ -356,7 +356,7 @@ impl Course {
         let otherwise = self.give_up(job);
         async move {
             match AssertUnwindSafe(look).catch_unwind().await {
-                Ok(seen) => seen,
+                Ok(done) => done,
                 Err(_) => otherwise.await,
             }
         }

@@ -26,7 +26,7 @@ use crate::model::failure::{Failure, Limit};
 use crate::model::finding::{Code, Severity};
 use crate::model::run::Vantage;
 use crate::model::site::Scheme;
-use crate::model::verdict::{Assessment, Readiness};
+use crate::model::verdict::{Assessment, Facts, Readiness};
 
 /// Parameters of the rules.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,15 +68,28 @@ pub fn first_look(observation: &Observation, criteria: &Criteria) -> (Readiness,
     // The vantage is a question for the end of the run.
     let assessment = Case::new(observation, None, criteria).decide();
     let has = |codes: &[Code]| assessment.findings.iter().any(|finding| codes.contains(&finding.code));
-    let shaky =
-        [Code::PortDiff, Code::SchemeDiff, Code::SomeAddressesDead, Code::V4Broken, Code::V6Truncated, Code::SlowV6];
+    let shaky = [
+        Code::PortDiff,
+        Code::SchemeDiff,
+        Code::SomeAddressesDead,
+        Code::V4Broken,
+        Code::V6Truncated,
+        Code::SlowV6,
+        Code::Ns6Unreachable,
+        Code::Ns6TcpFail,
+        Code::Ns6Lame,
+    ];
+    // That there is no address was said; that nobody answers may be weather.
+    let silent_chain = assessment.findings.iter().any(|finding| {
+        finding.code == Code::V6ChainBroken && finding.args.get("why").is_some_and(|why| why != "no_address")
+    });
     let again = match assessment.readiness {
         Readiness::Broken | Readiness::Down => true,
         Readiness::Inconclusive => {
             // IPv6 is not used in the second round either.
             !matches!(assessment.reason.as_str(), "policy" | "not_measured") && !has(&[Code::V6NotMeasured])
         }
-        Readiness::Ready | Readiness::ReadyDefect => has(&shaky),
+        Readiness::Ready | Readiness::ReadyDefect => has(&shaky) || silent_chain,
         Readiness::Absent | Readiness::NoName => false,
     };
     (assessment.readiness, again)
@@ -122,6 +135,7 @@ impl<'a> Case<'a> {
     fn decide(mut self) -> Assessment {
         self.note_naming();
         self.note_addresses();
+        let indicators = self.note_delegation();
         self.note_lost_rounds();
         let (readiness, reason, rule) = self.rules();
         Assessment {
@@ -132,7 +146,7 @@ impl<'a> Case<'a> {
             reach6: self.reach6(),
             rule,
             evidence: self.supporting(readiness, rule),
-            facts: self.facts(),
+            facts: Facts { ns6: indicators.ns6, resolves6: indicators.resolves6, ..self.facts() },
             findings: self.findings.into_sorted(),
         }
     }
@@ -304,6 +318,18 @@ impl<'a> Case<'a> {
             (Code::ChallengeV6Only, "challenge_v6_only"),
             (Code::TlsUnsupported, "tls_unsupported"),
             (Code::DnssecBogus, "dnssec"),
+            (Code::AddrMapped, "address"),
+            (Code::AddrTranslated, "address"),
+            (Code::AddrSpecial, "address"),
+            (Code::NsV4only, "ns_v4only"),
+            (Code::Ns6Unreachable, "ns6_unreachable"),
+            (Code::Ns6Lame, "ns6_lame"),
+            (Code::Ns6TcpFail, "ns6_tcp"),
+            (Code::GlueMissingV6, "glue"),
+            (Code::V6ChainBroken, "chain"),
+            (Code::DelegationDiff, "delegation_diff"),
+            (Code::NsIsCname, "ns_cname"),
+            (Code::Ns6Single, "ns6_single"),
         ];
         words.into_iter().find(|(code, _)| self.findings.has(*code)).map_or("address", |(_, word)| word)
     }

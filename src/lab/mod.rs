@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +44,10 @@ pub mod world;
 /// The pretended recursive resolvers, on port 53.
 pub const RESOLVERS: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 53)), IpAddr::V4(Ipv4Addr::new(198, 51, 100, 53))];
+
+/// The root's pretended name servers, for walks over IPv6.
+pub const ROOTS: [Ipv6Addr; 2] =
+    [Ipv6Addr::new(0x2001, 0xdb8, 0x53, 0xff, 0, 0, 0, 1), Ipv6Addr::new(0x2001, 0xdb8, 0x53, 0xff, 0, 0, 0, 2)];
 
 /// The prefixes that a run on the lab treats as public, and nothing else: documentation prefixes, so that no packet of a
 /// misconfigured run could reach anybody.

@@ -111,6 +111,15 @@ pub struct Expectation {
     /// All findings, in any order.
     #[serde(default)]
     pub findings: Vec<Code>,
+    /// Arguments that findings must have. Others are not looked at.
+    #[serde(default)]
+    pub args: BTreeMap<Code, BTreeMap<String, String>>,
+    /// Name servers that work over IPv6, of all: `"1/2"`, or `"?"` for not known. None: any.
+    #[serde(default)]
+    pub ns6: Option<String>,
+    /// A resolver that has IPv6 only can look the name up. None: any.
+    #[serde(default)]
+    pub resolves6: Option<bool>,
     /// What the servers must and must not have seen.
     #[serde(default)]
     pub saw: Saw,

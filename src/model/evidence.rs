@@ -1,11 +1,12 @@
 //! Evidence: what was asked, of whom, when, and what came back. Raw facts, versioned, never edited.
 //!
 //! One [`Observation`] is everything known about one site in one run from one vantage. It is a list of [`Round`]s; each
-//! round is a list of explicit steps in the order of docs/method: lookups, connects, handshakes, walks. Every step has
+//! round is a list of explicit steps in the order of docs/method: lookups, delegations, connects, handshakes, walks. Every step has
 //! exactly one outcome, one address, one family, a start, a duration and an attempt number. `None` always means "not
 //! measured", never "measured and fine".
 
 mod connection;
+mod delegation;
 mod lookup;
 mod page;
 mod proof;
@@ -16,6 +17,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use self::connection::{AddressFact, Certificate, CertificateFault, Connect, Handshake};
+pub use self::delegation::{
+    Delegation, Glue, NameServer, NsAnswer, ServerCheck, WalkStep, Whose, Word, ZoneWalk, ZoneWalkEnd,
+};
 pub use self::lookup::{
     AddressRecord, Alias, BrokenReply, DnsTransport, Lookup, LookupOutcome, RecordType, ServerRole, Sibling,
 };
@@ -65,6 +69,9 @@ pub struct Round {
     pub walks: Vec<Walk>,
     /// What was found under the sibling name (`www.` added or removed). None: not asked.
     pub sibling: Option<Sibling>,
+    /// The zone of the listed name and those of its alias chain. Empty: not measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delegations: Vec<Delegation>,
     /// Bounds of ours that were hit.
     pub limits: Vec<Limit>,
     /// Requests over IPv6 that stalled and were repeated with small segments.
@@ -90,6 +97,7 @@ impl Round {
             handshakes: Vec::new(),
             walks: Vec::new(),
             sibling: None,
+            delegations: Vec::new(),
             limits: Vec::new(),
             mss_proofs: Vec::new(),
             internal_error: false,
@@ -123,6 +131,8 @@ pub enum StepKind {
     Walk,
     /// [`Round::sibling`].
     Sibling,
+    /// Index into [`Round::delegations`].
+    Delegation,
     /// Index into [`Round::mss_proofs`].
     MssProof,
     /// The round as a whole; the index is 0.
@@ -149,6 +159,7 @@ impl fmt::Display for Pointer {
             StepKind::Handshake => "handshake",
             StepKind::Walk => "walk",
             StepKind::Sibling => "sibling",
+            StepKind::Delegation => "delegation",
             StepKind::MssProof => "mss_proof",
             StepKind::Round => "round",
         };

@@ -176,6 +176,29 @@ codes! {
     ContentDiff Defect;
     /// Over IPv6 another virtual host, a default page or a filing-block page answers.
     WrongVhost Fault;
+    // Delegation
+    /// No name server of the zone has a public IPv6 address.
+    NsV4only Defect;
+    /// Exactly one name server of the zone has one.
+    Ns6Single Defect;
+    /// A name server does not answer over IPv6 (UDP); `server` and `address` say which.
+    Ns6Unreachable Defect;
+    /// A name server answers over IPv6 for UDP and not for TCP.
+    Ns6TcpFail Defect;
+    /// A name server answers over IPv6, but not with authority for the zone; `answer` says how.
+    Ns6Lame Defect;
+    /// The parent does not give the IPv6 address of a name server within the zone.
+    GlueMissingV6 Defect;
+    /// A resolver that has IPv6 only does not get to the site's zones; `zone` says where it ends, `why` why.
+    V6ChainBroken Defect;
+    /// A name server's name is an alias (RFC 2181 §10.3).
+    NsIsCname Defect;
+    /// Parent and zone name different name servers.
+    DelegationDiff Defect;
+    /// Fewer than two name servers work over IPv6 in a zone of the alias chain, which is for somebody else to mend.
+    AliasZoneNs6 Note;
+    /// A name server failed over IPv6, which was not confirmed, or nobody could be heard.
+    Ns6Unconfirmed Note;
     // The measurement itself
     /// This vantage could not prove that its IPv6 worked at the time.
     VantageUnproven Fault;

@@ -155,4 +155,10 @@ pub struct Facts {
     pub title: Option<String>,
     /// Successful tries out of all tries to get the page over IPv6 in all rounds. None: never tried.
     pub v6_tries: Option<(u32, u32)>,
+    /// Name servers of the listed name's zone that work over IPv6, and all of them. None: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ns6: Option<(u32, u32)>,
+    /// A resolver that has IPv6 only finds the servers of all zones the site needs. None: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolves6: Option<bool>,
 }

@@ -1,9 +1,11 @@
 //! Observing one site: the explicit steps of the method, in order, each recorded with its one outcome.
 //!
-//! Lookup, address scope, connect, handshake, exchange; once more over IPv4 where the families' pages differ, and once more
-//! over IPv6 with small segments where it stalls. The result is a [`Round`] of evidence. Leaves to others: what the evidence means ([`crate::judge`]), which sites to probe
+//! Lookup, delegation, address scope, connect, handshake, exchange; once more over IPv4 where the families' pages differ, and
+//! once more over IPv6 with small segments where it stalls. The result is a [`Round`] of evidence. Leaves to others: what the
+//! evidence means ([`crate::judge`]), which sites to probe
 //! and when ([`crate::engine`]), and everything that touches a socket ([`crate::net`]).
 
+pub mod delegation;
 mod marks;
 pub mod page;
 mod proof;
@@ -17,6 +19,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::delegation::Delegations;
 use self::page::Depth;
 use self::record::Recorder;
 use self::resolve::Known;
@@ -136,6 +139,8 @@ pub struct Prober {
     pub bounds: Bounds,
     /// Names that nothing is asked about and nothing is sent to.
     pub opt_outs: OptOuts,
+    /// What is known about zones and their name servers.
+    pub delegations: Arc<Delegations>,
 }
 
 /// Which transports a round may use.
@@ -145,6 +150,13 @@ pub enum Transports {
     Both,
     /// DNS and IPv4 only: IPv6 reach is not measured.
     WithoutIpv6,
+}
+
+/// Whether the zones of a site's names are looked at as well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Zones {
+    Measured,
+    LeftOut,
 }
 
 impl Prober {
@@ -158,15 +170,27 @@ impl Prober {
             attempts,
             bounds: self.bounds,
             opt_outs: self.opt_outs.clone(),
+            delegations: Arc::clone(&self.delegations),
         }
     }
 
     /// Observes one site once. Always ends within the site's deadline, with whatever was seen by then.
     pub async fn observe(&self, site: &Site, number: u8, transports: Transports) -> Round {
+        let zones = if transports == Transports::Both { Zones::Measured } else { Zones::LeftOut };
+        self.observe_parts(site, number, transports, zones).await
+    }
+
+    /// The same without its zones, for anchors: they prove that pages can be fetched.
+    pub async fn observe_pages(&self, site: &Site, number: u8, transports: Transports) -> Round {
+        self.observe_parts(site, number, transports, Zones::LeftOut).await
+    }
+
+    async fn observe_parts(&self, site: &Site, number: u8, transports: Transports, zones: Zones) -> Round {
         let mut round = Round::new(number, self.net.clock.now());
         round.without_ipv6 = transports == Transports::WithoutIpv6;
         let record = Recorder::new(round);
-        let steps = self.steps(&record, site, transports);
+        // The steps of both families together are too large for a stack.
+        let steps = Box::pin(self.steps(&record, site, transports, zones));
         if work::within(self.deadlines.site, steps).await.is_none() {
             record.limit(Limit::Site);
         }
@@ -175,19 +199,28 @@ impl Prober {
         round
     }
 
-    async fn steps(&self, record: &Recorder, site: &Site, transports: Transports) {
+    async fn steps(&self, record: &Recorder, site: &Site, transports: Transports, zones: Zones) {
         let (v4, v6) = self.resolve_listed(record, &site.host).await;
+        let about_zones = async {
+            if zones == Zones::Measured {
+                let looking = Box::pin(self.look_at_zones(record, &site.host, record.read(|round| round.number)));
+                // Zones must not use up the time that the page needs: without them, the site is judged all the same.
+                work::within(self.deadlines.site / 2, looking).await;
+            }
+        };
+        work::both(Box::pin(self.pages(record, site, transports, v4, v6)), about_zones).await;
+    }
+
+    async fn pages(&self, record: &Recorder, site: &Site, transports: Transports, v4: Known, v6: Known) {
         let (host, v4, v6) = self.choose_name(record, site, v4, v6).await;
         let dial_v4 = self.dialable(record, &v4.addresses);
         let dial_v6 = self.dialable(record, &v6.addresses);
-        // The steps of both families together are too large for a stack.
-        let over_v4 = Box::pin(self.measure(record, site, &host, Family::V4, &dial_v4));
-        let over_v6 = Box::pin(async {
+        let over_v6 = async {
             if transports == Transports::Both {
-                self.measure(record, site, &host, Family::V6, &dial_v6).await;
+                Box::pin(self.measure(record, site, &host, Family::V6, &dial_v6)).await;
             }
-        });
-        work::both(over_v4, over_v6).await;
+        };
+        work::both(Box::pin(self.measure(record, site, &host, Family::V4, &dial_v4)), over_v6).await;
         self.read_to_the_end(record).await;
         self.noise_floor(record).await;
         self.mss_proofs(record).await;

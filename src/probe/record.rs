@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::page::{Extract, Facts};
 use crate::model::address::Family;
-use crate::model::evidence::{AddressFact, Connect, Exchange, Handshake, Lookup, MssProof, Page, Round, Sibling, Walk};
+use crate::model::evidence::{
+    AddressFact, Connect, Delegation, Exchange, Handshake, Lookup, MssProof, Page, Round, Sibling, Walk,
+};
 use crate::model::failure::Limit;
 
 /// A round in the making.
@@ -120,6 +122,10 @@ impl Recorder {
 
     pub(crate) fn lookup(&self, lookup: Lookup) {
         self.round().lookups.push(lookup);
+    }
+
+    pub(crate) fn delegation(&self, delegation: Delegation) {
+        self.round().delegations.push(delegation);
     }
 
     pub(crate) fn address(&self, address: AddressFact) {

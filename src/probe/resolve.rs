@@ -165,7 +165,7 @@ impl Prober {
     }
 
     /// The resolvers in the order this name asks them: spread over names, the same in every run.
-    fn resolver_order(&self, name: &str) -> Vec<SocketAddr> {
+    pub(crate) fn resolver_order(&self, name: &str) -> Vec<SocketAddr> {
         let resolvers = &self.net.resolvers;
         let first = name.bytes().fold(0usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
         (0..resolvers.len()).map(|i| resolvers[(first + i) % resolvers.len()]).collect()

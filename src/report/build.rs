@@ -247,6 +247,8 @@ fn bare_row(roster: &Roster, index: usize, school: &School, standing: Standing) 
         latency_v6_ms: None,
         latency_v4_ms: None,
         v6_tries: None,
+        ns6: None,
+        resolves6: None,
         title: None,
         first_seen: None,
         previous: None,
@@ -291,6 +293,8 @@ fn add_verdict(entry: &mut SchoolRow, assessment: &Assessment) {
     entry.latency_v6_ms = facts.latency_v6_ms;
     entry.latency_v4_ms = facts.latency_v4_ms;
     entry.v6_tries = facts.v6_tries;
+    entry.ns6 = facts.ns6;
+    entry.resolves6 = facts.resolves6;
     entry.title.clone_from(&facts.title);
     entry.raw_findings.clone_from(&assessment.findings);
     entry.findings = assessment

@@ -273,6 +273,8 @@ fn assessment(verdict: &Verdict) -> Assessment {
             latency_v4_ms: serves4.then_some(31.25),
             latency_v6_ms: serves6.then_some(28.0),
             title: serves4.then(|| "欢迎访问本校网站".into()),
+            ns6: named6.then_some((2, 2)),
+            resolves6: named6.then_some(true),
             v6_tries: named6.then_some(if serves6 { (2, 2) } else { (0, 6) }),
         },
     }

@@ -382,6 +382,10 @@ pub struct SchoolRow {
     pub latency_v4_ms: Option<f64>,
     /// Successful and all tries over IPv6.
     pub v6_tries: Option<(u32, u32)>,
+    /// Name servers that work over IPv6, and all of them. None: not known.
+    pub ns6: Option<(u32, u32)>,
+    /// A resolver that has IPv6 only can look the name up. None: not known.
+    pub resolves6: Option<bool>,
     /// Title of the landing page.
     pub title: Option<String>,
     /// When the site was first measured, RFC 3339.

@@ -3,6 +3,8 @@
 //! Outcome words are the stable ones, as in `schools.csv`, whatever the language. Whatever a peer sent is made visible
 //! ([`super::clean`]). Nothing is judged here, and nothing is left out but repetitions, which are counted.
 
+mod zones;
+
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
@@ -65,6 +67,9 @@ impl Writer {
         for lookup in &round.lookups {
             self.lookup(lookup);
         }
+        for zone in &round.delegations {
+            self.zone(zone);
+        }
         for fact in round.addresses.iter().filter(|fact| !fact.dialled) {
             let why = if fact.scope.is_public() {
                 self.pick("超过拨测上限", "more than are tried")
@@ -126,13 +131,17 @@ impl Writer {
             notes.push(self.pick("关闭 DNSSEC 校验", "DNSSEC validation off").to_owned());
         }
         if lookup.attempt > 1 {
-            notes.push(match self.lang {
-                Lang::Zh => format!("第 {} 次", lookup.attempt),
-                Lang::En => format!("try {}", lookup.attempt),
-            });
+            notes.push(self.attempt(lookup.attempt));
         }
         line.push_str(&self.aside(&notes.join(self.pick("，", ", "))));
         self.step(&line);
+    }
+
+    fn attempt(&self, number: u8) -> String {
+        match self.lang {
+            Lang::Zh => format!("第 {number} 次"),
+            Lang::En => format!("try {number}"),
+        }
     }
 
     /// Attempts at the same address and port with the same outcome are one line with a count and the longest time.

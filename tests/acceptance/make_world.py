@@ -457,6 +457,7 @@ name = "acceptance"
 resolvers = ["{RESOLVERS[0]}:53", "[{RESOLVERS[1]}]:53"]
 timeout = "2s"
 attempts = 2
+roots = ["{ROOT6}"]
 [attempts]
 spacing = "300ms"
 second_round_after = "3s"

@@ -4,7 +4,7 @@
 //! what must come out.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use v6ready::engine::pace::{Pacer, Rules};
 use v6ready::engine::scan::{Listener, Scan, ScanReport, ScanRules, Stop};
 use v6ready::judge::Criteria;
 use v6ready::lab::world::{ANCHORS, CONTROL_V4ONLY};
-use v6ready::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS};
+use v6ready::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS, ROOTS};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::{EVIDENCE_VERSION, Observation};
 use v6ready::model::optout::OptOuts;
@@ -32,6 +32,7 @@ use v6ready::net::route::Route;
 use v6ready::net::scope::AddressPolicy;
 use v6ready::net::tls::TlsClient;
 use v6ready::net::turn::Turns;
+use v6ready::probe::delegation::{DelegationRules, Delegations};
 use v6ready::probe::{Attempts, Bounds, Deadlines, Net, Prober, Transports};
 
 /// How long the bench waits for silence. Everything that answers does so at once; the rest is a machine's slowness.
@@ -46,10 +47,13 @@ pub(crate) struct Patience {
 impl Patience {
     /// For runs that share the machine with many others.
     pub(crate) const USUAL: Self = Self { connect: Duration::from_millis(600), dns: Duration::from_millis(400) };
+
+    /// For a world in which everybody asks at once, on two processors.
+    pub(crate) const CROWDED: Self = Self { connect: Duration::from_millis(1200), dns: Duration::from_millis(1500) };
 }
 
 /// A network that the scanner is said to be in itself.
-const OWN_NETWORK: &str = "2001:db8:ffff::/48";
+const OWN_NETWORK: &str = "2001:db8:fedc::/48";
 
 /// The address policy of a run on the lab.
 pub(crate) fn lab_policy() -> AddressPolicy {
@@ -67,6 +71,11 @@ pub(crate) fn criteria(timed: bool) -> Criteria {
 /// The lab's resolvers.
 pub(crate) fn lab_resolvers() -> Vec<SocketAddr> {
     RESOLVERS.iter().map(|address| SocketAddr::new(*address, 53)).collect()
+}
+
+/// The lab's root servers.
+pub(crate) fn lab_roots() -> Vec<SocketAddr> {
+    ROOTS.iter().map(|address| SocketAddr::new(IpAddr::V6(*address), 53)).collect()
 }
 
 /// A prober on a lab.
@@ -129,6 +138,7 @@ pub(crate) fn prober_on(
         attempts: Attempts { spacing: Duration::from_millis(30), ..Attempts::default() },
         bounds: Bounds { retry_after: Duration::from_secs(10), ..Bounds::default() },
         opt_outs: OptOuts::default(),
+        delegations: Arc::new(Delegations::new(DelegationRules { roots: lab_roots(), ..DelegationRules::default() })),
     }
 }
 

@@ -17,9 +17,9 @@ use v6ready::model::verdict::Assessment;
 use crate::scenarios;
 
 /// Rows of the truth table whose evidence is stored.
-const ROWS: [&str; 18] = [
-    "D01", "D02", "D05", "D06", "D13", "D16", "D21", "H02", "H11a", "H16a", "K03", "R01", "S01", "T01", "T04a", "T08a",
-    "T10a", "V01a",
+const ROWS: [&str; 22] = [
+    "D01", "D02", "D05", "D06", "D13", "D16", "D21", "H02", "H11a", "H16a", "K03", "N04", "N07", "N09", "N11", "R01",
+    "S01", "T01", "T04a", "T08a", "T10a", "V01a",
 ];
 
 #[derive(Debug, Serialize, Deserialize)]

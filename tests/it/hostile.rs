@@ -81,8 +81,8 @@ const ATTACKS: &[Attack] = &[
     attack(("longer", "http"), r#"raw = "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n<p>x""#, UNREACHABLE, "BROKEN http_malformed", "http_malformed"),
     attack(("two-lengths", "http"), r#"raw = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\n<p>xy""#, UNREACHABLE, "BROKEN http_malformed", "http_malformed"),
     attack(("negative", "http"), r#"raw = "HTTP/1.1 200 OK\r\nContent-Length: -4\r\n\r\n<p>x""#, UNREACHABLE, "BROKEN http_malformed", "http_malformed"),
-    attack(("bad-chunk", "http"), r#"raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n<p>""#, READY, TRUNCATED, "http_malformed"),
-    attack(("huge-chunk", "http"), r#"raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n<p>""#, READY, TRUNCATED, "http_malformed"),
+    attack(("bad-chunk", "http"), r#"raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n<p>""#, READY, "BROKEN http_malformed", "http_malformed"),
+    attack(("huge-chunk", "http"), r#"raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n<p>""#, READY, "BROKEN http_malformed", "http_malformed"),
     // Not HTTP.
     attack(("http09", "http"), r#"raw = "<html><title>x</title>""#, UNREACHABLE, "BROKEN http_malformed", "http_malformed"),
     attack(("nul", "http"), r#"raw = "HTTP/1.1 200 OK\r\nX-\u0000: \u0000\r\n\u0000\r\n\r\n<p>""#, UNREACHABLE, "BROKEN http_malformed", "http_malformed"),
@@ -304,7 +304,8 @@ impl Drop for Leaving {
 impl Turns for Watched {
     fn take(&self, subject: Subject) -> Waiting<'_> {
         let victims: [IpAddr; 2] = ["203.0.113.9", "2001:db8:ffff::9"].map(|text| text.parse().expect("address"));
-        let of_victim = matches!(&subject, Subject::Connection(address) if victims.contains(address));
+        let of_victim = matches!(&subject,
+            Subject::Connection(address) | Subject::Request(_, address) if victims.contains(address));
         Box::pin(async move {
             let pass = self.rules.take(subject).await;
             if !of_victim {

@@ -18,6 +18,7 @@ use v6ready::model::time::Timestamp;
 use v6ready::model::verdict::{Assessment, CountsAs, Readiness};
 
 use crate::evidence::{Choices, healthy_round, observation, servers, vantage};
+use crate::zones;
 
 fn config() -> Config {
     Config { cases: 5000, max_global_rejects: 100_000, failure_persistence: None, ..Config::default() }
@@ -32,9 +33,13 @@ fn passes(assessment: &Assessment) -> bool {
 }
 
 prop_compose! {
-    fn cases()(numbers in prop::collection::vec(any::<u16>(), 0..160)) -> (Observation, Vantage) {
+    fn cases()(
+        numbers in prop::collection::vec(any::<u16>(), 0..160),
+        of_zones in prop::collection::vec(any::<u16>(), 0..120),
+    ) -> (Observation, Vantage) {
         let mut choices = Choices::new(&numbers);
-        let observation = observation(&mut choices);
+        let mut observation = observation(&mut choices);
+        zones::add(&mut observation, &of_zones);
         (observation, vantage(&mut choices))
     }
 }
@@ -49,6 +54,7 @@ fn resolves(observation: &Observation, pointer: Pointer) -> bool {
         StepKind::Handshake => round.handshakes.len(),
         StepKind::Walk => round.walks.len(),
         StepKind::Sibling => usize::from(round.sibling.is_some()),
+        StepKind::Delegation => round.delegations.len(),
         StepKind::MssProof => round.mss_proofs.len(),
         StepKind::Round => 1,
     };
@@ -71,6 +77,7 @@ fn shuffled(mut observation: Observation, numbers: &[u16]) -> Observation {
         shuffle(&mut round.addresses, &mut choices);
         shuffle(&mut round.connects, &mut choices);
         shuffle(&mut round.walks, &mut choices);
+        shuffle(&mut round.delegations, &mut choices);
         shuffle(&mut round.limits, &mut choices);
         shuffle(&mut round.mss_proofs, &mut choices);
     }
@@ -169,6 +176,39 @@ proptest! {
             prop_assert_eq!(assessment.readiness, Readiness::Inconclusive);
             prop_assert!(!first_look(&observation, &Criteria::default()).1);
         }
+    }
+
+    #[test]
+    fn zones_change_no_verdict_but_ready((observation, vantage) in cases()) {
+        let with = judged(&observation, &vantage);
+        let mut stripped = observation.clone();
+        stripped.rounds.iter_mut().for_each(|round| round.delegations.clear());
+        let without = judged(&stripped, &vantage);
+        let ready = |assessment: &Assessment| match assessment.readiness {
+            Readiness::ReadyDefect => Readiness::Ready,
+            other => other,
+        };
+        prop_assert_eq!(ready(&with), ready(&without));
+        prop_assert_eq!(with.rule, without.rule);
+        if !passes(&with) {
+            prop_assert_eq!(&with.reason, &without.reason);
+        }
+        let others = with.findings.iter().filter(|finding| !OF_ZONES.contains(&finding.code));
+        prop_assert_eq!(others.collect::<Vec<_>>(), without.findings.iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn silence_and_wrong_answers_need_proof_and_two_looks((mut observation, mut vantage) in cases(), once in any::<bool>()) {
+        if once {
+            observation.rounds.truncate(1);
+        } else {
+            vantage.proofs.clear();
+        }
+        let assessment = judged(&observation, &vantage);
+        let failures = [Code::Ns6Unreachable, Code::Ns6TcpFail, Code::Ns6Lame];
+        prop_assert!(!assessment.findings.iter().any(|finding| failures.contains(&finding.code)));
+        let ends = assessment.findings.iter().find(|finding| finding.code == Code::V6ChainBroken);
+        prop_assert!(ends.is_none_or(|finding| finding.args["why"] == "no_address"));
     }
 
     #[test]
@@ -296,6 +336,20 @@ proptest! {
     }
 }
 
+/// Findings about zones.
+const OF_ZONES: [Code; 11] = [
+    Code::NsV4only,
+    Code::Ns6Single,
+    Code::Ns6Unreachable,
+    Code::Ns6TcpFail,
+    Code::Ns6Lame,
+    Code::GlueMissingV6,
+    Code::V6ChainBroken,
+    Code::NsIsCname,
+    Code::DelegationDiff,
+    Code::AliasZoneNs6,
+    Code::Ns6Unconfirmed,
+];
 /// Makes every request over IPv6 stall, and come in small segments.
 fn stall_over_v6(observation: &mut Observation) {
     for round in &mut observation.rounds {
@@ -414,9 +468,17 @@ fn replace_by_success(observation: &mut Observation) -> bool {
 fn made_up_evidence_leads_to_every_verdict() {
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<Readiness, usize> = BTreeMap::new();
+    let mut of_zones: BTreeMap<Code, usize> = BTreeMap::new();
     for _ in 0..3000 {
         let (observation, vantage) = cases().new_tree(&mut runner).expect("a case").current();
-        *seen.entry(judged(&observation, &vantage).readiness).or_default() += 1;
+        let assessment = judged(&observation, &vantage);
+        *seen.entry(assessment.readiness).or_default() += 1;
+        for finding in assessment.findings {
+            *of_zones.entry(finding.code).or_default() += 1;
+        }
+    }
+    for code in OF_ZONES {
+        assert!(of_zones.get(&code).is_some_and(|count| *count >= 20), "{of_zones:?}");
     }
     for readiness in Readiness::ALL {
         assert!(seen.get(&readiness).is_some_and(|count| *count >= 20), "{seen:?}");

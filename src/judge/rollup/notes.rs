@@ -3,6 +3,7 @@
 //! Leaves to others: which verdict they make.
 
 use super::{Case, speaks_other_tls};
+use crate::judge::delegation::{self, Indicators, Proof};
 use crate::judge::naming::{Absence, Presence};
 use crate::judge::parity::Sameness;
 use crate::judge::service::{Entry, Landing, Outcome};
@@ -40,6 +41,17 @@ impl Case<'_> {
                 self.findings.add_with(Code::WwwHasV6, &args, &at);
             }
         }
+    }
+
+    /// What is found about the zones of the site, and the numbers for them.
+    pub(super) fn note_delegation(&mut self) -> Indicators {
+        // A first look asks neither for proofs nor for a second round.
+        let rounds = if self.vantage.is_some() { self.criteria.rounds } else { 1 };
+        let mut findings = std::mem::take(&mut self.findings);
+        let proof = Proof { rounds, at: &|at| self.v6_proven_at(at) };
+        let indicators = delegation::judge(self.observation, self.naming.alias.as_deref(), &proof, &mut findings);
+        self.findings = findings;
+        indicators
     }
 
     pub(super) fn note_addresses(&mut self) {

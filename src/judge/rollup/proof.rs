@@ -32,7 +32,11 @@ impl Alibis {
 /// The vantage's family was proven close to the first failure and close to the last one, and no proof from the one to the
 /// other failed.
 fn has_alibi(round: &Round, family: Family, vantage: &Vantage, near_ms: u64) -> bool {
-    let (first, last) = service::failing(round, family);
+    is_proven(service::failing(round, family), family, vantage, near_ms)
+}
+
+/// The same for any span of time.
+fn is_proven((first, last): (Timestamp, Timestamp), family: Family, vantage: &Vantage, near_ms: u64) -> bool {
     let proofs: Vec<_> = vantage.proofs.iter().filter(|proof| proof.family == family).collect();
     // Of several proofs at the same moment, all must be good.
     let good = |at: Timestamp, then: Option<Timestamp>| {
@@ -79,6 +83,12 @@ impl Case<'_> {
         };
         let agreeing = (0..self.observation.rounds.len()).filter(|at| agrees(*at)).count();
         self.vantage.is_none() || agreeing >= self.criteria.rounds
+    }
+
+    /// The vantage's IPv6 was proven around a moment, which need not be within a round: zones are shared between sites.
+    pub(super) fn v6_proven_at(&self, at: Timestamp) -> bool {
+        let near_ms = u64::try_from(self.criteria.alibi.as_millis()).unwrap_or(u64::MAX);
+        self.vantage.is_none_or(|vantage| is_proven((at, at), Family::V6, vantage, near_ms))
     }
 
     /// Packets of full size reached this vantage over IPv6 close to the failures of every round that counts, on both sides: a

@@ -13,7 +13,7 @@ use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, NULL, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::BinEncodable;
 
-use super::facts::{Asked, Deed, NameFacts, Odd, ServerFacts, ZoneFacts, canonical};
+use super::facts::{Asked, Deed, NameFacts, Odd, ServerFacts, Speech, ZoneFacts, canonical};
 use super::zones::{Zone, Zones, ancestors};
 use crate::lab::RESOLVERS;
 use crate::model::evidence::{self, DnsTransport, ServerRole};
@@ -110,7 +110,20 @@ impl Directory {
     /// What a server sends back for a query.
     pub(super) fn reply(&self, query: &Message, asking: &Asking) -> Reply {
         let mut draft = Draft { authoritative: asking.role == ServerRole::Authority, ..Draft::default() };
-        self.fill(&mut draft, asking);
+        match self.reach(asking.server.ip()).speaks {
+            Speech::Refused => {
+                draft.authoritative = false;
+                draft.code = Some(ResponseCode::Refused);
+            }
+            Speech::Servfail => {
+                draft.authoritative = false;
+                draft.code = Some(ResponseCode::ServFail);
+            }
+            speaks => {
+                self.fill(&mut draft, asking);
+                draft.authoritative &= speaks != Speech::WithoutAuthority;
+            }
+        }
         let delay = draft.delay;
         Reply { delay, messages: draft.encode(query, asking) }
     }
@@ -177,7 +190,7 @@ impl Directory {
                 draft.code = Some(ResponseCode::NXDomain);
             }
         } else if matches!(asking.rtype, RecordType::NS) {
-            draft.additionals = glue(zone);
+            draft.additionals = addresses(&zone.ns);
         }
     }
 
@@ -220,8 +233,10 @@ impl Directory {
         draft.authoritative = false;
         match self.zones.referral(asking.server.ip(), name) {
             Some(zone) => {
-                draft.authorities = ns_records(zone);
-                draft.additionals = glue(zone);
+                let names = zone.above.names.iter();
+                draft.authorities =
+                    names.map(|name| record(&zone.origin, TTL, RData::NS(NS(wire_name(name))))).collect();
+                draft.additionals = addresses(&zone.above.glue);
             }
             None => draft.code = Some(ResponseCode::Refused),
         }
@@ -265,7 +280,7 @@ impl Directory {
             Deed::Nodata => draft.authorities.push(soa(zone)),
             Deed::ForeignSoa => {
                 let foreign = draft.owner.as_deref().unwrap_or("elsewhere.example");
-                draft.authorities.push(soa(&Zone { origin: canonical(foreign), ns: zone.ns.clone() }));
+                draft.authorities.push(soa(&Zone { origin: canonical(foreign), ..zone.clone() }));
             }
             Deed::BadRdata => {
                 let data = vec![192, 0, 2, 1];
@@ -378,9 +393,9 @@ fn ns_records(zone: &Zone) -> Vec<Record> {
     zone.ns.keys().map(|name| record(&zone.origin, TTL, RData::NS(NS(wire_name(name))))).collect()
 }
 
-fn glue(zone: &Zone) -> Vec<Record> {
+fn addresses(servers: &BTreeMap<String, Vec<IpAddr>>) -> Vec<Record> {
     let each = |(name, list): (&String, &Vec<IpAddr>)| -> Vec<Record> {
         list.iter().map(|address| address_record(name, TTL, *address)).collect()
     };
-    zone.ns.iter().flat_map(each).collect()
+    servers.iter().flat_map(each).collect()
 }

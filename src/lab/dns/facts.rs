@@ -113,8 +113,12 @@ pub enum Deed {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ZoneFacts {
-    /// Name servers with their addresses. Empty: the two default ones.
+    /// Name servers with their addresses, as the zone itself names them. Empty: the two default ones.
     pub ns: BTreeMap<String, Vec<IpAddr>>,
+    /// Name servers that the parent names. Empty: the same.
+    pub parent: Vec<String>,
+    /// Addresses that the parent gives along with its name servers. None: all that are within the name above the zone's.
+    pub glue: Option<BTreeMap<String, Vec<IpAddr>>>,
 }
 
 /// How a DNS server is reached on port 53.
@@ -125,6 +129,23 @@ pub struct ServerFacts {
     pub udp: Reach,
     /// Over TCP.
     pub tcp: Reach,
+    /// How it speaks for its zones.
+    pub speaks: Speech,
+}
+
+/// How a server speaks for its zones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Speech {
+    /// With authority.
+    #[default]
+    Well,
+    /// REFUSED: it was never told of them.
+    Refused,
+    /// SERVFAIL: it could not load them.
+    Servfail,
+    /// Without the AA bit, as a cache does.
+    WithoutAuthority,
 }
 
 /// Whether something answers at a port.

@@ -1,8 +1,8 @@
 //! Which zone a name is in, which servers speak for it, and which names exist.
 //!
 //! Zones that the world does not name are derived: the parent of every name (or the name itself where it has two
-//! labels), every top-level domain, and the root, each with two dual-stack name servers of one of eight pretended
-//! operators. Leaves to others: what the names have.
+//! labels), every top-level domain, and the root. The root and the top-level domains have two dual-stack name servers each,
+//! the zones below have two of one of eight pretended operators. Leaves to others: what the names have.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -12,6 +12,8 @@ use crate::lab::stable_hash;
 
 /// How many pretended operators run the name servers of derived zones.
 const OPERATORS: u8 = 8;
+/// Last byte of the IPv4 addresses of the root's servers; that of the top-level domains' is the next.
+const ROOT_LAST: u8 = 4;
 
 /// A zone and its name servers.
 #[derive(Clone, Debug)]
@@ -20,6 +22,28 @@ pub(super) struct Zone {
     pub(super) origin: String,
     /// Name servers with their addresses.
     pub(super) ns: BTreeMap<String, Vec<IpAddr>>,
+    /// What its parent says.
+    pub(super) above: Above,
+}
+
+/// A delegation as the parent has it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Above {
+    /// Name servers.
+    pub(super) names: Vec<String>,
+    /// Their addresses.
+    pub(super) glue: BTreeMap<String, Vec<IpAddr>>,
+}
+
+impl Zone {
+    /// A zone whose parent says what it says itself, with the addresses of name servers within the name above.
+    fn new(origin: String, ns: BTreeMap<String, Vec<IpAddr>>) -> Self {
+        let parent = ancestors(&origin).nth(1).unwrap_or_default();
+        let glue = ns.iter().filter(|(name, _)| is_in(name, parent));
+        let glue = glue.map(|(name, list)| (name.clone(), list.clone())).collect();
+        let above = Above { names: ns.keys().cloned().collect(), glue };
+        Self { origin, ns, above }
+    }
 }
 
 /// All zones of a world.
@@ -38,7 +62,16 @@ impl Zones {
         for (origin, facts) in declared {
             let origin = canonical(origin);
             let ns: BTreeMap<_, _> = facts.ns.iter().map(|(name, list)| (canonical(name), list.clone())).collect();
-            all.add(Zone { ns: if ns.is_empty() { default_servers(&origin) } else { ns }, origin });
+            let mut zone = Zone::new(origin.clone(), if ns.is_empty() { default_servers(&origin) } else { ns });
+            if !facts.parent.is_empty() {
+                zone.above.names = facts.parent.iter().map(|name| canonical(name)).collect();
+            }
+            if let Some(glue) = &facts.glue {
+                zone.above.glue = glue.iter().map(|(name, list)| (canonical(name), list.clone())).collect();
+            }
+            let Above { names: above, glue } = &mut zone.above;
+            glue.retain(|name, _| above.contains(name));
+            all.add(zone);
         }
         let declared: Vec<String> = all.by_origin.keys().cloned().collect();
         let mut mentioned: BTreeSet<String> = names.keys().map(|name| canonical(name)).collect();
@@ -62,7 +95,7 @@ impl Zones {
 
     fn add_derived(&mut self, origin: &str) {
         if !self.by_origin.contains_key(origin) {
-            self.add(Zone { origin: origin.to_owned(), ns: default_servers(origin) });
+            self.add(Zone::new(origin.to_owned(), default_servers(origin)));
         }
     }
 
@@ -143,11 +176,15 @@ fn home_zone(name: &str) -> String {
 fn default_servers(origin: &str) -> BTreeMap<String, Vec<IpAddr>> {
     // The remainder is below OPERATORS, which is a u8.
     let operator = (stable_hash(origin) % u64::from(OPERATORS)) as u8;
-    let last = 10 + 2 * operator;
-    let v6 = |host: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x53, u16::from(operator), 0, 0, 0, host));
+    let (domain, last, network) = match origin {
+        "" => ("root.example".to_owned(), ROOT_LAST, 0xff),
+        registry if !registry.contains('.') => ("registry.example".to_owned(), ROOT_LAST + 1, 0xfe),
+        _ => (format!("dns{operator}.example"), 10 + 2 * operator, u16::from(operator)),
+    };
+    let v6 = |host: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x53, network, 0, 0, 0, host));
     BTreeMap::from([
-        (format!("ns1.dns{operator}.example"), vec![Ipv4Addr::new(198, 51, 100, last).into(), v6(1)]),
-        (format!("ns2.dns{operator}.example"), vec![Ipv4Addr::new(203, 0, 113, last).into(), v6(2)]),
+        (format!("ns1.{domain}"), vec![Ipv4Addr::new(198, 51, 100, last).into(), v6(1)]),
+        (format!("ns2.{domain}"), vec![Ipv4Addr::new(203, 0, 113, last).into(), v6(2)]),
     ])
 }
 

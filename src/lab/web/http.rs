@@ -291,7 +291,7 @@ fn explosive(bomb: Bomb) -> (String, Vec<u8>) {
         Bomb::Nested => {
             let mut body = vec![0; 16 * 1024 * 1024];
             for _ in 0..10 {
-                let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
                 // Writing into memory cannot fail.
                 let _ = encoder.write_all(&body);
                 body = encoder.finish().unwrap_or_default();
@@ -304,7 +304,7 @@ fn explosive(bomb: Bomb) -> (String, Vec<u8>) {
 /// 256 MiB of zeros, compressed. One block is packed once and repeated: each is valid behind the one before. The stream
 /// has no trailer, since nobody may read that far.
 fn zeros(head: &[u8]) -> Vec<u8> {
-    let mut packer = Compress::new(Compression::fast(), false);
+    let mut packer = Compress::new(Compression::best(), false);
     let mut block = Vec::with_capacity(64 * 1024);
     // Packing into memory cannot fail; what is written is complete because of the flush.
     let _ = packer.compress_vec(&vec![0; 1024 * 1024], &mut block, FlushCompress::Sync);

@@ -105,13 +105,18 @@ impl Authorities {
     /// address of each server before the second of any. Empty: the zone or its servers could not be found.
     pub async fn of(&self, name: &str) -> Arc<[SocketAddr]> {
         let Some(zone) = self.zone_of(name).await else { return Arc::from([]) };
+        self.serving(&zone).await
+    }
+
+    /// The same for a zone that is known by its apex.
+    pub async fn serving(&self, zone: &str) -> Arc<[SocketAddr]> {
         let cell = {
             let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(zones.entry(zone.clone()).or_default())
+            Arc::clone(zones.entry(zone.to_owned()).or_default())
         };
         // That nothing was found may be an outage, which is over when the next name of the zone is asked for.
         let found =
-            cell.get_or_try_init(|| async { Some(self.servers_of(&zone).await).filter(|f| !f.is_empty()).ok_or(()) });
+            cell.get_or_try_init(|| async { Some(self.servers_of(zone).await).filter(|f| !f.is_empty()).ok_or(()) });
         found.await.map_or_else(|()| Arc::from([]), Arc::clone)
     }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout_at;
 
-use super::wire::{Incoming, Question, Reply, decode, encode};
+use super::wire::{Incoming, Question, Referral, Reply, decode, encode};
 use crate::clock::Clock;
 use crate::model::evidence::{BrokenReply, DnsTransport, Lookup, LookupOutcome, RecordType, ServerRole};
 use crate::model::failure::Failure;
@@ -48,6 +48,17 @@ pub struct Ask {
     pub attempt: u8,
 }
 
+/// An exchange with what else its reply said, for those who follow delegations.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// The exchange.
+    pub lookup: Lookup,
+    /// The zone cut that the reply points to, or the name servers' addresses beside an answer. None: neither.
+    pub referral: Option<Referral>,
+    /// How sending or connecting failed. None: it did not, or nothing came back.
+    pub failure: Option<Failure>,
+}
+
 /// Makes DNS exchanges.
 #[derive(Clone, Debug)]
 pub struct Exchanges {
@@ -65,34 +76,44 @@ impl Exchanges {
 
     /// Asks one question of one server.
     pub async fn ask(&self, name: &str, rtype: RecordType, ask: Ask) -> Lookup {
-        self.ask_by(name, rtype, ask, false).await
+        self.consult(name, rtype, ask, DnsTransport::Udp).await.lookup
     }
 
     /// Asks one question of one server over TCP at once (RFC 7766): whether that works at all.
     pub async fn ask_over_tcp(&self, name: &str, rtype: RecordType, ask: Ask) -> Lookup {
-        self.ask_by(name, rtype, ask, true).await
+        self.consult(name, rtype, ask, DnsTransport::Tcp).await.lookup
     }
 
-    async fn ask_by(&self, name: &str, rtype: RecordType, ask: Ask, over_tcp: bool) -> Lookup {
+    /// Asks one question of one server, over UDP (and again over TCP if the answer does not fit) or over TCP at once, and
+    /// keeps what the reply says about delegations as well.
+    pub async fn consult(&self, name: &str, rtype: RecordType, ask: Ask, over: DnsTransport) -> Heard {
         let recursion = ask.role == ServerRole::Resolver;
         let question = Question { name: name.to_owned(), rtype, recursion, checking_disabled: ask.checking_disabled };
         let pass = self.turns.take(Subject::Query(ask.server, ask.role)).await;
         let started = self.clock.now();
         let begun = Instant::now();
-        let (reply, transport, retried_over_tcp) = if over_tcp {
-            (self.tcp(&question, ask).await, DnsTransport::Tcp, false)
+        let scope = self.connector.scope(ask.server.ip());
+        let told = if ask.role == ServerRole::Authority && !scope.is_public() {
+            // The address rule holds for name servers too: supplied glue is a real path inside (docs/method/address.md).
+            Told::failed(over, Failure::ScopeRefused(scope))
+        } else if over == DnsTransport::Tcp {
+            match self.tcp(&question, ask).await {
+                Ok(reply) => Told { reply, transport: over, retried: false, failure: None },
+                Err(failure) => Told::failed(over, failure),
+            }
         } else {
             self.run(&question, ask).await
         };
         drop(pass);
+        let Told { reply, transport, retried, failure } = told;
         let replied = !matches!(reply.outcome, LookupOutcome::Timeout | LookupOutcome::NotAsked);
-        Lookup {
+        let lookup = Lookup {
             name: question.name,
             rtype,
             server: ask.server,
             role: ask.role,
             transport,
-            retried_over_tcp,
+            retried_over_tcp: retried,
             checking_disabled: ask.checking_disabled,
             outcome: reply.outcome,
             broken: reply.broken,
@@ -105,33 +126,37 @@ impl Exchanges {
             started,
             duration_us: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
             attempt: ask.attempt,
-        }
+        };
+        Heard { lookup, referral: reply.referral, failure }
     }
 
-    async fn run(&self, question: &Question, ask: Ask) -> (Reply, DnsTransport, bool) {
-        // The address rule holds for name servers too: supplied glue is a real path inside (docs/method/address.md).
-        if ask.role == ServerRole::Authority && !self.connector.scope(ask.server.ip()).is_public() {
-            return (outcome(LookupOutcome::NotAsked), DnsTransport::Udp, false);
-        }
+    async fn run(&self, question: &Question, ask: Ask) -> Told {
+        let over = |reply, transport, retried| Told { reply, transport, retried, failure: None };
         match self.udp(question, ask.server).await {
-            Ok(Some(reply)) => (reply, DnsTransport::Udp, false),
+            Ok(Some(reply)) => over(reply, DnsTransport::Udp, false),
             Ok(None) => {
                 // A second query, so a second turn.
                 let _pass = self.turns.take(Subject::Query(ask.server, ask.role)).await;
-                (self.tcp(question, ask).await, DnsTransport::Tcp, true)
+                let reply = match self.tcp(question, ask).await {
+                    Ok(reply) => reply,
+                    // That we could not ask says nothing about the server.
+                    Err(failure) if failure.is_local() => outcome(LookupOutcome::NotAsked),
+                    Err(_) => Reply::broken(BrokenReply::TruncatedNoTcp),
+                };
+                over(reply, DnsTransport::Tcp, true)
             }
-            Err(unsent) => (outcome(unsent), DnsTransport::Udp, false),
+            Err(failure) => Told::failed(DnsTransport::Udp, failure),
         }
     }
 
     /// None: truncated, ask over TCP.
-    async fn udp(&self, question: &Question, server: SocketAddr) -> Result<Option<Reply>, LookupOutcome> {
+    async fn udp(&self, question: &Question, server: SocketAddr) -> Result<Option<Reply>, Failure> {
         let id = random_id();
         let Some(query) = encode(id, question) else { return Ok(Some(Reply::broken(BrokenReply::Malformed))) };
         let deadline = tokio::time::Instant::now() + self.limits.timeout;
-        let socket = self.connector.udp(server).map_err(|failure| unsent(&failure))?;
+        let socket = self.connector.udp(server)?;
         if let Err(error) = socket.send(&query).await {
-            return Err(unsent(&failure_of(&error, When::Before)));
+            return Err(failure_of(&error, When::Before));
         }
         self.connector.traffic().add_sent(query.len());
         let mut buffer = vec![0; 4096];
@@ -140,7 +165,7 @@ impl Exchanges {
             let length = match timeout_at(deadline, socket.recv(&mut buffer)).await {
                 Ok(Ok(length)) => length,
                 // An ICMP error for our datagram: nobody listens there. To the name, that is no answer, as silence is.
-                Ok(Err(error)) => return Err(unsent(&failure_of(&error, When::Connecting))),
+                Ok(Err(error)) => return Err(failure_of(&error, When::Connecting)),
                 Err(_) => return Ok(Some(wrong.unwrap_or_else(|| outcome(LookupOutcome::Timeout)))),
             };
             self.connector.traffic().add_received(length);
@@ -154,40 +179,49 @@ impl Exchanges {
         }
     }
 
-    async fn tcp(&self, question: &Question, ask: Ask) -> Reply {
+    async fn tcp(&self, question: &Question, ask: Ask) -> Result<Reply, Failure> {
         let exchange = async {
-            let stream = match ask.role {
+            let mut stream = match ask.role {
                 ServerRole::Resolver => self.connector.connect_any(ask.server, self.limits.timeout).await,
                 ServerRole::Authority => self.connector.connect(ask.server, self.limits.timeout).await,
-            };
-            let mut stream = match stream {
-                Ok(stream) => stream,
-                // That we could not ask says nothing about the server.
-                Err(failure) if failure.is_local() => return Some(outcome(LookupOutcome::NotAsked)),
-                Err(_) => return None,
-            };
+            }?;
             let id = random_id();
-            let query = encode(id, question)?;
-            let length = u16::try_from(query.len()).ok()?;
+            let message = encode(id, question).and_then(|query| Some((u16::try_from(query.len()).ok()?, query)));
+            let Some((length, query)) = message else { return Ok(Reply::broken(BrokenReply::Malformed)) };
             let mut framed = length.to_be_bytes().to_vec();
             framed.extend(query);
-            stream.write_all(&framed).await.ok()?;
-            let length = stream.read_u16().await.ok()?;
-            let mut message = vec![0; usize::from(length)];
-            stream.read_exact(&mut message).await.ok()?;
-            Some(match decode(&message, id, question, self.limits.cname) {
+            let read = async {
+                stream.write_all(&framed).await?;
+                let length = stream.read_u16().await?;
+                let mut message = vec![0; usize::from(length)];
+                stream.read_exact(&mut message).await.map(|_| message)
+            };
+            // The connection is open: whatever ends it early came from the other side.
+            let message = read.await.map_err(|_| Failure::Reset)?;
+            Ok(match decode(&message, id, question, self.limits.cname) {
                 Incoming::Unrelated => Reply::broken(BrokenReply::Malformed),
                 Incoming::Truncated => Reply::broken(BrokenReply::TruncatedOverTcp),
                 Incoming::Reply(reply) => *reply,
             })
         };
-        let reply = tokio::time::timeout(self.limits.timeout, exchange).await.ok().flatten();
-        reply.unwrap_or_else(|| Reply::broken(BrokenReply::TruncatedNoTcp))
+        tokio::time::timeout(self.limits.timeout, exchange).await.unwrap_or(Err(Failure::Timeout))
     }
 }
 
-fn unsent(failure: &Failure) -> LookupOutcome {
-    if failure.is_local() { LookupOutcome::NotAsked } else { LookupOutcome::Timeout }
+/// What came of a question, before it becomes evidence.
+struct Told {
+    reply: Reply,
+    transport: DnsTransport,
+    retried: bool,
+    failure: Option<Failure>,
+}
+
+impl Told {
+    fn failed(transport: DnsTransport, failure: Failure) -> Self {
+        let ours = failure.is_local() || matches!(failure, Failure::ScopeRefused(_));
+        let reply = outcome(if ours { LookupOutcome::NotAsked } else { LookupOutcome::Timeout });
+        Self { reply, transport, retried: false, failure: Some(failure) }
+    }
 }
 
 fn outcome(outcome: LookupOutcome) -> Reply {

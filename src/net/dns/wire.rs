@@ -14,6 +14,20 @@ pub(crate) const EDNS_PAYLOAD: u16 = 1232;
 /// How many addresses of one answer are kept.
 const ADDRESSES_KEPT: usize = 32;
 
+/// How many addresses beside one list of name servers are kept.
+const GLUE_KEPT: usize = 128;
+
+/// A list of name servers that is no answer: where a server without authority points to; or beside an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referral {
+    /// The zone that begins there, as an A-label name without a trailing dot.
+    pub zone: String,
+    /// Its name servers, in the order given.
+    pub names: Vec<String>,
+    /// Addresses that came along, in the order given. Only what the sender may speak for can be believed.
+    pub glue: Vec<(String, IpAddr)>,
+}
+
 /// One question.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
@@ -34,6 +48,8 @@ pub(crate) struct Reply {
     pub(crate) chain: Vec<Alias>,
     pub(crate) addresses: Vec<AddressRecord>,
     pub(crate) names: Vec<String>,
+    /// Name servers in the authority section, or of an answer for NS. None: neither, or recursion was asked for.
+    pub(crate) referral: Option<Referral>,
 }
 
 impl Reply {
@@ -47,6 +63,7 @@ impl Reply {
             chain: Vec::new(),
             addresses: Vec::new(),
             names: Vec::new(),
+            referral: None,
         }
     }
 
@@ -152,7 +169,25 @@ fn read(message: &Message, question: &Question, longest_chain: usize) -> Reply {
     if reply.outcome == LookupOutcome::NodataNosoa && reply.soa_owner.is_some() {
         reply.outcome = LookupOutcome::Nodata;
     }
+    if !question.recursion && message.metadata.response_code == ResponseCode::NoError {
+        reply.referral = referral(message);
+    }
     reply
+}
+
+fn referral(message: &Message) -> Option<Referral> {
+    let records = || message.answers.iter().chain(&message.authorities);
+    let server = |record: &Record| match &record.data {
+        RData::NS(ns) => Some(text(&ns.0)),
+        _ => None,
+    };
+    let zone = records().find(|record| server(record).is_some())?.name.clone();
+    let names = records().filter(|record| record.name == zone).filter_map(server).take(ADDRESSES_KEPT).collect();
+    let glue = message.additionals.iter().filter_map(|record| {
+        let address = address(record, RecordType::A).or_else(|| address(record, RecordType::Aaaa))?;
+        Some((text(&record.name), address.address))
+    });
+    Some(Referral { zone: text(&zone), names, glue: glue.take(GLUE_KEPT).collect() })
 }
 
 fn repeats_question(message: &Message, question: &Question) -> bool {
@@ -308,6 +343,27 @@ mod tests {
         let looped = vec![cname("a0.example", "a1.example"), cname("a1.example", "a0.example")];
         let looped = read_reply(&reply_to(&asked, ResponseCode::NoError, looped, vec![]), &asked);
         assert_eq!(looped.broken, Some(BrokenReply::CnameLoop));
+    }
+
+    #[test]
+    fn a_referral_is_read_only_where_recursion_was_not_asked_for() {
+        let ns = |zone: &str, server: &str| Record::from_rdata(name(zone), 60, RData::NS(rr::rdata::NS(name(server))));
+        let authorities = || {
+            vec![ns("z.example", "ns1.z.example"), ns("z.example", "ns.p.example"), ns("other.example", "x.example")]
+        };
+        let asked = Question { recursion: false, ..question("www.z.example", RecordType::Ns) };
+        let mut message = Message::from_vec(&reply_to(&asked, ResponseCode::NoError, vec![], authorities())).unwrap();
+        message.additionals = vec![aaaa("ns1.z.example")];
+        let bytes = message.to_vec().unwrap();
+        let reply = read_reply(&bytes, &asked);
+        assert_eq!(reply.outcome, LookupOutcome::NodataNosoa);
+        let referral = reply.referral.unwrap();
+        assert_eq!(
+            (referral.zone.as_str(), referral.names.as_slice()),
+            ("z.example", &["ns1.z.example".to_owned(), "ns.p.example".to_owned()][..])
+        );
+        assert_eq!(referral.glue.len(), 1);
+        assert_eq!(read_reply(&bytes, &Question { recursion: true, ..asked }).referral, None);
     }
 
     #[test]

@@ -257,6 +257,11 @@ fn facts(text: &Text, row: &SchoolRow, opted_out: String) -> Vec<Fact> {
         add("s.latency", format!("IPv6 {} · IPv4 {}", ms(row.latency_v6_ms), ms(row.latency_v4_ms)));
     }
     add("s.tries", row.v6_tries.map(|(good, all)| format!("{good} / {all}")).unwrap_or_default());
+    add("s.ns6", row.ns6.map(|(works, all)| format!("{works} / {all}")).unwrap_or_default());
+    add(
+        "s.resolves6",
+        row.resolves6.map(|yes| text.w(if yes { "s.yes" } else { "s.no" }).to_owned()).unwrap_or_default(),
+    );
     add("s.pagetitle", row.title.clone().unwrap_or_default());
     add("s.unit", row.responsible_unit.clone().unwrap_or_default());
     add("s.code", row.school_code.clone().unwrap_or_default());

@@ -226,7 +226,12 @@ impl Text {
         let prose = |text: &str| {
             substitute(text, |name| {
                 let missing = self.missing.get(name)?;
-                Some(argument(name).map_or_else(|| missing.clone(), |value| clean(value).into_owned()))
+                // Words of the program's own have a wording of their own.
+                let worded = |value: &str| match name {
+                    "why" | "answer" => self.reason(value),
+                    _ => clean(value).into_owned(),
+                };
+                Some(argument(name).map_or_else(|| missing.clone(), worded))
             })
         };
         let paste = |text: &str| {

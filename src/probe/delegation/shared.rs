@@ -1,0 +1,110 @@
+//! What is found out once and used by all sites of a run. Facts are kept for the run, failures for the round: a zone that
+//! was out of reach is looked at again when its sites are.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+
+/// Keys kept before those nobody is using are dropped: far more than a province has, and a bound all the same.
+const KEYS: usize = 20_000;
+
+/// Something that may be kept.
+pub(super) trait Lasting {
+    /// It is a fact, and no failure that may be over soon.
+    fn lasts(&self) -> bool;
+}
+
+/// Values by name, each made once.
+pub(super) struct Shared<T>(Mutex<HashMap<String, Slot<T>>>);
+
+struct Slot<T> {
+    round: u8,
+    cell: Arc<OnceCell<Arc<T>>>,
+}
+
+impl<T> Default for Shared<T> {
+    fn default() -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+}
+
+impl<T> fmt::Debug for Shared<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+impl<T: Lasting> Shared<T> {
+    /// The value of a name. Whoever comes first in a round makes it, the others wait for that.
+    pub(super) async fn get(&self, name: &str, round: u8, make: impl Future<Output = T>) -> Arc<T> {
+        let cell = self.cell(name, round);
+        Arc::clone(cell.get_or_init(|| async { Arc::new(make.await) }).await)
+    }
+
+    /// The value, if somebody has finished making it. Nobody is waited for.
+    pub(super) fn peek(&self, name: &str, round: u8) -> Option<Arc<T>> {
+        self.cell(name, round).get().cloned()
+    }
+
+    /// Keeps a value that was made without waiting, unless another is there already.
+    pub(super) fn put(&self, name: &str, round: u8, value: Arc<T>) {
+        // Somebody else was faster: that value is as good.
+        let _ = self.cell(name, round).set(value);
+    }
+
+    fn cell(&self, name: &str, round: u8) -> Arc<OnceCell<Arc<T>>> {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.len() >= KEYS && !slots.contains_key(name) {
+            slots.retain(|_, slot| Arc::strong_count(&slot.cell) > 1);
+        }
+        let slot = slots.entry(name.to_owned()).or_insert_with(|| Slot { round, cell: Arc::default() });
+        if slot.round < round {
+            if slot.cell.get().is_some_and(|value| !value.lasts()) {
+                slot.cell = Arc::default();
+            }
+            slot.round = round;
+        }
+        Arc::clone(&slot.cell)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    struct Value(u8, bool);
+
+    impl Lasting for Value {
+        fn lasts(&self) -> bool {
+            self.1
+        }
+    }
+
+    #[tokio::test]
+    async fn facts_are_kept_for_the_run_and_failures_for_the_round() {
+        let shared = Shared::default();
+        let get = |name, round, made| shared.get(name, round, std::future::ready(made));
+        assert_eq!(*get("fact", 1, Value(1, true)).await, Value(1, true));
+        assert_eq!(*get("fact", 2, Value(2, true)).await, Value(1, true));
+        assert_eq!(*get("failure", 1, Value(1, false)).await, Value(1, false));
+        assert_eq!(*get("failure", 1, Value(2, true)).await, Value(1, false));
+        assert_eq!(*get("failure", 2, Value(3, true)).await, Value(3, true));
+        // Canaries are sent as in a first round while the second is under way.
+        assert_eq!(*get("failure", 1, Value(4, true)).await, Value(3, true));
+    }
+
+    #[tokio::test]
+    async fn memory_is_bounded() {
+        let shared = Shared::default();
+        for number in 0..KEYS + 10 {
+            shared.get(&number.to_string(), 1, std::future::ready(Value(0, true))).await;
+        }
+        assert!(shared.0.lock().unwrap().len() <= KEYS);
+        assert_eq!(shared.peek(&KEYS.to_string(), 1), Some(Arc::new(Value(0, true))));
+        assert_eq!(shared.peek("0", 1), None);
+    }
+}
