@@ -189,8 +189,7 @@ impl Prober {
         let mut round = Round::new(number, self.net.clock.now());
         round.without_ipv6 = transports == Transports::WithoutIpv6;
         let record = Recorder::new(round);
-        // The steps of both families together are too large for a stack.
-        let steps = Box::pin(self.steps(&record, site, transports, zones));
+        let steps = self.steps(&record, site, transports, zones);
         if work::within(self.deadlines.site, steps).await.is_none() {
             record.limit(Limit::Site);
         }
@@ -215,12 +214,14 @@ impl Prober {
         let (host, v4, v6) = self.choose_name(record, site, v4, v6).await;
         let dial_v4 = self.dialable(record, &v4.addresses);
         let dial_v6 = self.dialable(record, &v6.addresses);
-        let over_v6 = async {
+        // The steps of both families together are too large for a stack.
+        let over_v4 = Box::pin(self.measure(record, site, &host, Family::V4, &dial_v4));
+        let over_v6 = Box::pin(async {
             if transports == Transports::Both {
-                Box::pin(self.measure(record, site, &host, Family::V6, &dial_v6)).await;
+                self.measure(record, site, &host, Family::V6, &dial_v6).await;
             }
-        };
-        work::both(Box::pin(self.measure(record, site, &host, Family::V4, &dial_v4)), over_v6).await;
+        });
+        work::both(over_v4, over_v6).await;
         self.read_to_the_end(record).await;
         self.noise_floor(record).await;
         self.mss_proofs(record).await;
