@@ -53,7 +53,7 @@ impl Patience {
 }
 
 /// A network that the scanner is said to be in itself.
-const OWN_NETWORK: &str = "2001:db8:ffff::/48";
+const OWN_NETWORK: &str = "2001:db8:fedc::/48";
 
 /// The address policy of a run on the lab.
 pub(crate) fn lab_policy() -> AddressPolicy {

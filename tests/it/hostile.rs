@@ -81,8 +81,8 @@ const ATTACKS: &[Attack] = &[
     attack(("longer", "http"), r#"raw = "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n<p>x""#, UNREACHABLE, "BROKEN http_malformed", "http_malformed"),
     attack(("two-lengths", "http"), r#"raw = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\n<p>xy""#, UNREACHABLE, "BROKEN http_malformed", "http_malformed"),
     attack(("negative", "http"), r#"raw = "HTTP/1.1 200 OK\r\nContent-Length: -4\r\n\r\n<p>x""#, UNREACHABLE, "BROKEN http_malformed", "http_malformed"),
-    attack(("bad-chunk", "http"), r#"raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n<p>""#, READY, TRUNCATED, "http_malformed"),
-    attack(("huge-chunk", "http"), r#"raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n<p>""#, READY, TRUNCATED, "http_malformed"),
+    attack(("bad-chunk", "http"), r#"raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n<p>""#, READY, "BROKEN http_malformed", "http_malformed"),
+    attack(("huge-chunk", "http"), r#"raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n<p>""#, READY, "BROKEN http_malformed", "http_malformed"),
     // Not HTTP.
     attack(("http09", "http"), r#"raw = "<html><title>x</title>""#, UNREACHABLE, "BROKEN http_malformed", "http_malformed"),
     attack(("nul", "http"), r#"raw = "HTTP/1.1 200 OK\r\nX-\u0000: \u0000\r\n\u0000\r\n\r\n<p>""#, UNREACHABLE, "BROKEN http_malformed", "http_malformed"),
