@@ -199,15 +199,17 @@ impl Prober {
         let (host, v4, v6) = self.choose_name(record, site, v4, v6).await;
         let dial_v4 = self.dialable(record, &v4.addresses);
         let dial_v6 = self.dialable(record, &v6.addresses);
-        let over_v6 = async {
+        // The steps of both families together are too large for a stack.
+        let over_v4 = Box::pin(self.measure(record, site, &host, Family::V4, &dial_v4));
+        let over_v6 = Box::pin(async {
             if v6.addresses.is_empty() && !v4.addresses.is_empty() {
-                Box::pin(self.ask_for_hints(record, &host)).await;
+                self.ask_for_hints(record, &host).await;
             }
             if transports == Transports::Both {
                 self.measure(record, site, &host, Family::V6, &dial_v6).await;
             }
-        };
-        work::both(self.measure(record, site, &host, Family::V4, &dial_v4), over_v6).await;
+        });
+        work::both(over_v4, over_v6).await;
         self.read_to_the_end(record).await;
         self.noise_floor(record).await;
     }
