@@ -238,7 +238,7 @@ impl Prober {
         let over_v4 = Box::pin(self.measure(record, site, &host, Family::V4, &dial_v4));
         let over_v6 = Box::pin(async {
             if v6.addresses.is_empty() && !v4.addresses.is_empty() {
-                Box::pin(self.ask_for_hints(record, &host)).await;
+                self.ask_for_hints(record, &host).await;
             }
             if transports == Transports::Both {
                 self.measure(record, site, &host, Family::V6, &dial_v6).await;
