@@ -94,13 +94,30 @@ pub struct Fetched {
     pub total: Duration,
 }
 
+/// Ends the connection's task together with the exchange.
+struct Driver(tokio::task::JoinHandle<()>);
+
+impl Driver {
+    /// Ends it, and waits until the connection is closed: whoever is next in line may then connect.
+    async fn end(mut self) {
+        self.0.abort();
+        // Aborted is what was wanted.
+        let _ = (&mut self.0).await;
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Makes one GET.
 pub async fn get<S>(stream: S, request: &Get<'_>, limits: &HttpLimits) -> Result<Fetched, Failure>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let begun = Instant::now();
-    let head_deadline = tokio::time::Instant::from_std(begun + limits.first_byte);
     let mut message = build(request)?;
     let too_many = count_informational(&mut message, limits.informational);
     let handshake = http1::Builder::new()
@@ -113,44 +130,46 @@ where
         .handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
         .await;
     let (mut sender, connection) = handshake.map_err(|error| hyper_failure(&error))?;
-    driven(connection, async move {
-        let answered = async {
-            tokio::select! {
-                biased;
-                () = too_many.notified() => Err(Failure::Limit(Limit::Informational)),
-                response = sender.send_request(message) => response.map_err(|error| hyper_failure(&error)),
-            }
-        };
-        let response = timeout_at(head_deadline, answered).await.unwrap_or(Err(Failure::HttpStall))?;
-        let ttfb = begun.elapsed();
-        let (parts, mut body) = response.into_parts();
-        // What the peer announces is believed only as far as it would be read.
-        let announced = body.size_hint().exact().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
-        let mut bytes = Vec::with_capacity(announced.min(BODY_AT_ONCE));
-        let body_failure = read_body(&mut body, &mut bytes, begun, limits).await.err();
-        Ok(Fetched {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body: bytes,
-            body_failure,
-            ttfb,
-            total: begun.elapsed(),
-        })
-    })
-    .await
+    let driver = Driver(tokio::spawn(async move {
+        // The exchange itself reports what went wrong on the connection.
+        let _ = connection.await;
+    }));
+    let fetched = exchange(&mut sender, message, &too_many, begun, limits).await;
+    driver.end().await;
+    fetched
 }
 
-/// Polls a connection and the exchange on it in one task, until the exchange is done: a connection lives no longer.
-async fn driven<T>(connection: impl Future, exchange: impl Future<Output = T>) -> T {
-    let mut connection = std::pin::pin!(connection);
-    let mut exchange = std::pin::pin!(exchange);
-    let mut open = true;
-    std::future::poll_fn(|context| {
-        // The exchange itself reports what went wrong on the connection.
-        open = open && connection.as_mut().poll(context).is_pending();
-        exchange.as_mut().poll(context)
+/// The request and its response on a connection that is driven elsewhere.
+async fn exchange(
+    sender: &mut http1::SendRequest<Empty<Bytes>>,
+    message: Request<Empty<Bytes>>,
+    too_many: &Notify,
+    begun: Instant,
+    limits: &HttpLimits,
+) -> Result<Fetched, Failure> {
+    let head_deadline = tokio::time::Instant::from_std(begun + limits.first_byte);
+    let answered = async {
+        tokio::select! {
+            biased;
+            () = too_many.notified() => Err(Failure::Limit(Limit::Informational)),
+            response = sender.send_request(message) => response.map_err(|error| hyper_failure(&error)),
+        }
+    };
+    let response = timeout_at(head_deadline, answered).await.unwrap_or(Err(Failure::HttpStall))?;
+    let ttfb = begun.elapsed();
+    let (parts, mut body) = response.into_parts();
+    // What the peer announces is believed only as far as it would be read.
+    let announced = body.size_hint().exact().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(announced.min(BODY_AT_ONCE));
+    let body_failure = read_body(&mut body, &mut bytes, begun, limits).await.err();
+    Ok(Fetched {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body: bytes,
+        body_failure,
+        ttfb,
+        total: begun.elapsed(),
     })
-    .await
 }
 
 fn build(request: &Get<'_>) -> Result<Request<Empty<Bytes>>, Failure> {
