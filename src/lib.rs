@@ -6,7 +6,7 @@
 //!
 //! 1. [`targets`]: lists in any shape become a roster of schools and sites. Every row is accounted for: accepted, or
 //!    rejected with line, column and reason.
-//! 2. [`engine`]: which sites when, how fast, and whether this vantage can be believed: plan, pace, run gate, canaries, two
+//! 2. [`engine`]: which sites when, how fast, and whether this vantage can be believed: plan, pace, run gate, canaries, breaker, two
 //!    rounds, stopping.
 //! 3. [`probe`]: one site, step by step: lookup, delegation, address scope, connect, handshake,
 //!    exchange.
@@ -21,8 +21,8 @@
 //! 9. [`cli`]: arguments become calls, events become progress, errors become exit codes. No decisions.
 //!
 //! Beside the line: [`model`], the nouns that all parts share; [`config`], every parameter and where its value comes
-//! from; [`calendar`], the times in which nothing may be measured; [`clock`], the one place that asks what time it is; [`exit`], the exit codes; [`lab`], a simulated internet on
-//! loopback for the demo and the tests.
+//! from; [`calendar`], the times in which nothing may be measured; [`clock`], the one place that asks what time it is;
+//! [`exit`], the exit codes; [`lab`], a simulated internet on loopback for the demo and the tests.
 //!
 //! # Who may know whom
 //!

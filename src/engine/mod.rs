@@ -1,11 +1,12 @@
 //! Running a scan: what to probe in which order, how fast, and whether this vantage can be believed.
 //!
 //! [`plan`] orders the sites, [`pace`] gives turns, [`gate`] proves the vantage before and during the run, [`breaker`] says
-//! from these proofs and from the [`symptoms`] of finished sites whether any may be started, [`scan`] spawns, collects and
-//! stops. Evidence leaves through one bounded channel to whoever stores it. Leaves to others: the steps of a
-//! probe, verdicts, storage, and how progress is shown: it only emits [`ScanEvent`]s.
+//! from these proofs and from the [`symptoms`] of finished sites whether any may be started, [`scan`] says what a scan is, and
+//! `course` spawns, collects and stops. Evidence leaves through one bounded channel to whoever stores it. Leaves to others:
+//! the steps of a probe, verdicts, storage, and how progress is shown: it only emits [`ScanEvent`]s.
 
 pub mod breaker;
+mod course;
 mod dns_watch;
 pub mod gate;
 pub mod pace;

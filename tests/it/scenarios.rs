@@ -135,8 +135,8 @@ async fn every_scenario_alone() {
     none_failed(&failures, scenarios.len());
 }
 
-/// All rows whose vantage is an ordinary one and that are not about time, in one world and one run, in an order of their own.
-async fn together(jobs: usize, seed: &str, patience: Patience) {
+/// All rows whose vantage is an ordinary one and that are not about time, in one world.
+pub(crate) async fn in_one_world() -> (Vec<Scenario>, Lab) {
     let mut scenarios = all();
     scenarios.retain(|scenario| {
         let options = scenario.options;
@@ -144,7 +144,12 @@ async fn together(jobs: usize, seed: &str, patience: Patience) {
     });
     let mut world = Scenario::merged_world(&scenarios).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(world.merge(World::new().with_anchors()), Vec::<String>::new());
-    let lab = Lab::start(world).await.expect("a lab");
+    (scenarios, Lab::start(world).await.expect("a lab"))
+}
+
+/// All of them in one run, in an order of their own.
+async fn together(jobs: usize, seed: &str, patience: Patience) {
+    let (scenarios, lab) = in_one_world().await;
     let sites = plan::order(scenarios.iter().map(listed).collect(), seed);
     let evidence = scan(prober(&lab, patience), sites, jobs, Transports::Both).await;
     let failures: Vec<String> = scenarios.iter().filter_map(|scenario| check(scenario, &evidence, &lab)).collect();

@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use v6ready::engine::plan;
 use v6ready::lab::Lab;
 use v6ready::lab::scenario::Scenario;
-use v6ready::lab::world::World;
 use v6ready::model::address::Family;
 use v6ready::model::run::RunEnd;
 use v6ready::model::verdict::Readiness;
@@ -21,7 +20,7 @@ use v6ready::net::route::{Dial, Route, Transport};
 use v6ready::probe::Transports;
 
 use crate::bench_net::{Evidence, Gate, Patience, Setting, lab_policy, lab_resolvers, prober_on, scan_under};
-use crate::scenarios::{all, judge, listed, none_failed, repetitions};
+use crate::scenarios::{in_one_world, judge, listed, none_failed, repetitions};
 
 /// Loses the first packet of a share of all exchanges for good, so that a connection or a question meets silence. Harsher
 /// than the same share of lost packets, of which TCP repeats each.
@@ -109,14 +108,7 @@ async fn together(
     gate: Gate,
     seed: u64,
 ) -> (Vec<Scenario>, Lab, Evidence) {
-    let mut scenarios = all();
-    scenarios.retain(|scenario| {
-        let options = scenario.options;
-        !options.without_ipv6 && options.vantage_ipv6 && !options.timed
-    });
-    let mut world = Scenario::merged_world(&scenarios).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(world.merge(World::new().with_anchors()), Vec::<String>::new());
-    let lab = Lab::start(world).await.expect("a lab");
+    let (scenarios, lab) = in_one_world().await;
     let sites = plan::order(scenarios.iter().map(listed).collect(), &format!("weather {seed}"));
     let anchors = [lab.ca_pem().into_bytes()];
     let prober = prober_on(lay(lab.route()), lab_policy(), lab_resolvers(), &anchors, Patience::USUAL);

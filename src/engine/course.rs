@@ -1,0 +1,514 @@
+//! The course of a scan: a place is taken before a probe is spawned, evidence goes to one bounded channel, and whatever failed
+//! is looked at once more at the end.
+//!
+//! While a line is not proven ([`super::breaker`]), no site is started; what failed meanwhile is measured again when it is
+//! ([`super::work`]). Leaves to others: when canaries are sent ([`super::watch`]) and resolvers are tested ([`super::dns_watch`]),
+//! verdicts, storage.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
+
+use super::ScanEvent;
+use super::breaker::{Breaker, Turn};
+use super::dns_watch::{DnsWatch, Seen};
+use super::gate::Canary;
+use super::scan::{Scan, ScanReport, Stop};
+use super::symptoms::{Lines, Symptoms, symptoms};
+use super::watch::{LOOK_AROUND, Urgency, Watch};
+use super::work::{Doubt, Job, Work};
+use crate::judge::first_look;
+use crate::model::address::Family;
+use crate::model::evidence::{EVIDENCE_VERSION, Observation, Round, Walk};
+use crate::model::outage::{Line, Outage, Trigger};
+use crate::model::run::{Proof, RunEnd};
+use crate::model::site::Site;
+use crate::model::time::Timestamp;
+use crate::net::work::{self, Places};
+
+/// Looks at a site that may be spoilt by this machine before one is kept as it is.
+const SPOILT: u8 = 3;
+/// Sites that may be under way or wait for their turns, where fewer are under way. A bound on memory: what a site that
+/// waits keeps is some ten kilobytes.
+const IN_FLIGHT: usize = 4096;
+/// Clean looks after which one more site may be under way, up to the configured number.
+const RELIEF: usize = 20;
+
+/// What a probe's task gives back.
+struct Probed {
+    began: Instant,
+    /// The verdict, or a defect of it, rests on a failure.
+    again: bool,
+    /// How long the server asked to be left alone. Zero: it did not.
+    asked: Duration,
+    symptoms: Symptoms,
+    /// What its answers hang on. None: it left none behind.
+    seen: Option<Seen>,
+    /// The look was spoilt by this machine and left nothing behind.
+    spoilt: bool,
+    /// The probe panicked at this site.
+    lost: bool,
+    /// The receiver of the evidence is gone.
+    unstored: bool,
+}
+
+/// A scan under way.
+pub(super) struct Course {
+    scan: Scan,
+    work: Work,
+    breaker: Breaker,
+    watch: Watch,
+    dns: DnsWatch,
+    tasks: JoinSet<Probed>,
+    flying: HashMap<Id, Job>,
+    proofs: Vec<Proof>,
+    lost: usize,
+    /// Every site was looked at as often as it needs.
+    complete: bool,
+    /// Since when no site may be started.
+    unproven: Option<Instant>,
+    /// Sites at once, as far as this machine bears it.
+    jobs: usize,
+    /// Their places.
+    places: Arc<Places>,
+    /// Until when nothing may be begun. None: now it may.
+    frozen: Option<Timestamp>,
+    /// No canary has come back since that was over.
+    stale: bool,
+    /// The resolvers are to be tested before a site is begun.
+    untested: bool,
+    /// When it was last lowered, and clean looks since.
+    pressed: (Option<Instant>, usize),
+}
+
+impl Course {
+    pub(super) async fn new(scan: Scan, sites: Vec<Site>) -> Self {
+        let rules = &scan.rules;
+        let dns = DnsWatch::start(Arc::clone(&scan.prober), scan.dns_controls.clone(), rules.dns_interval).await;
+        let intervals = (rules.canary_interval, rules.recovery_interval);
+        Self {
+            work: Work::new(sites, rules.second_round_after),
+            breaker: Breaker::new(rules.breaker),
+            watch: Watch::new(&scan.prober, scan.canaries.clone(), rules.transports, intervals),
+            dns,
+            tasks: JoinSet::new(),
+            flying: HashMap::new(),
+            proofs: Vec::new(),
+            lost: 0,
+            complete: true,
+            unproven: None,
+            jobs: rules.jobs.max(1),
+            places: Places::new(rules.jobs.max(1), rules.slow_jobs, rules.slow_after),
+            frozen: None,
+            stale: false,
+            untested: false,
+            pressed: (None, 0),
+            scan,
+        }
+    }
+
+    /// Both passes, and whatever has to be done again in them.
+    pub(super) async fn measure(&mut self) {
+        let mut stop = self.scan.stop.clone();
+        loop {
+            self.look_at_the_calendar();
+            if self.untested && self.breaker.is_closed() {
+                unless_stopped(&mut stop, Stop::Drain, self.dns.test()).await;
+                self.untested = false;
+            }
+            self.start_sites();
+            if self.is_over().await {
+                return;
+            }
+            if !self.rests() {
+                self.watch.send(self.urgency());
+            }
+            let wake = self.wake();
+            let (places, wanted) = (Arc::clone(&self.places), self.wants_a_place());
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop, Stop::Drain) => self.complete = false,
+                canary = self.watch.came_back() => self.read(canary),
+                Some(done) = self.tasks.join_next_with_id() => self.collect(done),
+                () = places.free(), if wanted => {}
+                () = tokio::time::sleep_until(wake) => {}
+            }
+            for line in self.watch.changes() {
+                let turn = self.breaker.changed(line);
+                // A failure that spans the change has no alibi.
+                let family = if line == Line::Ipv4 { Family::V4 } else { Family::V6 };
+                self.proofs.push(Proof { at: self.scan.prober.net.clock.now(), family, good: false, page_bytes: 0 });
+                self.failed(line, turn);
+            }
+            // The evidence's receiver is gone only if the store failed: going on would measure for nobody.
+            self.complete &= !self.scan.sink.is_closed();
+            let patience = self.scan.rules.outage_patience;
+            self.complete &= self.unproven.is_none_or(|since| since.elapsed() < patience);
+            if !self.complete {
+                return;
+            }
+        }
+    }
+
+    /// Nothing is left to do. Begins the second pass where that is next.
+    async fn is_over(&mut self) -> bool {
+        if !self.tasks.is_empty() || !self.work.is_empty() {
+            return false;
+        }
+        if self.work.is_waiting() {
+            if !self.watch.is_blind() {
+                return false;
+            }
+            self.work.believe_all();
+        }
+        if self.work.is_first_pass() {
+            let mut stop = self.scan.stop.clone();
+            let doubtful = unless_stopped(&mut stop, Stop::Drain, self.dns.doubtful()).await;
+            for doubt in doubtful.into_iter().flatten() {
+                self.work.believe(doubt);
+            }
+        }
+        let Some((sites, due)) = self.work.second_pass() else { return true };
+        let pause = due.saturating_duration_since(Instant::now());
+        (self.scan.listener)(ScanEvent::SecondRound { sites, pause_s: pause.as_millis().div_ceil(1000) as u64 });
+        false
+    }
+
+    /// Notices that a time in which nothing may be begun has come, or is over.
+    fn look_at_the_calendar(&mut self) {
+        let until = self.scan.rules.freeze.until(self.scan.prober.net.clock.now());
+        if let (Some(until), None) = (until, self.frozen) {
+            let local = self.scan.rules.freeze.say(until);
+            (self.scan.listener)(ScanEvent::Frozen { until, local });
+        }
+        // What failed then would have no proof before it.
+        let over = until.is_none() && self.frozen.is_some();
+        self.stale |= over && !self.watch.is_blind();
+        self.untested |= over;
+        self.frozen = until;
+        self.dns.rest(self.rests());
+        if self.rests() {
+            // Nobody looks whether a line is proven, so nobody is impatient.
+            self.unproven = None;
+        }
+    }
+
+    /// Nothing may be begun, and nothing under way needs a canary.
+    fn rests(&self) -> bool {
+        self.frozen.is_some() && self.tasks.is_empty() && !self.work.is_waiting()
+    }
+
+    /// Sites may be begun.
+    fn may_start(&self) -> bool {
+        let room = self.tasks.len() < IN_FLIGHT.max(self.jobs);
+        self.breaker.is_closed() && self.frozen.is_none() && !self.stale && room
+    }
+
+    /// A site is due, and only a place is missing.
+    fn wants_a_place(&self) -> bool {
+        let now = Instant::now();
+        self.may_start() && self.work.due(now).is_some_and(|due| due <= now)
+    }
+
+    fn start_sites(&mut self) {
+        if !self.may_start() {
+            return;
+        }
+        let released = self.work.release();
+        if released > 0 {
+            (self.scan.listener)(ScanEvent::Requeued { sites: released });
+        }
+        while self.places.is_free()
+            && self.may_start()
+            && let Some(job) = self.work.take(Instant::now())
+        {
+            let handle = self.tasks.spawn(self.task(&job));
+            self.flying.insert(handle.id(), job);
+        }
+    }
+
+    fn urgency(&self) -> Urgency {
+        let idle = self.tasks.is_empty() && self.work.is_empty() && self.work.is_waiting();
+        if idle || self.stale || self.breaker.is_doubtful() {
+            Urgency::Now
+        } else if self.breaker.is_open() || self.breaker.wants_canary() {
+            Urgency::Soon
+        } else {
+            Urgency::Usual
+        }
+    }
+
+    /// When there is something to do even if nothing comes back.
+    fn wake(&self) -> Instant {
+        let now = Instant::now();
+        // One that is due already waits for a place.
+        let site = self.work.due(now).filter(|due| self.may_start() && *due > now);
+        let canary = self.watch.due(self.urgency(), now).filter(|_| !self.rests());
+        site.into_iter().chain(canary).chain([now + LOOK_AROUND]).min().unwrap_or(now)
+    }
+
+    /// Probes one site and hands its evidence on.
+    fn task(&self, job: &Job) -> impl Future<Output = Probed> + Send + 'static {
+        let prober = Arc::clone(&self.scan.prober);
+        let sink = self.scan.sink.clone();
+        let listener = Arc::clone(&self.scan.listener);
+        let rules = self.scan.rules.clone();
+        let (site, number, patient) = (job.site.clone(), job.number, job.spoilt < SPOILT);
+        let work = work::Work::at(&self.places);
+        let look = work.run(async move {
+            let began = Instant::now();
+            let round = prober.observe(&site, number, rules.transports).await;
+            let symptoms = symptoms(&round);
+            let spoilt = patient && symptoms.short;
+            if spoilt {
+                let (asked, lost, unstored) = (Duration::ZERO, false, false);
+                return Probed { began, again: true, asked, symptoms, seen: None, spoilt, lost, unstored };
+            }
+            let asked = asked_to_wait(&round);
+            let observation = Observation { version: EVIDENCE_VERSION, site: site.clone(), rounds: vec![round] };
+            let (readiness, again) = first_look(&observation, &rules.criteria);
+            // Who asked for longer than that is left alone.
+            let again = again && asked <= rules.retry_after;
+            let mut rounds = observation.rounds;
+            let mut unstored = false;
+            let mut seen = None;
+            if let Some(round) = rounds.pop() {
+                seen = Some(Seen::in_round(&round, readiness));
+                unstored = sink.send((site.clone(), round)).await.is_err();
+            }
+            listener(ScanEvent::Probed { site: site.key.clone(), round: number, readiness, again });
+            Probed { began, again, asked, symptoms, seen, spoilt, lost: false, unstored }
+        });
+        let otherwise = self.give_up(job);
+        async move {
+            match AssertUnwindSafe(look).catch_unwind().await {
+                Ok(done) => done,
+                Err(_) => otherwise.await,
+            }
+        }
+    }
+
+    /// What is handed on of a site whose probe panicked: that it did. Every site ends in one row.
+    fn give_up(&self, job: &Job) -> impl Future<Output = Probed> + Send + 'static {
+        let (sink, clock) = (self.scan.sink.clone(), Arc::clone(&self.scan.prober.net.clock));
+        let (site, number) = (job.site.clone(), job.number);
+        async move {
+            let mut round = Round::new(number, clock.now());
+            round.internal_error = true;
+            let symptoms = symptoms(&round);
+            let unstored = sink.send((site, round)).await.is_err();
+            let (began, asked) = (Instant::now(), Duration::ZERO);
+            Probed { began, again: false, asked, symptoms, seen: None, spoilt: false, lost: true, unstored }
+        }
+    }
+
+    fn collect(&mut self, done: Result<(Id, Probed), JoinError>) {
+        let (id, probed) = match done {
+            Ok((id, probed)) => (id, Some(probed)),
+            // Dropped when the breaker opened: a probe that was interrupted leaves no row.
+            Err(error) if error.is_cancelled() => {
+                if let Some(job) = self.flying.remove(&error.id()) {
+                    self.work.dropped(job);
+                }
+                return;
+            }
+            Err(error) => (error.id(), None),
+        };
+        let Some(job) = self.flying.remove(&id) else { return };
+        self.complete &= probed.as_ref().is_none_or(|probed| !probed.unstored);
+        let Some(probed) = probed.filter(|probed| !probed.lost) else {
+            self.lost += 1;
+            (self.scan.listener)(ScanEvent::Lost { site: Some(job.site.key.clone()), total: self.lost });
+            self.work.settled(&job);
+            return;
+        };
+        self.press(&probed.symptoms);
+        let now = Instant::now();
+        if probed.spoilt {
+            self.work.spoilt(job, now + self.scan.rules.recovery_interval);
+            return;
+        }
+        self.breaker.finished(Line::Dns, probed.symptoms.failed.has(Line::Dns), 0);
+        for (fared, family) in probed.symptoms.fared.into_iter().zip(Family::BOTH) {
+            if let Some(fared) = fared {
+                self.breaker.finished(Line::of(family), fared.failed, fared.network);
+            }
+        }
+        if let Some(seen) = &probed.seen {
+            self.dns.saw(seen);
+        }
+        // Also a status or a wrong page needs an alibi over the family it came by.
+        let lines = probed.symptoms.failed.iter().chain(probed.symptoms.dialled()).collect();
+        let doubt = Doubt { job, began: probed.began, ended: now, asked: probed.asked, lines };
+        if probed.again {
+            self.work.doubted(doubt);
+            return;
+        }
+        self.work.settled(&doubt.job);
+        // Who asked to be left alone for long is.
+        let patient = doubt.asked <= self.scan.rules.retry_after;
+        if let Some(seen) = probed.seen.filter(|_| patient && self.work.is_first_pass()) {
+            let job = Job { outages: Vec::new(), ..doubt.job };
+            self.dns.doubted(Doubt { job, ..doubt }, seen);
+        }
+    }
+
+    /// This machine ran short of something: half as many sites at once, and slowly more again.
+    fn press(&mut self, symptoms: &Symptoms) {
+        let now = Instant::now();
+        if symptoms.short {
+            // Sites that were under way together ran short together.
+            let since = self.pressed.0.is_some_and(|at| now - at < self.scan.rules.recovery_interval);
+            self.pressed.1 = 0;
+            if !since {
+                self.pressed.0 = Some(now);
+                self.jobs = (self.jobs / 2).max(1);
+                self.places.set_limit(self.jobs);
+                (self.scan.listener)(ScanEvent::Pressure { jobs: self.jobs });
+            }
+        } else if self.jobs < self.scan.rules.jobs {
+            self.pressed.1 += 1;
+            if self.pressed.1 >= RELIEF {
+                self.pressed.1 = 0;
+                self.jobs += 1;
+                self.places.set_limit(self.jobs);
+            }
+        }
+    }
+
+    /// A canary came back. None: it was lost to a panic of ours, and says nothing.
+    fn read(&mut self, canary: Option<Canary>) {
+        let Some(canary) = canary else { return };
+        self.stale = false;
+        if canary.spoilt {
+            self.press(&Symptoms { short: true, ..Symptoms::default() });
+        }
+        for proof in &canary.proofs {
+            (self.scan.listener)(ScanEvent::Canary { family: proof.family, good: proof.good });
+        }
+        self.proofs.extend(&canary.proofs);
+        let mut good = Lines::default();
+        for line in Line::ALL {
+            match canary.says(line) {
+                Some(true) => {
+                    if self.breaker.canary(line, true) == Some(Turn::Close) {
+                        self.closed(line);
+                    }
+                    good.add(line);
+                }
+                Some(false) => {
+                    let turn = self.breaker.canary(line, false);
+                    self.failed(line, turn);
+                }
+                None => {}
+            }
+        }
+        if self.breaker.is_closed() {
+            self.unproven = None;
+        }
+        if let Some(sent) = self.watch.sent() {
+            self.work.proven(good, sent);
+        }
+    }
+
+    /// A line failed its test.
+    fn failed(&mut self, line: Line, turn: Option<Turn>) {
+        let now = Instant::now();
+        let at = self.scan.prober.net.clock.now();
+        let (why, opened) = match turn {
+            Some(Turn::Doubt(why)) => (why, false),
+            Some(Turn::Open(why)) => (why, true),
+            Some(Turn::Close) | None => (Trigger::Canaries, false),
+        };
+        self.unproven.get_or_insert(now);
+        if !self.work.is_noted(line) {
+            self.work.note(Outage { line, why, since: at, opened: None, until: None, quarantined: 0, redone: 0 });
+        }
+        if opened {
+            self.work.opened(line, at);
+            self.tasks.abort_all();
+        }
+        self.work.failed(line, now);
+        if let Some(turn) = turn {
+            (self.scan.listener)(ScanEvent::Breaker { line, turn });
+        }
+    }
+
+    fn closed(&mut self, line: Line) {
+        self.untested |= line == Line::Dns;
+        self.work.ended(line, self.scan.prober.net.clock.now());
+        (self.scan.listener)(ScanEvent::Breaker { line, turn: Turn::Close });
+    }
+
+    /// Lets the sites in flight finish after a stop, within the grace period, and sends a last canary, so that what failed
+    /// has a proof after it.
+    pub(super) async fn drain(&mut self) {
+        if self.complete {
+            return;
+        }
+        (self.scan.listener)(ScanEvent::Stopping { in_flight: self.tasks.len() });
+        let mut stop = self.scan.stop.clone();
+        let mut grace = std::pin::pin!(tokio::time::sleep(self.scan.rules.grace));
+        while !self.tasks.is_empty() {
+            tokio::select! {
+                Some(done) = self.tasks.join_next_with_id() => self.collect(done),
+                () = &mut grace => break,
+                () = stopped(&mut stop, Stop::Now) => break,
+            }
+        }
+        // A probe in flight leaves no row: an interrupted probe is not a failed site.
+        self.tasks.abort_all();
+        if self.work.is_waiting() && !self.watch.is_blind() {
+            self.watch.send(Urgency::Now);
+            tokio::select! {
+                canary = self.watch.came_back() => self.read(canary),
+                () = stopped(&mut stop, Stop::Now) => {}
+            }
+        }
+    }
+
+    pub(super) async fn report(self) -> ScanReport {
+        let mut stop = self.scan.stop.clone();
+        // So that every answer has a proof after it.
+        unless_stopped(&mut stop, Stop::Now, self.dns.test()).await;
+        let end = match (self.complete, self.lost) {
+            (false, _) => RunEnd::Interrupted,
+            (true, 0) => RunEnd::Complete,
+            (true, _) => RunEnd::InternalError,
+        };
+        let dns_proofs = self.dns.finish();
+        ScanReport { end, proofs: self.proofs, dns_proofs, outages: self.work.log, lost: self.lost }
+    }
+}
+
+/// How long the servers of a site asked to be left alone, at most. Zero: none did, or not where the site was to be.
+fn asked_to_wait(round: &Round) -> Duration {
+    let landings = round.walks.iter().filter_map(Walk::landing).filter(|page| matches!(page.status, 429 | 503));
+    landings.filter_map(|page| page.retry_after_s).max().map_or(Duration::ZERO, Duration::from_secs)
+}
+
+/// Ends once stopping has got this far; never, if nobody can tell any more.
+async fn stopped(stop: &mut watch::Receiver<Stop>, at_least: Stop) {
+    if stop.wait_for(|stop| *stop >= at_least).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// What comes of work of our own. None: stopping has got this far before.
+async fn unless_stopped<T>(
+    stop: &mut watch::Receiver<Stop>,
+    at_least: Stop,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = stopped(stop, at_least) => None,
+        done = work => Some(done),
+    }
+}
