@@ -97,8 +97,15 @@ impl Exchanges {
     }
 
     /// Asks one question of one server over TCP at once (RFC 7766): whether that works at all.
+    /// Silence there is none of the server, which may well answer over UDP: it is `tc_no_tcp`.
     pub async fn ask_over_tcp(&self, name: &str, rtype: RecordType, ask: Ask) -> Lookup {
-        self.ask_by(name, rtype, ask, DnsTransport::Tcp).await.0.lookup
+        let lookup = self.ask_by(name, rtype, ask, DnsTransport::Tcp).await.0.lookup;
+        match lookup.outcome {
+            LookupOutcome::Timeout => {
+                Lookup { outcome: LookupOutcome::Broken, broken: Some(BrokenReply::TruncatedNoTcp), ..lookup }
+            }
+            _ => lookup,
+        }
     }
 
     /// What stands in for an answer to a question that is not sent.
