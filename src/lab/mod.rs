@@ -136,7 +136,10 @@ impl Lab {
         }
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let failed = |what| move |source| LabError::Socket { what, source };
-        let dns_udp = Arc::new(UdpSocket::bind(loopback).await.map_err(failed("DNS over UDP"))?);
+        let dns_udp = UdpSocket::bind(loopback).await.map_err(failed("DNS over UDP"))?;
+        // Hundreds of sites ask at once, and all servers share this socket. The kernel gives what it may.
+        let _ = socket2::SockRef::from(&dns_udp).set_recv_buffer_size(4 * 1024 * 1024);
+        let dns_udp = Arc::new(dns_udp);
         let dns_tcp = TcpListener::bind(loopback).await.map_err(failed("DNS over TCP"))?;
         let web = TcpListener::bind(loopback).await.map_err(failed("the web"))?;
         let reset = TcpListener::bind(loopback).await.map_err(failed("a resetting port"))?;

@@ -211,8 +211,8 @@ impl Prober {
         // On the heap: the steps' state is large, and callers hold this among other things.
         Box::pin(self.pass(record, site, transports, zones)).await;
         // Somebody who answers in the name servers' place is noticed by the second answer, which may come late. Whatever
-        // was dialled by then says nothing about the site.
-        if record.contradicted().await {
+        // was dialled by then says nothing about the site. Nothing is sent meanwhile, so the site needs no place.
+        if work::waiting(record.contradicted()).await {
             record.start_over();
             Box::pin(self.pass(record, site, transports, zones)).await;
         }

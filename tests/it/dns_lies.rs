@@ -260,7 +260,9 @@ async fn no_site_costs_more_than_a_hundred_queries() {
     long.add_site(&longest, Some(address), Some(aaaa), &page);
     long.dns.insert("www.cost.example".to_owned(), NameFacts { cname: Some(longest), ..NameFacts::default() });
     let (queries, verdict) = cost(long, "www.cost.example").await;
-    assert_eq!((queries, verdict.readiness), (2, Readiness::Ready), "{verdict:?}");
+    assert_eq!(verdict.readiness, Readiness::Ready, "{verdict:?}");
+    // Two about the name; the rest is about the zones' name servers.
+    assert!(queries <= 40, "{queries}");
 
     // Five hundred addresses, of which 32 are kept and eight are tried.
     let many: Vec<Ipv6Addr> = (0..500).map(|n| Ipv6Addr::new(0x2001, 0xdb8, 0x98, n, 0, 0, 0, 1)).collect();
@@ -269,7 +271,8 @@ async fn no_site_costs_more_than_a_hundred_queries() {
     large.hosts.extend(many.iter().map(|address| (IpAddr::from(*address), page.clone())));
     large.dns.insert("www.cost.example".to_owned(), NameFacts { a: vec![address], aaaa: many, ..NameFacts::default() });
     let (queries, verdict) = cost(large, "www.cost.example").await;
-    assert_eq!((queries, verdict.readiness), (3, Readiness::Ready), "{verdict:?}");
+    assert_eq!(verdict.readiness, Readiness::Ready, "{verdict:?}");
+    assert!(queries <= 40, "{queries}");
     assert_eq!(verdict.facts.aaaa.len(), 32);
     assert!(verdict.findings.iter().any(|finding| finding.code == Code::LimitAddr), "{verdict:?}");
 

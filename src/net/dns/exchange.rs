@@ -97,15 +97,13 @@ impl Exchanges {
     }
 
     /// Asks one question of one server over TCP at once (RFC 7766): whether that works at all.
-    /// Silence there is none of the server, which may well answer over UDP: it is `tc_no_tcp`.
     pub async fn ask_over_tcp(&self, name: &str, rtype: RecordType, ask: Ask) -> Lookup {
-        let lookup = self.ask_by(name, rtype, ask, DnsTransport::Tcp).await.0.lookup;
-        match lookup.outcome {
-            LookupOutcome::Timeout => {
-                Lookup { outcome: LookupOutcome::Broken, broken: Some(BrokenReply::TruncatedNoTcp), ..lookup }
-            }
-            _ => lookup,
+        let Heard { mut lookup, failure, .. } = self.ask_by(name, rtype, ask, DnsTransport::Tcp).await.0;
+        // What is asked like this was answered over UDP, and that answer cannot be used: without TCP there is none.
+        if failure.is_some() && lookup.outcome != LookupOutcome::NotAsked {
+            (lookup.outcome, lookup.broken) = (LookupOutcome::Broken, Some(BrokenReply::TruncatedNoTcp));
         }
+        lookup
     }
 
     /// What stands in for an answer to a question that is not sent.
