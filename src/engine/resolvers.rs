@@ -1,7 +1,7 @@
 //! Can the resolvers be believed? One self-test of each, before the run and again and again during it.
 //!
 //! Three questions, each with a known answer: an anchor has AAAA, a name known for it has none, a random name does not
-//! exist. Leaves to others: when to test ([`super::dns_watch`]), and what counts without proof ([`crate::judge`]).
+//! exist. Leaves to others: when to test (`dns_watch`), and what counts without proof ([`crate::judge`]).
 
 use std::net::SocketAddr;
 

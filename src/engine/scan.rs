@@ -1,6 +1,6 @@
 //! A scan as others see it: its rules, what it is given, what it leaves behind, and how it is told to stop.
 //!
-//! Leaves to others: running it ([`super::course`]), the order of sites ([`super::plan`]), verdicts, storage.
+//! Leaves to others: running it (`course`), the order of sites ([`super::plan`]), verdicts, storage.
 
 use std::sync::Arc;
 use std::time::Duration;
