@@ -111,7 +111,7 @@ async fn together(
     let (scenarios, lab) = in_one_world().await;
     let sites = plan::order(scenarios.iter().map(listed).collect(), &format!("weather {seed}"));
     let anchors = [lab.ca_pem().into_bytes()];
-    let prober = prober_on(lay(lab.route()), lab_policy(), lab_resolvers(), &anchors, Patience::USUAL);
+    let prober = prober_on(lay(lab.route()), lab_policy(), lab_resolvers(), &anchors, Patience::CROWDED);
     let setting = Setting { gate, ..Setting::usual(200, Transports::Both) };
     let (evidence, report) = scan_under(setting, prober, sites).await;
     assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
