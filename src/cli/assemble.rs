@@ -80,10 +80,12 @@ fn read(path: &Path) -> Result<Vec<u8>, CliError> {
 }
 
 /// Lets no address in a NAT64 prefix be dialled that this network has, as far as its resolvers say (RFC 7050). The
-/// system's resolvers are asked as well: the configured ones may be somebody else's.
+/// system's resolvers are asked as well: the configured ones may be somebody else's. A laboratory's network is not theirs.
 pub(super) async fn deny_nat64(config: &Config, surroundings: &mut Surroundings) {
     let mut resolvers = surroundings.resolvers.clone();
-    resolvers.extend(system_resolvers().unwrap_or_default());
+    if !surroundings.lab {
+        resolvers.extend(system_resolvers().unwrap_or_default());
+    }
     resolvers.sort_unstable();
     resolvers.dedup();
     let connector = Connector::new(Arc::clone(&surroundings.route), surroundings.policy.clone());
