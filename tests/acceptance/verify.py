@@ -6,7 +6,7 @@ and ends with 1 if something is.
   same A.CSV B.CSV                readiness, reason and findings of every name in B are those in A
   servers TRUTH LOG               what the web servers saw agrees with the table
   without-ipv6 TRUTH FULL.CSV SCHOOLS.CSV  nothing that needs IPv6 was claimed
-  outage FULL-FOLDER FOLDER LINE           an outage of the vantage changes no verdict, and the report tells of it
+  outage FULL-FOLDER FOLDER LINE           an outage of the vantage makes no other verdict, and the report tells of it
   rows STORE                      runs, finished sites and verdicts in the history
   only VERDICTS NAMES SCHOOLS.CSV  every name has one of these verdicts, given with commas
   served LIST SCHOOLS.CSV         none of these names is called ready unless IPv6 really served it (list: domain,leads)
