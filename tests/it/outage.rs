@@ -15,6 +15,7 @@ use v6ready::engine::ScanEvent;
 use v6ready::engine::scan::{ScanReport, ScanRules};
 use v6ready::judge::{Criteria, assess};
 use v6ready::lab::Lab;
+use v6ready::lab::dns::facts::{Deed, Odd};
 use v6ready::lab::uplink::Uplink;
 use v6ready::lab::web::facts::{HostFacts, Spot};
 use v6ready::lab::world::World;
@@ -32,7 +33,7 @@ const NAMES: u16 = 240;
 /// Names of which a third is measured before anything happens.
 const FIRST: usize = 80;
 
-/// Three healthy names in five, one whose IPv6 refuses, one without IPv6.
+/// Of six names, three are healthy, the IPv6 of one refuses, one has none, and one is in a zone that nobody serves.
 fn province() -> (World, Vec<Site>) {
     let mut world = World::new().with_anchors();
     let healthy = HostFacts { web: Some(Spot::default()), ..HostFacts::default() };
@@ -41,10 +42,15 @@ fn province() -> (World, Vec<Site>) {
         let name = format!("s{i:03}.outage.example");
         let v4 = Ipv4Addr::new(198, 51, 100, 60 + (i % 150) as u8);
         let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0x0b0b, i, 0, 0, 0, 1);
-        let has_v6 = i % 5 != 4;
+        let has_v6 = i % 6 != 4;
         world.add_site(&name, Some(v4), has_v6.then_some(v6), &healthy);
-        if i % 5 == 3 {
+        if i % 6 == 3 {
             world.hosts.insert(v6.into(), HostFacts::default());
+        }
+        if i % 6 == 5
+            && let Some(name) = world.dns.get_mut(&name)
+        {
+            name.odd.push(Odd { deed: Deed::Servfail, ..Odd::default() });
         }
         sites.push(site(&name));
     }
@@ -54,7 +60,8 @@ fn province() -> (World, Vec<Site>) {
 /// What must come out of it.
 fn truth(name: &str) -> Readiness {
     let number: usize = name[1..4].parse().expect("a number");
-    [Readiness::Ready, Readiness::Ready, Readiness::Ready, Readiness::Broken, Readiness::Absent][number % 5]
+    use Readiness::{Absent, Broken, Down, Ready};
+    [Ready, Ready, Ready, Broken, Absent, Down][number % 6]
 }
 
 /// What befalls the uplink.
@@ -141,7 +148,10 @@ async fn ipv6_loses_every_second_packet() {
 async fn the_resolvers_die_and_come_back() {
     let die: Happening = |uplink| uplink.silence_resolvers(true);
     let live: Happening = |uplink| uplink.silence_resolvers(false);
-    let (verdicts, report, again) = run(scan_rules(), die, Some((Duration::from_secs(8), live))).await;
+    // Canaries acquit many looks before a test of the resolvers finds these silent.
+    let rules =
+        ScanRules { dns_interval: Duration::from_mins(2), canary_interval: Duration::from_millis(300), ..scan_rules() };
+    let (verdicts, report, again) = run(rules, die, Some((Duration::from_secs(8), live))).await;
     nothing_differs("resolvers silent for 8 s", &verdicts, false);
     println!("log: {:?}, {again} measured again", report.outages);
     assert!(report.outages.iter().any(|outage| outage.line == Line::Dns && outage.opened.is_some()));
