@@ -24,7 +24,7 @@ use crate::net::dns::nat64;
 use crate::net::http::HttpLimits;
 use crate::net::local;
 use crate::net::pages::Pages;
-use crate::net::route::{Direct, Route};
+use crate::net::route::{Direct, Route, WithoutIpv6};
 use crate::net::scope::AddressPolicy;
 use crate::net::tls::TlsClient;
 use crate::net::turn::Turns;
@@ -72,6 +72,16 @@ impl Surroundings {
         let bundled_roots = config.tls.roots == Roots::Bundled;
         let roots = config.dns.roots.clone();
         Ok(Self { route: Arc::new(Direct), policy, resolvers, roots, bundled_roots, anchors_pem, lab })
+    }
+
+    /// The same for a run that may leave IPv6 alone: then resolvers that are reached over it are not asked either, and the way
+    /// out has none.
+    pub(super) fn over(self, transports: Transports) -> Self {
+        if transports == Transports::Both {
+            return self;
+        }
+        let resolvers = self.resolvers.into_iter().filter(SocketAddr::is_ipv4).collect();
+        Self { route: Arc::new(WithoutIpv6(self.route)), resolvers, ..self }
     }
 }
 

@@ -18,10 +18,10 @@ pub(super) async fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, CliE
     let resolved = settings::resolve(common, &settings::flags(common, Some(&args.measure), None))?;
     let config = &resolved.config;
     let lang = settings::lang(config);
-    let mut surroundings = Surroundings::real(config)?;
+    let transports = assemble::transports(args.measure.without_ipv6);
+    let mut surroundings = Surroundings::real(config)?.over(transports);
     assemble::deny_nat64(config, &mut surroundings).await;
     let prober = assemble::prober(config, &surroundings)?;
-    let transports = assemble::transports(args.measure.without_ipv6);
     let mut checks = own_checks(config);
     for unknown in &resolved.unknown_environment {
         checks.push(own(

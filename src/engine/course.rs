@@ -95,7 +95,7 @@ impl Course {
         Self {
             work: Work::new(sites, rules.second_round_after),
             breaker: Breaker::new(rules.breaker),
-            watch: Watch::new(&scan.prober, scan.canaries.clone(), rules.transports, intervals),
+            watch: Watch::new(&scan.prober, scan.canaries.clone(), rules.transports, intervals, Arc::clone(&scan.wall)),
             dns,
             tasks: JoinSet::new(),
             flying: HashMap::new(),
@@ -139,8 +139,8 @@ impl Course {
                 () = places.free(), if wanted => {}
                 () = tokio::time::sleep_until(wake) => {}
             }
-            for line in self.watch.changes() {
-                let turn = self.breaker.changed(line);
+            for (line, why) in self.watch.changes() {
+                let turn = self.breaker.changed(line, why);
                 // A failure that spans the change has no alibi.
                 let family = if line == Line::Ipv4 { Family::V4 } else { Family::V6 };
                 self.proofs.push(Proof { at: self.scan.prober.net.clock.now(), family, good: false, page_bytes: 0 });
@@ -357,8 +357,11 @@ impl Course {
         if let Some(seen) = &probed.seen {
             self.dns.saw(seen);
         }
-        // Also a status or a wrong page needs an alibi over the family it came by.
-        let lines = probed.symptoms.failed.iter().chain(probed.symptoms.dialled()).collect();
+        // Also a status or a wrong page needs an alibi over the family it came by; a name that nobody can resolve has one over
+        // IPv4 (docs/method/verdict.md, rule 2).
+        let nowhere = probed.symptoms.fared == [None; 2];
+        let lines = probed.symptoms.failed.iter().chain(probed.symptoms.dialled());
+        let lines = lines.chain(nowhere.then_some(Line::Ipv4)).collect();
         let seen = probed.seen.unwrap_or_default();
         let doubt = Doubt { job, began: probed.began, ended: now, asked: probed.asked, lines, seen };
         if probed.again {

@@ -49,6 +49,8 @@ pub enum Trigger {
     Failures,
     /// This host's own address or route changed.
     Route,
+    /// This host's clock jumped: somebody set it, or the machine slept.
+    Clock,
 }
 
 impl Trigger {
@@ -58,6 +60,7 @@ impl Trigger {
             Self::Canaries => "canaries",
             Self::Failures => "failures",
             Self::Route => "route",
+            Self::Clock => "clock",
         }
     }
 }

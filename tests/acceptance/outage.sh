@@ -4,27 +4,33 @@
 # takes no time, an ICMP error that comes while connect() still runs is only noticed when the kernel sends its SYN again.
 
 OUTAGE=20 # seconds
+DISTURBED_JOBS=${DISTURBED_JOBS:-20}
 
 # disturbed NAME BREAK MEND: a scan of the whole list under NAME; when 30 % of it is stored, BREAK is called, and MEND so many
-# seconds later. Prints the exit code.
+# seconds later, or when 60 % is stored: a run that notices waits, and a run that does not goes on. Prints the exit code.
 disturbed() {
     local name=$1 break=$2 mend=$3 pid
     (
         export V6READY_DEADLINES_CONNECT=1500ms V6READY_DEADLINES_CONNECT_RETRY=1500ms V6READY_ATTEMPTS_PER_ADDRESS=2
         export V6READY_ATTEMPTS_SPACING=100ms V6READY_DNS_TIMEOUT=1s
         export V6READY_GATE_CANARY_INTERVAL=3s V6READY_GATE_RECOVERY_INTERVAL=1s
-        scan "$C" "$name" v6ready.toml "$WORLD/list" --jobs 20 --second-round-after 1s >"$WORLD/$name.status"
+        scan "$C" "$name" v6ready.toml "$WORLD/list" --jobs "$DISTURBED_JOBS" --second-round-after 1s >"$WORLD/$name.status"
     ) &
     pid=$!
-    for _ in $(seq 1200); do
-        [ $(($(rows "$name" | cut -d' ' -f2) * 10)) -ge $((TOTAL * 3)) ] && break
-        sleep 0.1
-    done
+    await_share "$name" 30 120
     "$break"
-    sleep "$OUTAGE"
+    await_share "$name" 60 "$OUTAGE"
     "$mend"
     wait "$pid" || true
     cat "$WORLD/$name.status"
+}
+
+# await_share NAME PERCENT SECONDS: until so much of the list is stored, or so long.
+await_share() {
+    local end=$((SECONDS + $3))
+    until [ $(($(rows "$1" | cut -d' ' -f2) * 100)) -ge $((TOTAL * $2)) ] || [ "$SECONDS" -ge "$end" ]; do
+        sleep 0.1
+    done
 }
 
 # told NAME TITLE LINE STATUS: what the run and its report say of it.
@@ -49,7 +55,7 @@ mend_uplink() {
 check_cut() {
     local status
     status=$(disturbed cut cut_uplink mend_uplink)
-    told cut "IPv6 lost for $OUTAGE s in mid-run ($(cat "$WORLD/dropped") packets dropped)" ipv6 "$status"
+    told cut "IPv6 lost in mid-run ($(cat "$WORLD/dropped") packets dropped)" ipv6 "$status"
 }
 
 # A resolver that is stopped is silent, as one whose machine died.
@@ -58,5 +64,5 @@ wake_resolvers() { kill -CONT "$UNBOUND_PID"; }
 check_resolvers() {
     local status
     status=$(disturbed deaf stop_resolvers wake_resolvers)
-    told deaf "resolvers silent for $OUTAGE s in mid-run" dns "$status"
+    told deaf "resolvers silent in mid-run" dns "$status"
 }

@@ -3,6 +3,7 @@
 mod architecture;
 mod bench_net;
 mod cli;
+mod clocks;
 mod dns_lies;
 mod evidence;
 mod golden;
