@@ -49,6 +49,8 @@ pub(super) struct Surroundings {
     pub(super) anchors_pem: Vec<Vec<u8>>,
     /// Prefixes are treated as public that are not.
     pub(super) lab: bool,
+    /// The one pacer of everything that is sent.
+    pub(super) turns: Arc<dyn Turns>,
 }
 
 impl Surroundings {
@@ -71,7 +73,8 @@ impl Surroundings {
             AddressPolicy { public_prefixes: config.lab.public_prefixes.clone(), local_deny: local::own_networks() };
         let bundled_roots = config.tls.roots == Roots::Bundled;
         let roots = config.dns.roots.clone();
-        Ok(Self { route: Arc::new(Direct), policy, resolvers, roots, bundled_roots, anchors_pem, lab })
+        let (route, turns) = (Arc::new(Direct), turns(config));
+        Ok(Self { route, policy, resolvers, roots, bundled_roots, anchors_pem, lab, turns })
     }
 
     /// The same for a run that may leave IPv6 alone: then resolvers that are reached over it are not asked either, and the way
@@ -99,9 +102,14 @@ pub(super) async fn deny_nat64(config: &Config, surroundings: &mut Surroundings)
     resolvers.sort_unstable();
     resolvers.dedup();
     let connector = Connector::new(Arc::clone(&surroundings.route), surroundings.policy.clone());
-    let turns: Arc<dyn Turns> = Arc::new(Pacer::new(pace(config)));
+    let turns = Arc::clone(&surroundings.turns);
     let exchanges = Exchanges::new(connector, turns, Arc::new(SystemClock), dns(config));
     surroundings.policy.local_deny.extend(nat64::prefixes(&exchanges, &resolvers).await);
+}
+
+/// The pacer of a run.
+pub(super) fn turns(config: &Config) -> Arc<dyn Turns> {
+    Arc::new(Pacer::new(pace(config)))
 }
 
 fn dns(config: &Config) -> DnsLimits {
@@ -111,7 +119,7 @@ fn dns(config: &Config) -> DnsLimits {
 /// The prober for a configuration and its surroundings.
 pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Prober, CliError> {
     let connector = Connector::new(Arc::clone(&surroundings.route), surroundings.policy.clone());
-    let turns: Arc<dyn Turns> = Arc::new(Pacer::new(pace(config)));
+    let turns = Arc::clone(&surroundings.turns);
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_at(&SystemClock));
     let tls = TlsClient::new(surroundings.bundled_roots, &surroundings.anchors_pem)?;
     let http = http(config);

@@ -97,6 +97,18 @@ pub enum ResolverState {
     Invents,
 }
 
+impl ResolverState {
+    /// The stable word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sane => "sane",
+            Self::Silent => "silent",
+            Self::Denies => "denies",
+            Self::Invents => "invents",
+        }
+    }
+}
+
 /// Where a run measures from, and the proofs that it could.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vantage {

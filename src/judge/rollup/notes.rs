@@ -244,6 +244,11 @@ impl Case<'_> {
                 let at = self.connects(|connect| connect.address == address);
                 self.findings.add_with(Code::SomeAddressesDead, &[("address", address.to_string())], &at);
             }
+            // One greeting that comes to nothing may be weather: on a first look, it asks for a second.
+            let rounds = if self.vantage.is_none() { 1 } else { self.criteria.rounds };
+            for (address, at) in service::mute_addresses(self.observation, port, rounds, &proven) {
+                self.findings.add_with(Code::SomeAddressesDead, &[("address", address.to_string())], &at);
+            }
         }
     }
 
