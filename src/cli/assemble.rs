@@ -33,6 +33,8 @@ use crate::probe::{Attempts, Bounds, Deadlines, Net, Prober, Transports};
 
 /// Descriptors kept free for files, the store and the terminal.
 const SPARE_DESCRIPTORS: usize = 64;
+/// With fewer descriptors nothing is measured: the gate looks at all anchors at once.
+pub(super) const LEAST_DESCRIPTORS: usize = 128;
 /// Descriptors a site in flight may use: connections, and sockets that are listened to for a second answer.
 const DESCRIPTORS_PER_SITE: usize = 5;
 
@@ -265,6 +267,14 @@ pub(super) fn raise_descriptor_limit() {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let limit = getrlimit(Resource::Nofile);
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    }
+}
+
+/// Refuses to begin where descriptors would run out at once.
+pub(super) fn enough_descriptors() -> Result<(), CliError> {
+    match descriptor_limit() {
+        Some(limit) if limit < LEAST_DESCRIPTORS => Err(CliError::FewDescriptors { limit }),
+        _ => Ok(()),
     }
 }
 

@@ -32,7 +32,8 @@ pub(super) async fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, CliE
         ));
     }
     let opening = gate::check(&prober, &assemble::gate(config, &OptOuts::default()), transports).await;
-    let open = opening.gate.is_open();
+    let own_fault = checks.iter().any(|check| check.outcome == CheckOutcome::Fail);
+    let open = opening.gate.is_open() && !own_fault;
     checks.extend(opening.gate.checks);
     if args.json {
         json(&serde_json::json!({"open": open, "checks": checks}));
@@ -62,9 +63,9 @@ fn own_checks(config: &Config) -> Vec<GateCheck> {
     let wanted = (config.pace.jobs + config.pace.slow_jobs) * 3 + 64;
     checks.push(match assemble::descriptor_limit() {
         None => own("descriptors", CheckOutcome::Skipped, "limit not known on this system".to_owned(), ""),
-        Some(limit) if limit < 128 => own(
+        Some(limit) if limit < assemble::LEAST_DESCRIPTORS => own(
             "descriptors",
-            CheckOutcome::Warn,
+            CheckOutcome::Fail,
             format!("limit {limit}"),
             "raise it: ulimit -n 4096, or LimitNOFILE= in the service",
         ),

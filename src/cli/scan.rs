@@ -47,6 +47,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     let resolved = settings::resolve(common, &settings::flags(common, Some(&args.measure), Some(args)))?;
     let config = &resolved.config;
     let lang = settings::lang(config);
+    assemble::enough_descriptors()?;
     let transports = assemble::transports(args.measure.without_ipv6);
     let mut surroundings = Surroundings::real(config)?.over(transports);
     let options = LoadOptions {
