@@ -4,10 +4,10 @@
 # takes no time, an ICMP error that comes while connect() still runs is only noticed when the kernel sends its SYN again.
 
 OUTAGE=20 # seconds
-DISTURBED_JOBS=${DISTURBED_JOBS:-20}
+DISTURBED_JOBS=${DISTURBED_JOBS:-20} # few enough for a run that lasts longer than that
 
 # disturbed NAME BREAK MEND: a scan of the whole list under NAME; when 30 % of it is stored, BREAK is called, and MEND so many
-# seconds later, or when 60 % is stored: a run that notices waits, and a run that does not goes on. Prints the exit code.
+# seconds later: a run that notices waits, one that does not is over by then. Prints the exit code.
 disturbed() {
     local name=$1 break=$2 mend=$3 pid
     (
@@ -17,20 +17,15 @@ disturbed() {
         scan "$C" "$name" v6ready.toml "$WORLD/list" --jobs "$DISTURBED_JOBS" --second-round-after 1s >"$WORLD/$name.status"
     ) &
     pid=$!
-    await_share "$name" 30 120
+    for _ in $(seq 1200); do
+        [ $(($(rows "$name" | cut -d' ' -f2) * 10)) -ge $((TOTAL * 3)) ] && break
+        sleep 0.1
+    done
     "$break"
-    await_share "$name" 60 "$OUTAGE"
+    sleep "$OUTAGE"
     "$mend"
     wait "$pid" || true
     cat "$WORLD/$name.status"
-}
-
-# await_share NAME PERCENT SECONDS: until so much of the list is stored, or so long.
-await_share() {
-    local end=$((SECONDS + $3))
-    until [ $(($(rows "$1" | cut -d' ' -f2) * 100)) -ge $((TOTAL * $2)) ] || [ "$SECONDS" -ge "$end" ]; do
-        sleep 0.1
-    done
 }
 
 # told NAME TITLE LINE STATUS: what the run and its report say of it.
@@ -55,7 +50,7 @@ mend_uplink() {
 check_cut() {
     local status
     status=$(disturbed cut cut_uplink mend_uplink)
-    told cut "IPv6 lost in mid-run ($(cat "$WORLD/dropped") packets dropped)" ipv6 "$status"
+    told cut "IPv6 lost for $OUTAGE s in mid-run ($(cat "$WORLD/dropped") packets dropped)" ipv6 "$status"
 }
 
 # A resolver that is stopped is silent, as one whose machine died.
@@ -64,5 +59,5 @@ wake_resolvers() { kill -CONT "$UNBOUND_PID"; }
 check_resolvers() {
     local status
     status=$(disturbed deaf stop_resolvers wake_resolvers)
-    told deaf "resolvers silent in mid-run" dns "$status"
+    told deaf "resolvers silent for $OUTAGE s in mid-run" dns "$status"
 }

@@ -6,6 +6,7 @@ mod cli;
 mod clocks;
 mod dns_lies;
 mod evidence;
+mod gate;
 mod golden;
 mod hostile;
 mod injection;
