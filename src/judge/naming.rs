@@ -162,6 +162,9 @@ pub(super) fn naming(observation: &Observation, resolvers: &Resolvers<'_>) -> Na
     let (presence_v6, single_v6) = presence(&questions_v6, presence_v4, observation, &counting);
     // The A side of NXDOMAIN rests on the AAAA side and the other way round.
     let (presence_v4, single_v4) = presence(&questions_v4, presence_v6, observation, &counting);
+    // Where the sibling is measured in its place, what is known of the name is what is known of that.
+    let presence_v4 = of_sibling(observation, RecordType::A, resolvers).unwrap_or(presence_v4);
+    let presence_v6 = of_sibling(observation, RecordType::Aaaa, resolvers).unwrap_or(presence_v6);
     // Sources may give different chains; the choice must not depend on who was asked first.
     let end =
         |asked: &[Asked<'_>]| asked.iter().filter_map(|a| a.lookup.chain.last()).map(|alias| alias.to.clone()).min();
@@ -178,6 +181,27 @@ pub(super) fn naming(observation: &Observation, resolvers: &Resolvers<'_>) -> Na
         evidence_v4: questions_v4.evidence,
         evidence_v6: questions_v6.evidence,
     }
+}
+
+/// Why one type's records of the sibling are not known, although it is measured in the listed name's place. One plain
+/// answer is enough, in any round. None: they are known, or the sibling is not measured.
+fn of_sibling(observation: &Observation, rtype: RecordType, resolvers: &Resolvers<'_>) -> Option<Presence> {
+    let mut obstacle = None;
+    for round in &observation.rounds {
+        let Some(sibling) = round.sibling.as_ref().filter(|sibling| sibling.judged) else { continue };
+        obstacle = obstacle.or(Some(Obstacle::Unresolvable));
+        let of_it = round.lookups.iter().filter(|lookup| lookup.name == sibling.host && lookup.rtype == rtype);
+        for lookup in of_it.filter(|lookup| !lookup.is_suspect()) {
+            if lookup.outcome != LookupOutcome::Answer && !is_negative(lookup.outcome) {
+                continue;
+            }
+            if resolvers.counts(lookup) {
+                return None;
+            }
+            obstacle = Some(Obstacle::Unproven);
+        }
+    }
+    obstacle.map(Presence::Unknown)
 }
 
 /// The rounds a failure or a lone denial must be seen in.
