@@ -272,7 +272,9 @@ impl Work {
             }
         }
         self.next.extend(second.into_values());
-        more.iter().for_each(|look| self.want_another(look));
+        for look in &more {
+            self.want_another(look);
+        }
     }
 
     fn isolate(&mut self, doubt: Doubt, bad: Lines) {

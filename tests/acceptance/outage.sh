@@ -4,7 +4,7 @@
 # takes no time, an ICMP error that comes while connect() still runs is only noticed when the kernel sends its SYN again.
 
 OUTAGE=20 # seconds
-DISTURBED_JOBS=${DISTURBED_JOBS:-20} # few enough for a run that lasts longer than that
+DISTURBED_JOBS=${DISTURBED_JOBS:-60} # few enough for a run of 2,000 names that lasts longer than that
 
 # disturbed NAME BREAK MEND: a scan of the whole list under NAME; when 30 % of it is stored, BREAK is called, and MEND so many
 # seconds later: a run that notices waits, one that does not is over by then. Prints the exit code.

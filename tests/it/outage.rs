@@ -61,8 +61,8 @@ fn province() -> (World, Vec<Site>) {
 
 /// What must come out of it.
 fn truth(name: &str) -> Readiness {
-    let number: usize = name[1..4].parse().expect("a number");
     use Readiness::{Absent, Broken, Down, Ready};
+    let number: usize = name[1..4].parse().expect("a number");
     [Ready, Ready, Ready, Broken, Absent, Down][number % 6]
 }
 

@@ -60,9 +60,9 @@ impl<T: Lasting> Shared<T> {
         if let Some(value) = cell.value.get() {
             return Arc::clone(value);
         }
-        let made = Arc::new(make.await);
+        let fresh = Arc::new(make.await);
         // Somebody may have put one there meanwhile: all must have the same.
-        Arc::clone(cell.value.get_or_init(|| made))
+        Arc::clone(cell.value.get_or_init(|| fresh))
     }
 
     /// The value, if somebody has finished making it. Nobody is waited for.
