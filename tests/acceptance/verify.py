@@ -4,6 +4,7 @@ and ends with 1 if something is.
 
   truth TRUTH SCHOOLS.CSV         readiness, reason and the finding that must be there, for every name of the table
   same A.CSV B.CSV                readiness, reason and findings of every name in B are those in A
+  verdicts A.CSV B.CSV            readiness and reason are
   servers TRUTH LOG               what the web servers saw agrees with the table
   without-ipv6 TRUTH FULL.CSV SCHOOLS.CSV  nothing that needs IPv6 was claimed
   outage FULL-FOLDER FOLDER LINE           an outage of the vantage makes no other verdict, and the report tells of it
@@ -54,9 +55,12 @@ def truth(truth_path, found_path):
     finish(f"n={len(want)} names of {len(kinds)} kinds ({counts}), wrong {len(wrong)}", wrong)
 
 
-def same(a_path, b_path):
+def verdicts(a_path, b_path):
+    same(a_path, b_path, ("readiness", "reason"))
+
+
+def same(a_path, b_path, what=("readiness", "reason", "stack", "findings")):
     a, b = table(a_path), table(b_path)
-    what = ("readiness", "reason", "stack", "findings")
     wrong = [f"{n}: {[a.get(n, {}).get(k) for k in what]} and {[r[k] for k in what]}" for n, r in b.items()
              if n not in a or any(a[n][k] != r[k] for k in what)]
     finish(f"n={len(b)} names, different {len(wrong)}", wrong + ([] if b else ["no rows"]))
@@ -164,4 +168,4 @@ def served(list_path, found_path):
     finish(f"n={len(got)} names ({', '.join(f'{n} {w}' for w, n in counts.most_common())}), wrong {len(wrong)}", wrong)
 
 
-{"truth": truth, "same": same, "servers": servers, "without-ipv6": without_ipv6, "outage": outage, "rows": rows, "served": served, "only": only}[sys.argv[1]](*sys.argv[2:])
+{"truth": truth, "same": same, "verdicts": verdicts, "servers": servers, "without-ipv6": without_ipv6, "outage": outage, "rows": rows, "served": served, "only": only}[sys.argv[1]](*sys.argv[2:])
