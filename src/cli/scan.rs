@@ -13,7 +13,7 @@ use super::output::{json, note, say};
 use super::progress::{self, Mode};
 use super::settings;
 use crate::calendar::Freeze;
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
 use crate::engine::plan::order;
 use crate::engine::scan::{Scan, ScanRules, Stop};
 use crate::engine::{gate, gate::GateRules, gate::Opening};
@@ -47,7 +47,9 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     let resolved = settings::resolve(common, &settings::flags(common, Some(&args.measure), Some(args)))?;
     let config = &resolved.config;
     let lang = settings::lang(config);
-    let mut surroundings = Surroundings::real(config)?;
+    assemble::enough_descriptors()?;
+    let transports = assemble::transports(args.measure.without_ipv6);
+    let mut surroundings = Surroundings::real(config)?.over(transports);
     let options = LoadOptions {
         encoding: args.encoding.clone(),
         allow_reserved: surroundings.lab,
@@ -67,7 +69,6 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     let prober = Arc::new(prober);
     let started = prober.net.clock.now();
     let _lock = store.lock(started)?;
-    let transports = assemble::transports(args.measure.without_ipv6);
     let rules = assemble::scan_rules(config, transports);
     if rules.jobs < config.pace.jobs {
         note(format!(
@@ -142,6 +143,7 @@ pub(super) async fn measure(
             resolvers: prober.net.resolvers.clone(),
             proofs: opening.proofs.clone(),
             dns_proofs: opening.dns_proofs.clone(),
+            clock: opening.clock,
         },
         started,
         ended: None,
@@ -165,6 +167,7 @@ pub(super) async fn measure(
         rules,
         canaries: opening.canaries,
         dns_controls: opening.dns_controls,
+        wall: Arc::new(SystemClock),
         listener: progress::listener(plan.mode, plan.lang),
         sink,
         stop: stop_on_signals(plan.lang),

@@ -114,6 +114,7 @@ impl Prober {
             server: text(SERVER, 200),
             content_type,
             retry_after_s: retry::after(&fetched.headers, self.net.clock.now()),
+            date: retry::date(&fetched.headers),
             cookies: cookies.iter().take(20).map(|(name, _)| text_of(name).chars().take(100).collect()).collect(),
             started,
             ttfb_us: super::micros(fetched.ttfb),
