@@ -97,6 +97,8 @@ pub enum FetchEnd {
     NoAddress,
     /// The host has addresses in this family, and none that may be dialled.
     NotPublic(Scope),
+    /// The host is a name without a dot, which means something inside one network only.
+    Unqualified,
     /// Whether the host has an address is not known.
     Unresolved(LookupOutcome),
     /// Not requested: a bound of ours, an owner who asked to be left alone, or a run without IPv6.
