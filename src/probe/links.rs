@@ -187,7 +187,8 @@ impl Follower<'_> {
         let now = prober.net.clock.now();
         let Some(check) = check else { return (Fetch::unsent(FetchEnd::NotMade, now), None) };
         if let Some(end) = obstacle(check, family) {
-            return (Fetch::unsent(end, now), None);
+            let server = check.over(family).server;
+            return (Fetch { server, ..Fetch::unsent(end, check.at) }, None);
         }
         let Some(address) = check.over(family).public() else { return (Fetch::unsent(FetchEnd::NotMade, now), None) };
         let mut tries = 0;
@@ -202,7 +203,7 @@ impl Follower<'_> {
             drop(pass);
             let reset = outcome.as_ref().is_err_and(|failure| *failure == Failure::Reset);
             prober.net.turns.heard(&check.host, address, reset);
-            let fetch = |end| Fetch { end, address: Some(address), started, duration_us, tries };
+            let fetch = |end| Fetch { end, address: Some(address), server: None, started, duration_us, tries };
             match outcome {
                 Ok(fetched) => {
                     let status = fetched.status;
