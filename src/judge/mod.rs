@@ -3,6 +3,7 @@
 //! [`assess`] gives one site's verdict from its observation; [`first_look`] says whether a site is worth another
 //! look at the end of a run; [`summarise`] counts. The rules and their numbers are those of `docs/method/verdict.md`.
 
+mod deep;
 mod delegation;
 mod findings;
 mod landing;

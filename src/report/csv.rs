@@ -190,7 +190,7 @@ fn findings(row: &SchoolRow, lang: Lang) -> Vec<Vec<String>> {
     row.findings.iter().zip(advices).map(line).collect()
 }
 
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     guard(&clean(text))
 }
 
@@ -203,7 +203,7 @@ fn milliseconds(value: Option<f64>) -> String {
 }
 
 /// Rows of cells as a file.
-fn table<S: AsRef<str>>(columns: &[S], rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
+pub(super) fn table<S: AsRef<str>>(columns: &[S], rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
     // Excel takes a file without it for the system's code page.
     let mut bytes = b"\xef\xbb\xbf".to_vec();
     {

@@ -15,6 +15,8 @@ const TOP: &[&str] = &[
     "schools.csv",
     "regions.csv",
     "findings.csv",
+    "links.csv",
+    "blocking.csv",
     "summary.json",
     "evidence.jsonl.zst",
     "manifest.json",

@@ -262,6 +262,9 @@ fn facts(text: &Text, row: &SchoolRow, opted_out: String) -> Vec<Fact> {
         "s.resolves6",
         row.resolves6.map(|yes| text.w(if yes { "s.yes" } else { "s.no" }).to_owned()).unwrap_or_default(),
     );
+    for (label, line) in super::super::deep::lines(row, text) {
+        add(label, line);
+    }
     add("s.pagetitle", row.title.clone().unwrap_or_default());
     add("s.unit", row.responsible_unit.clone().unwrap_or_default());
     add("s.code", row.school_code.clone().unwrap_or_default());
