@@ -110,8 +110,7 @@ pub fn summarise(roster: &Roster, policy: &Policy, assessments: &BTreeMap<SiteKe
 
 /// Every region that has schools, itself or below, in list order; codes that the lists do not explain follow by code.
 fn regions(roster: &Roster, policy: &Policy, standings: &[Standing]) -> Vec<RegionSummary> {
-    let parents: BTreeMap<&RegionCode, Option<&RegionCode>> =
-        roster.regions.iter().map(|region| (&region.code, region.parent.as_ref())).collect();
+    let parents = parents(roster);
     let mut summaries: BTreeMap<RegionCode, RegionSummary> = BTreeMap::new();
     for (school, standing) in roster.schools.iter().zip(standings) {
         for code in lineage(&parents, &school.region) {
@@ -135,11 +134,16 @@ fn regions(roster: &Roster, policy: &Policy, standings: &[Standing]) -> Vec<Regi
     ordered
 }
 
+/// The region above each region.
+pub(super) type Parents<'a> = BTreeMap<&'a RegionCode, Option<&'a RegionCode>>;
+
+/// The regions above, as the lists give them.
+pub(super) fn parents(roster: &Roster) -> Parents<'_> {
+    roster.regions.iter().map(|region| (&region.code, region.parent.as_ref())).collect()
+}
+
 /// A region and everything above it. A list whose parents run in a circle is walked once round.
-fn lineage<'a>(
-    parents: &BTreeMap<&'a RegionCode, Option<&'a RegionCode>>,
-    start: &'a RegionCode,
-) -> Vec<&'a RegionCode> {
+pub(super) fn lineage<'a>(parents: &Parents<'a>, start: &'a RegionCode) -> Vec<&'a RegionCode> {
     let mut line = Vec::new();
     let mut seen = BTreeSet::new();
     let mut next = Some(start);

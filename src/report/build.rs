@@ -1,8 +1,12 @@
 //! From the inner types to the published shapes of [`super::model`]. No wording, no rounding, no decisions: sums come from
 //! the summary, verdicts from the assessments.
 
-use std::collections::BTreeMap;
+mod causes;
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::judge::operators::{self, Operator, Origin};
 use crate::judge::summarise::{Standing, counted_rows, row_standing};
 use crate::model::evidence::Pointer;
 use crate::model::outage::Outage;
@@ -10,13 +14,13 @@ use crate::model::run::RunEnd;
 use crate::model::school::{Category, RegionCode, Role, Roster, RosterState, RowProblem, School, SourceLine};
 use crate::model::site::SiteKey;
 use crate::model::summary::{Completion, RegionSummary, TaskProgress};
-use crate::model::verdict::Assessment;
+use crate::model::verdict::{Assessment, Facts};
 
 use super::ReportInput;
 use super::format::rfc3339;
 use super::model::{
-    Change, Changes, FindingInfo, Group, Mark, OutageInfo, PolicyInfo, ProblemInfo, RegionInfo, RejectedInfo, Report,
-    RunInfo, SCHEMA_VERSION, SchoolRow, TaskInfo,
+    Change, Changes, FindingInfo, Group, Mark, NetworkInfo, OperatorInfo, OutageInfo, PolicyInfo, ProblemInfo,
+    RegionInfo, RejectedInfo, Report, RunInfo, SCHEMA_VERSION, SchoolRow, TaskInfo,
 };
 
 impl From<&RowProblem> for ProblemInfo {
@@ -54,6 +58,9 @@ impl Report {
                 .iter()
                 .map(|(name, completion)| Group { key: name.clone(), name: None, counts: completion.into() })
                 .collect(),
+            causes: causes::infos(input, &input.causes.failures),
+            defect_causes: causes::infos(input, &input.causes.defects),
+            operators: operator_infos(&schools),
             changes: changes(&schools),
             schools,
             rejected: input
@@ -241,6 +248,7 @@ fn bare_row(roster: &Roster, index: usize, school: &School, standing: Standing) 
         findings: Vec::new(),
         evidence: Vec::new(),
         aaaa: Vec::new(),
+        networks: Vec::new(),
         a: Vec::new(),
         v6_status: String::new(),
         v4_status: String::new(),
@@ -287,6 +295,7 @@ fn add_verdict(entry: &mut SchoolRow, assessment: &Assessment) {
     entry.rule = Some(assessment.rule);
     entry.evidence = pointers(&assessment.evidence);
     entry.aaaa = facts.aaaa.iter().map(ToString::to_string).collect();
+    entry.networks = networks(facts);
     entry.a = facts.a.iter().map(ToString::to_string).collect();
     entry.v6_status.clone_from(&facts.v6_status);
     entry.v4_status.clone_from(&facts.v4_status);
@@ -307,6 +316,30 @@ fn add_verdict(entry: &mut SchoolRow, assessment: &Assessment) {
             evidence: pointers(&finding.evidence),
         })
         .collect();
+}
+
+fn networks(facts: &Facts) -> Vec<NetworkInfo> {
+    let v6 = facts.aaaa.iter().filter_map(|address| match address {
+        IpAddr::V6(address) => Some(*address),
+        IpAddr::V4(_) => None,
+    });
+    v6.map(|address| NetworkInfo { address: address.to_string(), hint: operators::hint(address, &facts.a) }).collect()
+}
+
+/// Every site once, however many rows name it.
+fn operator_infos(schools: &[SchoolRow]) -> Vec<OperatorInfo> {
+    let sites: BTreeMap<&SiteKey, &SchoolRow> =
+        schools.iter().filter_map(|row| Some((row.domain.as_ref()?, row))).collect();
+    let info = |operator: Operator| {
+        let hints = |row: &&SchoolRow| row.networks.iter().any(|of| of.hint.operator == operator);
+        let native = |row: &&SchoolRow| {
+            row.networks.iter().all(|of| of.hint.operator != operator || of.hint.origin == Origin::Native)
+        };
+        let there: Vec<&SchoolRow> = sites.values().copied().filter(hints).collect();
+        let all_native = there.iter().filter(|row| native(row)).count();
+        OperatorInfo { operator, sites: there.len() as u64, not_native: (there.len() - all_native) as u64 }
+    };
+    Operator::ALL.into_iter().map(info).filter(|info| info.sites > 0).collect()
 }
 
 fn pointers(evidence: &[Pointer]) -> Vec<String> {

@@ -23,6 +23,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use crate::model::cause::Causes;
 use crate::model::run::Run;
 use crate::model::school::Roster;
 use crate::model::site::SiteKey;
@@ -50,6 +51,8 @@ pub struct ReportInput<'a> {
     pub assessments: &'a BTreeMap<SiteKey, Assessment>,
     /// The sums.
     pub summary: &'a Summary,
+    /// What would have to be mended.
+    pub causes: &'a Causes,
     /// The evidence as short lines ([`trail()`]). A site may be missing.
     pub trails: &'a BTreeMap<SiteKey, Vec<String>>,
     /// What earlier runs knew. Empty: this is the first run.

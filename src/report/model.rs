@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::judge::operators::{Hint, Operator};
 use crate::judge::summarise::Standing;
 use crate::model::finding::{Finding, Severity};
 use crate::model::outage::{Line, Trigger};
@@ -51,6 +52,12 @@ pub struct Report {
     pub categories: Vec<Group>,
     /// By 责任单位, by name; the empty name holds schools without one.
     pub units: Vec<Group>,
+    /// Why rows fail, what helps most first.
+    pub causes: Vec<CauseInfo>,
+    /// Why rows pass with defects, likewise.
+    pub defect_causes: Vec<CauseInfo>,
+    /// In whose networks the sites' IPv6 addresses are, in report order; only operators that have any.
+    pub operators: Vec<OperatorInfo>,
     /// What changed since the run before, for schools by the site they count by.
     pub changes: Changes,
     /// One entry per accepted row of the lists, in list order.
@@ -266,6 +273,62 @@ pub struct Group {
     pub counts: Counts,
 }
 
+/// One thing that would have to be mended, and what would follow.
+#[derive(Clone, Debug, Serialize)]
+pub struct CauseInfo {
+    /// Its code: the finding whose wording and remedy it has.
+    pub code: String,
+    /// What it is about.
+    pub subject: String,
+    /// Details for the wording.
+    pub args: BTreeMap<String, String>,
+    /// It belongs to none of those whose sites it holds back. None: it has no name that could tell.
+    pub outside: Option<bool>,
+    /// Rows of the lists that it holds back.
+    pub rows: u64,
+    /// Schools that it alone holds back.
+    pub helped: u64,
+    /// Schools that it holds back, alone or among other causes.
+    pub touched: u64,
+    /// The whole province after it was mended.
+    pub after: After,
+    /// Regions with touched schools, in list order.
+    pub regions: Vec<AfterIn>,
+    /// Tasks with touched schools.
+    pub tasks: Vec<AfterIn>,
+    /// 责任单位 of the schools.
+    pub units: Vec<String>,
+    /// Its sites.
+    pub sites: Vec<SiteKey>,
+    /// The cause with its inner types, for the wording.
+    #[serde(skip)]
+    pub finding: Finding,
+}
+
+/// Completion after one cause was mended and nothing else. For a cause of defects it is what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct After {
+    /// Schools that would pass.
+    pub ready: u64,
+    /// Schools that pass or fail, as before.
+    pub judged: u64,
+    /// ready / judged.
+    pub rate: Option<f64>,
+}
+
+/// What a cause does to a region or a task.
+#[derive(Clone, Debug, Serialize)]
+pub struct AfterIn {
+    /// Code of the region, or number of the task.
+    pub key: String,
+    /// Schools that the cause alone holds back.
+    pub helped: u64,
+    /// Schools that it holds back, alone or among other causes.
+    pub touched: u64,
+    /// Completion after it was mended.
+    pub after: After,
+}
+
 /// How a site changed since the run before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -370,6 +433,8 @@ pub struct SchoolRow {
     pub evidence: Vec<String>,
     /// IPv6 addresses.
     pub aaaa: Vec<String>,
+    /// Whose network each IPv6 address is in, and how it seems to have come about: hints.
+    pub networks: Vec<NetworkInfo>,
     /// IPv4 addresses.
     pub a: Vec<String>,
     /// Landing status over IPv6, or the failure's word, or `none`, or empty (not measured).
@@ -412,6 +477,27 @@ pub struct SchoolRow {
     /// The findings with their inner types, for the wording.
     #[serde(skip)]
     pub raw_findings: Vec<Finding>,
+}
+
+/// A hint about an address (docs/method/operators.md).
+#[derive(Clone, Debug, Serialize)]
+pub struct NetworkInfo {
+    /// The address.
+    pub address: String,
+    /// Whose network, and how it came about.
+    #[serde(flatten)]
+    pub hint: Hint,
+}
+
+/// IPv6 addresses of one operator.
+#[derive(Clone, Debug, Serialize)]
+pub struct OperatorInfo {
+    /// The operator.
+    pub operator: Operator,
+    /// Sites with an address in its network. One site may have addresses with several.
+    pub sites: u64,
+    /// Of these, sites with an address there that does not look native.
+    pub not_native: u64,
 }
 
 /// A finding as published.

@@ -15,6 +15,7 @@ const TOP: &[&str] = &[
     "schools.csv",
     "regions.csv",
     "findings.csv",
+    "causes.csv",
     "summary.json",
     "evidence.jsonl.zst",
     "manifest.json",

@@ -59,6 +59,7 @@ fn the_files_are_those_that_the_contract_names() {
             "regions/990281.html",
             "schools.csv",
             "regions.csv",
+            "causes.csv",
             "findings.csv",
             "summary.json",
             "manifest.json"
@@ -128,6 +129,27 @@ fn all_formats_show_the_same_numbers() {
             assert!(rate.is_none_or(|rate| page.contains(&rate) && index.contains(&rate)));
         }
     }
+}
+
+#[test]
+fn causes_say_what_mending_them_brings() {
+    let fixture = fixture();
+    let files = render_all(&fixture.input(Lang::Zh));
+    let summary = json(&files, "summary.json");
+    let causes = summary["causes"].as_array().unwrap();
+    // 3 ABSENT and 3 BROKEN portals, one ABSENT service: 7 rows, each of them a cause of its own.
+    assert_eq!(causes.iter().map(|cause| cause["rows"].as_u64().unwrap()).sum::<u64>(), 7);
+    assert_eq!(causes.iter().map(|cause| cause["helped"].as_u64().unwrap()).sum::<u64>(), 6);
+    assert_eq!(causes[0]["after"], serde_json::json!({"ready": 8, "judged": 13, "rate": 8.0 / 13.0}));
+    let lines = table(&files, "causes.csv");
+    assert_eq!(lines.len(), causes.len() + summary["defect_causes"].as_array().unwrap().len());
+    let line = lines.iter().find(|line| line["subject"] == "sy.school.example").unwrap();
+    assert_eq!((&*line["effect"], &*line["code"], &*line["rate_after_pct"]), ("fails", "AAAA_ABSENT", "61.54"));
+    assert_eq!(line["regions"], "990000 990100");
+    let certificate = lines.iter().find(|line| line["code"] == "CERT_V6").unwrap();
+    assert_eq!((&*certificate["effect"], &*certificate["rate_after_pct"]), ("defect", "53.85"));
+    assert!(file(&files, "index.html").contains("<code>sy.school.example</code>"));
+    assert!(file(&files, "regions/990100.html").contains("80.00 % (4 / 5)"));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::super::clean::clean;
 use super::super::format::{percent, utc};
 use super::super::model::{Change, Report, SchoolRow, TaskInfo};
 use super::super::text::{Lang, Text};
+use super::causes::{self, Tickets};
 use super::class;
 use super::head::{Fact, Head, minimum, percent_sign, range};
 use super::tables::{self, Line, Map, Table};
@@ -33,6 +34,8 @@ pub(super) struct Index<'a> {
     units: Table,
     first_run: bool,
     changes: Vec<ChangeView>,
+    causes: Tickets,
+    defects: Tickets,
     named: Vec<NamedView>,
     rejected: Vec<[String; 4]>,
     verdicts: Vec<VerdictView>,
@@ -136,6 +139,8 @@ impl<'a> Index<'a> {
             units: with_total(tables::groups("units", text.w("col.unit").to_owned(), &units, unit)),
             first_run: report.changes.first_run,
             changes: changes(report, text),
+            causes: causes::of_province(report, text, &report.causes),
+            defects: causes::of_province(report, text, &report.defect_causes),
             named: outside(report, text),
             rejected: rejected(report),
             verdicts: verdicts(report, text),
