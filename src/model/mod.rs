@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod cause;
+pub mod deep;
 pub mod evidence;
 pub mod failure;
 pub mod finding;

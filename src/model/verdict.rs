@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::deep::{Latencies, LinkRates, Skylight};
 use super::evidence::Pointer;
 use super::finding::{Finding, Severity};
 use super::site::SiteKey;
@@ -164,4 +165,13 @@ pub struct Facts {
     /// Host on which the site lands over IPv4, where it is another one. None: the same host, or it did not land.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lands_on: Option<String>,
+    /// Rates of the site's links. None: not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<LinkRates>,
+    /// What its landing page is put together from. None: not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skylight: Option<Skylight>,
+    /// Success and speed. None: not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latencies: Option<Latencies>,
 }

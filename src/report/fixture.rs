@@ -281,7 +281,7 @@ fn assessment(verdict: &Verdict) -> Assessment {
             ns6: named6.then_some((2, 2)),
             resolves6: named6.then_some(true),
             v6_tries: named6.then_some(if serves6 { (2, 2) } else { (0, 6) }),
-            lands_on: None,
+            ..Facts::default()
         },
     }
 }

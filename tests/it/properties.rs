@@ -58,6 +58,9 @@ fn resolves(observation: &Observation, pointer: Pointer) -> bool {
         StepKind::Sibling => usize::from(round.sibling.is_some()),
         StepKind::Delegation => round.delegations.len(),
         StepKind::MssProof => round.mss_proofs.len(),
+        StepKind::Link => round.links.as_ref().map_or(0, |links| links.links.len()),
+        StepKind::Resource => round.resources.as_ref().map_or(0, |resources| resources.hosts.len()),
+        StepKind::Sample => round.samples.len(),
         StepKind::Round => 1,
     };
     pointer.index < steps
