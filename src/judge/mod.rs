@@ -13,6 +13,7 @@ mod pair;
 mod parity;
 mod resolvers;
 mod rollup;
+pub mod rules;
 mod service;
 pub mod summarise;
 
