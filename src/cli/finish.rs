@@ -8,6 +8,7 @@ use super::output::{line, say};
 use super::settings;
 use crate::config::Config;
 use crate::judge::causes::causes;
+use crate::judge::rules::RuleSet;
 use crate::judge::summarise::Standing;
 use crate::judge::summarise::summarise;
 use crate::judge::{Criteria, assess};
@@ -67,6 +68,7 @@ pub(super) async fn report_run(
     judged: &Judged,
     reports: &Path,
     config: &Config,
+    rules: &[RuleSet],
 ) -> Result<PathBuf, CliError> {
     let known = store.history(&judged.run.id).await?;
     let history: BTreeMap<SiteKey, SiteHistory> = known
@@ -80,6 +82,7 @@ pub(super) async fn report_run(
         assessments: &judged.assessments,
         summary: &judged.summary,
         causes: &judged.causes,
+        rules,
         trails: &judged.trails,
         history: &history,
         lang: settings::lang(config),

@@ -2,6 +2,7 @@
 //! the summary, verdicts from the assessments.
 
 mod causes;
+mod scores;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -60,6 +61,7 @@ impl Report {
                 .collect(),
             causes: causes::infos(input, &input.causes.failures),
             defect_causes: causes::infos(input, &input.causes.defects),
+            rule_sets: scores::infos(input),
             operators: operator_infos(&schools),
             changes: changes(&schools),
             schools,
@@ -258,6 +260,7 @@ fn bare_row(roster: &Roster, index: usize, school: &School, standing: Standing) 
         ns6: None,
         resolves6: None,
         title: None,
+        scores: Vec::new(),
         first_seen: None,
         previous: None,
         changed: None,
@@ -284,6 +287,7 @@ fn add_site(entry: &mut SchoolRow, input: &ReportInput, key: &SiteKey) {
     let Some(assessment) = input.assessments.get(key) else { return };
     entry.changed = Some(Change::between(entry.previous, assessment.readiness));
     entry.repeat = Some(assessment.repeat_command());
+    entry.scores = input.rules.iter().map(|rules| scores::of_site(rules, assessment)).collect();
     add_verdict(entry, assessment);
 }
 

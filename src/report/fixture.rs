@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::judge::causes::causes;
+use crate::judge::rules::{self, RuleSet};
 use crate::judge::summarise::summarise;
 use crate::model::address::{Family, Scope};
 use crate::model::cause::Causes;
@@ -42,6 +43,7 @@ pub(crate) struct Fixture {
     pub(crate) assessments: BTreeMap<SiteKey, Assessment>,
     pub(crate) summary: Summary,
     pub(crate) causes: Causes,
+    pub(crate) rules: Vec<RuleSet>,
     pub(crate) trails: BTreeMap<SiteKey, Vec<String>>,
     pub(crate) history: BTreeMap<SiteKey, SiteHistory>,
     pub(crate) zone: jiff::tz::TimeZone,
@@ -56,6 +58,7 @@ impl Fixture {
             assessments: &self.assessments,
             summary: &self.summary,
             causes: &self.causes,
+            rules: &self.rules,
             trails: &self.trails,
             history: &self.history,
             lang,
@@ -328,7 +331,19 @@ pub(crate) fn fixture() -> Fixture {
     trails.insert(SiteKey("www.broken.school.example".into()), trail(&timeout_observation("甲州市第二中学"), Lang::Zh));
     let summary = summarise(&roster, &policy, &assessments);
     let causes = causes(&roster, &policy, &assessments);
-    Fixture { run: run(), roster, policy, assessments, summary, causes, trails, history: history(), zone: zone() }
+    let rules = rules::shipped().map(|id| rules::by_id(id).unwrap().unwrap()).collect();
+    Fixture {
+        rules,
+        run: run(),
+        roster,
+        policy,
+        assessments,
+        summary,
+        causes,
+        trails,
+        history: history(),
+        zone: zone(),
+    }
 }
 
 fn zone() -> jiff::tz::TimeZone {

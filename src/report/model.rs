@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::judge::operators::{Hint, Operator};
+use crate::judge::rules::{RuleSet, Tally};
 use crate::judge::summarise::Standing;
 use crate::model::finding::{Finding, Severity};
 use crate::model::outage::{Line, Trigger};
@@ -56,6 +57,8 @@ pub struct Report {
     pub causes: Vec<CauseInfo>,
     /// Why rows pass with defects, likewise.
     pub defect_causes: Vec<CauseInfo>,
+    /// What published rule sets make of the same evidence.
+    pub rule_sets: Vec<RuleSetInfo>,
     /// In whose networks the sites' IPv6 addresses are, in report order; only operators that have any.
     pub operators: Vec<OperatorInfo>,
     /// What changed since the run before, for schools by the site they count by.
@@ -459,6 +462,8 @@ pub struct SchoolRow {
     pub previous: Option<Readiness>,
     /// What changed. None: no verdict.
     pub changed: Option<Change>,
+    /// Points by each rule set. Empty: no verdict.
+    pub scores: Vec<ScoreInfo>,
     /// What is wrong with the row itself.
     pub problem: Option<ProblemInfo>,
     /// The list and line it came from.
@@ -498,6 +503,50 @@ pub struct OperatorInfo {
     pub sites: u64,
     /// Of these, sites with an address there that does not look native.
     pub not_native: u64,
+}
+
+/// A rule set and what all schools make by it (docs/method/rules.md).
+#[derive(Clone, Debug, Serialize)]
+pub struct RuleSetInfo {
+    /// Its name.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Its title in English.
+    pub title_en: String,
+    /// Its day.
+    pub date: String,
+    /// Where it is from.
+    pub source: String,
+    /// The source itself gives all limits.
+    pub official: bool,
+    /// All points there are.
+    pub maximum: f64,
+    /// Points with which a site passes.
+    pub passes_at: f64,
+    /// All schools by the site they count by.
+    #[serde(flatten)]
+    pub tally: Tally,
+    /// The rule set itself, for the names of its indicators.
+    #[serde(skip)]
+    pub rules: RuleSet,
+}
+
+/// Points of one site.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScoreInfo {
+    /// The rule set.
+    pub rules: String,
+    /// Points given.
+    pub points: f64,
+    /// Points of what was judged.
+    pub judged: f64,
+    /// All points.
+    pub maximum: f64,
+    /// It passes. None: that depends on what was not judged.
+    pub passes: Option<bool>,
+    /// Points lost by indicator; only where any were. `null`: the indicator was not judged.
+    pub lost: BTreeMap<&'static str, Option<f64>>,
 }
 
 /// A finding as published.

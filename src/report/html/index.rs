@@ -16,6 +16,7 @@ use super::super::text::{Lang, Text};
 use super::causes::{self, Tickets};
 use super::class;
 use super::head::{Fact, Head, minimum, percent_sign, range};
+use super::scores::{self, RuleView};
 use super::tables::{self, Line, Map, Table};
 
 /// `index.html`.
@@ -34,6 +35,7 @@ pub(super) struct Index<'a> {
     units: Table,
     first_run: bool,
     changes: Vec<ChangeView>,
+    rule_sets: Vec<RuleView>,
     causes: Tickets,
     defects: Tickets,
     named: Vec<NamedView>,
@@ -139,6 +141,7 @@ impl<'a> Index<'a> {
             units: with_total(tables::groups("units", text.w("col.unit").to_owned(), &units, unit)),
             first_run: report.changes.first_run,
             changes: changes(report, text),
+            rule_sets: scores::views(report, text),
             causes: causes::of_province(report, text, &report.causes),
             defects: causes::of_province(report, text, &report.defect_causes),
             named: outside(report, text),

@@ -8,6 +8,7 @@ mod causes;
 mod head;
 mod index;
 mod region;
+mod scores;
 mod tables;
 
 use askama::Template;

@@ -272,6 +272,7 @@ fn facts(text: &Text, row: &SchoolRow, opted_out: String) -> Vec<Fact> {
     add("s.pagetitle", row.title.clone().unwrap_or_default());
     add("s.unit", row.responsible_unit.clone().unwrap_or_default());
     add("s.code", row.school_code.clone().unwrap_or_default());
+    add("s.scores", super::scores::of_row(row, text));
     add("s.change", row.changed.map(|change| text.change(change).to_owned()).unwrap_or_default());
     facts
 }

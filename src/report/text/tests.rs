@@ -107,6 +107,7 @@ fn pages_ask_for_known_words_only() {
         include_str!("../../../templates/counts.html"),
         include_str!("../../../templates/causes.html"),
         include_str!("../html/causes.rs"),
+        include_str!("../html/scores.rs"),
         include_str!("../html/mod.rs"),
         include_str!("../html/head.rs"),
         include_str!("../html/index.rs"),
