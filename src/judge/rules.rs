@@ -224,7 +224,7 @@ fn indicator(entry: Entry) -> Result<Indicator, Fault> {
     }
     if let Award::Steps(steps) = &award {
         let falling = steps.windows(2).all(|pair| pair[0].0 > pair[1].0 && pair[0].1 > pair[1].1);
-        let full = steps.first().is_some_and(|(_, points)| *points == weight);
+        let full = steps.first().is_some_and(|(_, points)| points.total_cmp(&weight).is_eq());
         if !falling || !full || steps.iter().any(|(_, points)| *points < 0.0) {
             let remedy = "begin with the highest value and all points, and go down".to_owned();
             return Err((None, "the steps are not in order".to_owned(), remedy));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::judge::operators::{self, Operator, Origin};
-use crate::judge::summarise::{Standing, counted_rows, row_standing};
+use crate::judge::summarise::{Standing, counted_rows, row_standing, schools_of_sites};
 use crate::model::evidence::Pointer;
 use crate::model::outage::Outage;
 use crate::model::run::RunEnd;
@@ -50,6 +50,7 @@ impl Report {
             },
             marks: marks(input),
             total: (&input.summary.total).into(),
+            services: (&input.summary.services).into(),
             tasks: input.summary.tasks.iter().map(task_info).collect(),
             regions: region_infos(input, &schools),
             categories: category_groups(&input.summary.categories),
@@ -164,6 +165,7 @@ fn region_infos(input: &ReportInput, schools: &[SchoolRow]) -> Vec<RegionInfo> {
             parent: region.and_then(|region| region.parent.clone()),
             page: super::names::region_page(&summary.code),
             counts: (&summary.completion).into(),
+            services: (&summary.services).into(),
             direct: direct.get(&summary.code).unwrap_or(&nothing).into(),
             categories: category_groups(&summary.categories),
             counties: summary
@@ -202,6 +204,7 @@ fn changes(schools: &[SchoolRow]) -> Changes {
 fn school_rows(input: &ReportInput) -> Vec<SchoolRow> {
     let roster = input.roster;
     let counted = counted_rows(roster);
+    let shared = schools_of_sites(roster);
     let mut entries: Vec<SchoolRow> = roster
         .rows
         .iter()
@@ -214,6 +217,7 @@ fn school_rows(input: &ReportInput) -> Vec<SchoolRow> {
             entry.source = source(&row.source);
             entry.problem = row.problem.as_ref().map(ProblemInfo::from);
             if let Some(key) = &row.site {
+                entry.shared_by = shared.get(key).copied();
                 add_site(&mut entry, input, key);
             }
             Some(entry)
@@ -240,6 +244,7 @@ fn bare_row(roster: &Roster, index: usize, school: &School, standing: Standing) 
         subtype: school.subtype.clone(),
         responsible_unit: school.responsible_unit.clone(),
         role: Role::Portal,
+        shared_by: None,
         counted: true,
         readiness: standing.name(),
         counts_as: standing.counts_as(),

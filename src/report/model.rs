@@ -45,6 +45,8 @@ pub struct Report {
     pub marks: Vec<Mark>,
     /// The whole province.
     pub total: Counts,
+    /// Service rows (其他系统), with a rate of their own. The counts are of rows, not of schools.
+    pub services: Counts,
     /// Progress to each task of the policy.
     pub tasks: Vec<TaskInfo>,
     /// Regions with schools, in list order.
@@ -255,6 +257,8 @@ pub struct RegionInfo {
     pub counts: Counts,
     /// Only the schools that report to it directly.
     pub direct: Counts,
+    /// Service rows of its schools, at every level below. The counts are of rows.
+    pub services: Counts,
     /// Everything in it, by category.
     pub categories: Vec<Group>,
     /// Everything in it, by county; the empty key holds schools whose county is not known.
@@ -416,6 +420,8 @@ pub struct SchoolRow {
     pub responsible_unit: Option<String>,
     /// Role of the site for the school.
     pub role: Role,
+    /// Schools that the site is listed for. Several: it is shared, and every one has its own line. None: no site.
+    pub shared_by: Option<u64>,
     /// The school counts by this row. Over these, the sums hold.
     pub counted: bool,
     /// Verdict, or roster state where there is none. `LISTED` was not reached.

@@ -153,6 +153,48 @@ fn causes_say_what_mending_them_brings() {
 }
 
 #[test]
+fn services_are_counted_apart_and_shared_sites_say_so() {
+    let files = render_all(&fixture().input(Lang::Zh));
+    let summary = json(&files, "summary.json");
+    // lib.school.example fails, the shared portal serves.
+    let services = &summary["services"];
+    assert_eq!((&services["listed"], &services["ready"], &services["judged"]), (&2.into(), &1.into(), &2.into()));
+    let city = summary["regions"].as_array().unwrap().iter().find(|region| region["code"] == "990100").unwrap();
+    assert_eq!(city["services"], *services);
+    let shared: Vec<_> = summary["schools"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["shared_by"] == 2)
+        .map(|row| &row["domain"])
+        .collect();
+    assert_eq!(shared, ["www.yz1.school.example"; 2]);
+    for page in ["index.html", "regions/990100.html"] {
+        assert!(file(&files, page).contains("<h3>其他系统</h3>") || file(&files, page).contains("<h2>其他系统</h2>"));
+    }
+    assert!(!file(&files, "regions/990300.html").contains("其他系统</h2>"));
+    assert!(file(&files, "regions/990100.html").contains("2 所学校共用，只探测一次"));
+}
+
+#[test]
+fn rule_sets_stand_side_by_side() {
+    let files = render_all(&fixture().input(Lang::Zh));
+    let summary = json(&files, "summary.json");
+    let sets = summary["rule_sets"].as_array().unwrap();
+    let of = |id: &str| sets.iter().find(|set| set["id"] == id).unwrap();
+    // 7 pass, 6 fail, and who is not judged or out of the base passes nothing.
+    assert_eq!(of("readiness")["total"], serde_json::json!({"pass": 7, "fail": 6, "not_judged": 1}));
+    assert_eq!(of("portal")["kinds"]["普通本科"], serde_json::json!({"pass": 2, "fail": 0, "not_judged": 1}));
+    let links = of("municipal-20-40-40")["indicators"].as_array().unwrap()[1].clone();
+    assert_eq!(links, serde_json::json!({"measure": "links2", "judged": 0, "full": 0, "lost": null}));
+    let row = summary["schools"].as_array().unwrap().iter().find(|row| row["domain"] == "sy.school.example").unwrap();
+    let score = row["scores"].as_array().unwrap().iter().find(|score| score["rules"] == "municipal-20-40-40").unwrap();
+    assert_eq!((&score["points"], &score["judged"], &score["passes"]), (&0.0.into(), &20.0.into(), &false.into()));
+    assert_eq!(score["lost"], serde_json::json!({"home_success": 20.0, "links2": null, "links3": null}));
+    assert!(file(&files, "index.html").contains("首页 20、二级链接 40、三级链接 40"));
+}
+
+#[test]
 fn the_regions_file_to_the_letter() {
     let files = render_all(&fixture().input(Lang::Zh));
     let expected = "\u{feff}region_code,region,level,parent_code,listed,ready,judged,inconclusive,out_of_base,rate_pct,\

@@ -7,6 +7,8 @@ use crate::model::summary::Task;
 use crate::model::verdict::{Facts, Stack};
 
 type Args<'a> = &'a [(&'a str, &'a str)];
+/// Verdict, findings, expected needs.
+type Case<'a> = (Readiness, &'a [(Code, Args<'a>)], &'a [&'a str]);
 
 fn assessment(site: &str, readiness: Readiness, findings: &[(Code, Args<'_>)]) -> Assessment {
     let finding = |(code, args): &(Code, Args<'_>)| Finding {
@@ -106,7 +108,7 @@ fn keys(needs: &[Need]) -> Vec<String> {
 fn findings_that_one_change_mends_have_one_key() {
     let (absent, broken, defect) = (Readiness::Absent, Readiness::Broken, Readiness::ReadyDefect);
     let place: Args<'_> = &[("address", "2001:db8:7::10"), ("port", "443")];
-    let cases: &[(Readiness, &[(Code, Args<'_>)], &[&str])] = &[
+    let cases: &[Case<'_>] = &[
         (absent, &[(Code::AaaaAbsent, &[])], &["AAAA_ABSENT www.s.example"]),
         (absent, &[(Code::CnameTargetV4only, &[("target", "cdn.example")])], &["AAAA_ABSENT cdn.example"]),
         (

@@ -47,9 +47,9 @@ pub(super) fn of_province(report: &Report, text: &Text, causes: &[CauseInfo]) ->
             let region = report.regions.iter().find(|region| region.code.0 == of.key)?;
             // What lies above all is the page itself.
             region.parent.as_ref()?;
-            Some(detail(super::tables::region_name(text, region), of))
+            Some(detail(&super::tables::region_name(text, region), of))
         });
-        let tasks = cause.tasks.iter().map(|of| detail(text.fill("task", &[("id", &clean(&of.key))]), of));
+        let tasks = cause.tasks.iter().map(|of| detail(&text.fill("task", &[("id", &clean(&of.key))]), of));
         let details = tasks.chain(regions).take(NAMED).collect();
         ticket(text, index + 1, cause, (cause.helped, cause.touched, cause.after), details)
     });
@@ -76,7 +76,7 @@ fn more(text: &Text, all: usize) -> String {
     }
 }
 
-fn detail(name: String, of: &AfterIn) -> String {
+fn detail(name: &str, of: &AfterIn) -> String {
     format!("{name} {}", rate(of.after))
 }
 

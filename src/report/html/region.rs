@@ -31,6 +31,7 @@ pub(super) struct RegionPage<'a> {
     below: Option<Table>,
     counties: Option<Table>,
     categories: Option<Table>,
+    services: Option<Table>,
     causes: Tickets,
     filters: Vec<Filter>,
     schools: Vec<SchoolView>,
@@ -110,6 +111,7 @@ impl<'a> RegionPage<'a> {
             below: (!subregions.is_empty()).then(|| tables::regions(report, text, &subregions, "../")),
             counties: counties(text, rows, entry.counts()),
             categories: categories(text, rows, entry.counts()),
+            services: tables::services_of(text, rows),
             causes: causes::of_region(text, &report.causes, &region.code.0),
             filters: filters(text, rows),
             schools: rows.iter().enumerate().map(|(number, row)| school(input, text, number + 1, row)).collect(),
@@ -270,6 +272,9 @@ fn facts(text: &Text, row: &SchoolRow, opted_out: String) -> Vec<Fact> {
         row.resolves6.map(|yes| text.w(if yes { "s.yes" } else { "s.no" }).to_owned()).unwrap_or_default(),
     );
     add("s.pagetitle", row.title.clone().unwrap_or_default());
+    if let Some(schools) = row.shared_by.filter(|schools| *schools > 1) {
+        add("s.shared", text.fill("s.shared.by", &[("schools", &schools.to_string())]));
+    }
     add("s.unit", row.responsible_unit.clone().unwrap_or_default());
     add("s.code", row.school_code.clone().unwrap_or_default());
     add("s.scores", super::scores::of_row(row, text));
