@@ -13,7 +13,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use measure::{Measure, Value};
-pub use score::{Line, Score, Tally, score, tally};
+pub use score::{Line, Passes, Score, Tally, score, tally};
 
 /// A rule set.
 #[derive(Clone, Debug, PartialEq)]

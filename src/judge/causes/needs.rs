@@ -59,7 +59,8 @@ fn of_finding(assessment: &Assessment, finding: &Finding) -> Vec<Need> {
         Code::AaaaAbsent => vec![of_host(Code::AaaaAbsent, host)],
         Code::CnameTargetV4only => vec![of_host(Code::AaaaAbsent, arg("target").unwrap_or(host))],
         Code::RedirectV4only => {
-            let target = arg("target").and_then(landing::host_of);
+            // A URL, or a host as it is.
+            let target = arg("target").map(|url| landing::host_of(url).unwrap_or_else(|| url.to_owned()));
             vec![of_host(Code::AaaaAbsent, target.as_deref().unwrap_or(host))]
         }
         // One server, whatever the number of names on it.

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::judge::operators;
 use crate::judge::summarise::Standing;
 use crate::model::outage::Outage;
 use crate::model::school::RosterState;
@@ -34,6 +35,9 @@ pub(super) struct Index<'a> {
     categories: Table,
     units: Table,
     services: Option<Table>,
+    /// Network, sites with an address in it, sites that do not look native.
+    operators: Vec<(String, u64, u64)>,
+    operators_note: String,
     first_run: bool,
     changes: Vec<ChangeView>,
     rule_sets: Vec<RuleView>,
@@ -140,6 +144,12 @@ impl<'a> Index<'a> {
                 category,
             )),
             units: with_total(tables::groups("units", text.w("col.unit").to_owned(), &units, unit)),
+            operators: report
+                .operators
+                .iter()
+                .map(|of| (text.operator(of.operator).to_owned(), of.sites, of.not_native))
+                .collect(),
+            operators_note: text.fill("op.note", &[("date", operators::source().0), ("source", operators::source().1)]),
             services: tables::services(report, text, &entries),
             first_run: report.changes.first_run,
             changes: changes(report, text),

@@ -5,6 +5,7 @@ use super::super::format::percent;
 use super::super::model::{Report, RuleSetInfo, SchoolRow};
 use super::super::text::{Lang, Text};
 use super::head::percent_sign;
+use crate::judge::rules::Passes;
 
 /// One rule set.
 pub(super) struct RuleView {
@@ -16,8 +17,8 @@ pub(super) struct RuleView {
     pub(super) pass: u64,
     pub(super) fail: u64,
     pub(super) not_judged: u64,
-    /// pass / (pass + fail).
-    pub(super) rate: String,
+    /// Share that passes: a range where some are not judged.
+    pub(super) share: String,
     /// Points on average, with the maximum.
     pub(super) average: String,
     pub(super) indicators: Vec<IndicatorView>,
@@ -42,7 +43,6 @@ pub(super) fn views(report: &Report, text: &Text) -> Vec<RuleView> {
 fn view(info: &RuleSetInfo, text: &Text) -> RuleView {
     let tally = &info.tally;
     let english = text.lang() == Lang::En;
-    let rate = |pass, fail| percent_sign(percent(pass, pass + fail));
     let indicators = info.rules.indicators.iter().zip(&tally.indicators).map(|(indicator, row)| IndicatorView {
         name: clean(if english { &indicator.name_en } else { &indicator.name }).into_owned(),
         weight: points(indicator.weight),
@@ -53,7 +53,7 @@ fn view(info: &RuleSetInfo, text: &Text) -> RuleView {
     });
     let kinds = tally.kinds.iter().map(|(kind, of)| {
         let name = clean(text.category_name(kind)).into_owned();
-        format!("{name} {} / {} = {}", of.pass, of.pass + of.fail, rate(of.pass, of.fail))
+        format!("{name} {} / {} = {}", of.pass, of.pass + of.fail + of.not_judged, share(*of))
     });
     RuleView {
         id: clean(&info.id).into_owned(),
@@ -63,13 +63,24 @@ fn view(info: &RuleSetInfo, text: &Text) -> RuleView {
         pass: tally.total.pass,
         fail: tally.total.fail,
         not_judged: tally.total.not_judged,
-        rate: rate(tally.total.pass, tally.total.fail),
+        share: share(tally.total),
         average: match tally.average {
             Some(average) => format!("{} / {} ({})", points(average), points(info.maximum), tally.complete),
             None => text.w("rule.unjudged").to_owned(),
         },
         indicators: indicators.collect(),
         kinds: kinds.collect(),
+    }
+}
+
+/// What passes of all: if everything not judged failed, and if all of it passed. Who fails may be known where it is not yet
+/// known who passes, so that a share of those judged alone would say too little.
+fn share(of: Passes) -> String {
+    let all = of.pass + of.fail + of.not_judged;
+    let (low, high) = (percent(of.pass, all), percent(of.pass + of.not_judged, all));
+    match (low, high) {
+        (Some(low), Some(high)) if low != high => format!("{low} – {high} %"),
+        (low, _) => percent_sign(low),
     }
 }
 
