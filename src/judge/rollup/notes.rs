@@ -197,7 +197,8 @@ impl Case<'_> {
             if faults.is_empty() {
                 return;
             }
-            self.findings.add_with(Code::CertV6, &[("fault", words(faults.iter()))], &[at]);
+            let args = [("fault", words(faults.iter())), ("certificate", self.certificate(at))];
+            self.findings.add_with(Code::CertV6, &args, &[at]);
         }
     }
 
@@ -213,6 +214,17 @@ impl Case<'_> {
         }
     }
 
+    /// What a certificate is known by: its common name, and the beginning of its digest.
+    fn certificate(&self, at: Pointer) -> String {
+        let round = self.observation.rounds.iter().find(|round| round.number == at.round);
+        let handshake = round.and_then(|round| round.handshakes.get(at.index));
+        let Some(certificate) = handshake.and_then(|handshake| handshake.certificate.as_ref()) else {
+            return String::new();
+        };
+        let digest = certificate.sha256.get(..16).unwrap_or_default();
+        format!("{} {digest}", certificate.subject.as_deref().unwrap_or_default()).trim().replace(", ", " ")
+    }
+
     pub(super) fn note_certificates(&mut self, v4: &Outcome<'_>, v6: &Outcome<'_>) {
         let over = |outcome| service::certificate_faults(self.observation, outcome);
         let (Some((mut faults4, at4)), Some((mut faults6, at6))) = (over(v4), over(v6)) else { return };
@@ -222,7 +234,8 @@ impl Case<'_> {
         let only4 = words(faults4.difference(&faults6));
         let both = words(faults4.intersection(&faults6));
         if !only6.is_empty() {
-            self.findings.add_with(Code::CertV6, &[("fault", only6)], &[at6]);
+            let args = [("fault", only6), ("certificate", self.certificate(at6))];
+            self.findings.add_with(Code::CertV6, &args, &[at6]);
         }
         if !only4.is_empty() {
             self.findings.add_with(Code::CertV4, &[("fault", only4)], &[at4]);
