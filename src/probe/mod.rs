@@ -6,6 +6,8 @@
 //! and when ([`crate::engine`]), and everything that touches a socket ([`crate::net`]).
 
 pub mod delegation;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod marks;
 pub mod page;
 mod proof;
@@ -13,6 +15,7 @@ mod reach;
 mod record;
 mod resolve;
 mod retry;
+mod target;
 mod walk;
 
 use std::net::{IpAddr, SocketAddr};
