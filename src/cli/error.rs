@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::ConfigError;
 use crate::exit::Exit;
+use crate::judge::rules::RuleError;
 use crate::report::publish::PublishError;
 use crate::store::StoreError;
 use crate::targets::TargetsError;
@@ -34,6 +35,17 @@ pub(super) enum CliError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// A rule file.
+    #[error(transparent)]
+    Rules(#[from] RuleError),
+    /// A rule set that is neither shipped nor a file.
+    #[error("there is no rule set {name:?}: give one of {known}, or a file that ends in .toml")]
+    NoSuchRules {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
     },
     /// TLS.
     #[error("cannot set up TLS")]
@@ -99,6 +111,7 @@ impl From<&CliError> for Exit {
             CliError::Config(error) => error.into(),
             CliError::Store(error) => error.into(),
             CliError::Targets(_) | CliError::NothingToProbe | CliError::Read { .. } => Self::Unusable,
+            CliError::Rules(_) | CliError::NoSuchRules { .. } => Self::Unusable,
             CliError::NotALab | CliError::FewDescriptors { .. } | CliError::Tls(_) => Self::Unusable,
             CliError::Publish(error) => match error.io_kind() {
                 Some(std::io::ErrorKind::StorageFull) => Self::InputOutput,

@@ -11,6 +11,7 @@ use super::error::CliError;
 use super::finish::{judge_run, print_result, remember, report_run};
 use super::output::{json, note, say};
 use super::progress::{self, Mode};
+use super::rules;
 use super::settings;
 use crate::calendar::Freeze;
 use crate::clock::{Clock, SystemClock};
@@ -47,6 +48,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     let resolved = settings::resolve(common, &settings::flags(common, Some(&args.measure), Some(args)))?;
     let config = &resolved.config;
     let lang = settings::lang(config);
+    let shown = rules::configured(config)?;
     assemble::enough_descriptors()?;
     let transports = assemble::transports(args.measure.without_ipv6);
     let mut surroundings = Surroundings::real(config)?.over(transports);
@@ -69,8 +71,8 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     let prober = Arc::new(prober);
     let started = prober.net.clock.now();
     let _lock = store.lock(started)?;
-    let rules = assemble::scan_rules(config, transports);
-    if rules.jobs < config.pace.jobs {
+    let scan_rules = assemble::scan_rules(config, transports);
+    if scan_rules.jobs < config.pace.jobs {
         note(format!(
             "{} {}",
             say(
@@ -78,10 +80,10 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
                 "文件描述符上限较低，同时探测的网站数降为",
                 "few file descriptors (ulimit -n): sites at once lowered to"
             ),
-            rules.jobs
+            scan_rules.jobs
         ));
     }
-    let started = wait_until_allowed(&rules.freeze, prober.net.clock.as_ref(), lang).await;
+    let started = wait_until_allowed(&scan_rules.freeze, prober.net.clock.as_ref(), lang).await;
     let plan = RunPlan {
         id: RunId(format_id(started)),
         vantage: config.vantage.name.clone(),
@@ -99,10 +101,11 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
         },
         lang,
     };
-    let end = measure(&store, prober, &assemble::gate(config, &loaded.roster.opt_outs), rules, &plan, &loaded).await?;
+    let end =
+        measure(&store, prober, &assemble::gate(config, &loaded.roster.opt_outs), scan_rules, &plan, &loaded).await?;
     let judged = judge_run(&store, &plan.id, lang).await?;
     remember(&store, &judged).await?;
-    let folder = report_run(&store, &judged, &args.reports, config).await?;
+    let folder = report_run(&store, &judged, &args.reports, config, &shown).await?;
     store.close().await;
     if plan.mode != Mode::Json {
         print_result(&judged, &folder, lang);

@@ -4,8 +4,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::judge::causes::causes;
+use crate::judge::rules::{self, RuleSet};
 use crate::judge::summarise::summarise;
 use crate::model::address::{Family, Scope};
+use crate::model::cause::Causes;
 use crate::model::evidence::{
     AddressFact, AddressRecord, Certificate, Connect, DnsTransport, EVIDENCE_VERSION, Exchange, Handshake, Hop, Lookup,
     LookupOutcome, Observation, Page, Pointer, Purpose, RecordType, Round, ServerRole, Sketch, StepKind, Via, Walk,
@@ -39,6 +42,8 @@ pub(crate) struct Fixture {
     pub(crate) policy: Policy,
     pub(crate) assessments: BTreeMap<SiteKey, Assessment>,
     pub(crate) summary: Summary,
+    pub(crate) causes: Causes,
+    pub(crate) rules: Vec<RuleSet>,
     pub(crate) trails: BTreeMap<SiteKey, Vec<String>>,
     pub(crate) history: BTreeMap<SiteKey, SiteHistory>,
     pub(crate) zone: jiff::tz::TimeZone,
@@ -52,6 +57,8 @@ impl Fixture {
             policy: &self.policy,
             assessments: &self.assessments,
             summary: &self.summary,
+            causes: &self.causes,
+            rules: &self.rules,
             trails: &self.trails,
             history: &self.history,
             lang,
@@ -62,6 +69,7 @@ impl Fixture {
     /// Counts anew after something was changed.
     pub(crate) fn recount(&mut self) {
         self.summary = summarise(&self.roster, &self.policy, &self.assessments);
+        self.causes = causes(&self.roster, &self.policy, &self.assessments);
     }
 }
 
@@ -276,6 +284,7 @@ fn assessment(verdict: &Verdict) -> Assessment {
             ns6: named6.then_some((2, 2)),
             resolves6: named6.then_some(true),
             v6_tries: named6.then_some(if serves6 { (2, 2) } else { (0, 6) }),
+            ..Facts::default()
         },
     }
 }
@@ -321,7 +330,20 @@ pub(crate) fn fixture() -> Fixture {
         .collect();
     trails.insert(SiteKey("www.broken.school.example".into()), trail(&timeout_observation("甲州市第二中学"), Lang::Zh));
     let summary = summarise(&roster, &policy, &assessments);
-    Fixture { run: run(), roster, policy, assessments, summary, trails, history: history(), zone: zone() }
+    let causes = causes(&roster, &policy, &assessments);
+    let rules = rules::shipped().map(|id| rules::by_id(id).unwrap().unwrap()).collect();
+    Fixture {
+        rules,
+        run: run(),
+        roster,
+        policy,
+        assessments,
+        summary,
+        causes,
+        trails,
+        history: history(),
+        zone: zone(),
+    }
 }
 
 fn zone() -> jiff::tz::TimeZone {

@@ -4,6 +4,7 @@ mod architecture;
 mod bench_net;
 mod cli;
 mod clocks;
+mod deep;
 mod dns_lies;
 mod evidence;
 mod gate;
