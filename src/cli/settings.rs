@@ -42,6 +42,7 @@ pub(super) fn flags(common: &Common, measure: Option<&MeasureArgs>, scan: Option
         }
     }
     if let Some(scan) = scan {
+        set_rules(&mut flags, &scan.rules);
         if let Some(jobs) = scan.jobs {
             flags.set("pace.jobs", "--jobs", jobs.to_string());
         }
@@ -53,6 +54,13 @@ pub(super) fn flags(common: &Common, measure: Option<&MeasureArgs>, scan: Option
         }
     }
     flags
+}
+
+/// The rule sets that reports show.
+pub(super) fn set_rules(flags: &mut FlagValues, rules: &[String]) {
+    if !rules.is_empty() {
+        flags.set_list("report.rules", "--rules", rules.to_vec());
+    }
 }
 
 /// Resolves the configuration.

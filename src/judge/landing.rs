@@ -20,7 +20,7 @@ pub(super) fn is_led_away(site: &Site, v4: &Outcome<'_>, v6: &Outcome<'_>) -> bo
     apart(v4, v6).is_some_and(|(_, host6)| owner(&host6) != owner(&site.host))
 }
 
-fn host_of(url: &str) -> Option<String> {
+pub(super) fn host_of(url: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
     url.host_str().map(|host| host.trim_matches(['[', ']']).trim_end_matches('.').to_owned())
 }

@@ -4,6 +4,7 @@
 //! no policy: what a fact *means* is decided in [`crate::judge`], how it is *worded* in [`crate::report`].
 
 pub mod address;
+pub mod cause;
 pub mod deep;
 pub mod evidence;
 pub mod failure;

@@ -162,6 +162,9 @@ pub struct Facts {
     /// A resolver that has IPv6 only finds the servers of all zones the site needs. None: not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolves6: Option<bool>,
+    /// Host on which the site lands over IPv4, where it is another one. None: the same host, or it did not land.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lands_on: Option<String>,
     /// Rates of the site's links. None: not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub links: Option<LinkRates>,

@@ -24,6 +24,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use crate::judge::rules::RuleSet;
+use crate::model::cause::Causes;
 use crate::model::run::Run;
 use crate::model::school::Roster;
 use crate::model::site::SiteKey;
@@ -51,6 +53,10 @@ pub struct ReportInput<'a> {
     pub assessments: &'a BTreeMap<SiteKey, Assessment>,
     /// The sums.
     pub summary: &'a Summary,
+    /// What would have to be mended.
+    pub causes: &'a Causes,
+    /// Rule sets to show the points of.
+    pub rules: &'a [RuleSet],
     /// The evidence as short lines ([`trail()`]). A site may be missing.
     pub trails: &'a BTreeMap<SiteKey, Vec<String>>,
     /// What earlier runs knew. Empty: this is the first run.

@@ -17,6 +17,7 @@ const TOP: &[&str] = &[
     "findings.csv",
     "links.csv",
     "blocking.csv",
+    "causes.csv",
     "summary.json",
     "evidence.jsonl.zst",
     "manifest.json",
