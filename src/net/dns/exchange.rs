@@ -5,6 +5,7 @@
 //! random, so that an answer from elsewhere cannot be mistaken for one (RFC 5452).
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -186,14 +187,18 @@ impl Exchanges {
         }
         drop(pass);
         self.connector.traffic().add_sent(query.len());
-        let mut buffer = vec![0; 4096];
         let mut wrong: Option<Reply> = None;
         loop {
-            let length = match timeout_at(deadline, socket.recv(&mut buffer)).await {
-                Ok(Ok(length)) => length,
+            let Ok(readable) = timeout_at(deadline, socket.readable()).await else {
+                return Ok(Some((wrong.unwrap_or_else(|| outcome(LookupOutcome::Timeout)), None)));
+            };
+            // Room is needed only once something has come: a query that waits holds none.
+            let mut buffer = [0; 4096];
+            let length = match readable.and_then(|()| socket.try_recv(&mut buffer)) {
+                Ok(length) => length,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                 // An ICMP error for our datagram: nobody listens there. To the name, that is no answer, as silence is.
-                Ok(Err(error)) => return Err(failure_of(&error, When::Connecting)),
-                Err(_) => return Ok(Some((wrong.unwrap_or_else(|| outcome(LookupOutcome::Timeout)), None))),
+                Err(error) => return Err(failure_of(&error, When::Connecting)),
             };
             self.connector.traffic().add_received(length);
             match decode(&buffer[..length], id, question, self.limits.cname) {
