@@ -97,15 +97,18 @@ impl Pacer {
                     ServerRole::Authority => self.rules.authority_qps,
                 };
                 let interval = (Duration::from_secs(1) * QUERY_SLACK_PERCENT / 100).checked_div(rate);
-                if let Some(interval) = interval {
-                    let due = async { self.queries.queue(server, interval).await.due().await };
-                    match role {
-                        // Everybody needs the resolvers: who gave way here would only lengthen the line, for canaries too.
-                        ServerRole::Resolver => due.await,
-                        ServerRole::Authority => waiting(due).await,
-                    }
-                }
-                Pass::default()
+                let Some(interval) = interval else { return Pass::default() };
+                let due = async {
+                    let turn = self.queries.queue(server, interval).await;
+                    turn.due().await;
+                    turn
+                };
+                let turn = match role {
+                    // Everybody needs the resolvers: who gave way here would only lengthen the line, for canaries too.
+                    ServerRole::Resolver => due.await,
+                    ServerRole::Authority => waiting(due).await,
+                };
+                Pass::holding(Box::new(turn))
             }
         }
     }

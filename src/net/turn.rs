@@ -19,7 +19,7 @@ pub enum Subject {
     /// A TCP connection that carries a request to a host over one of its addresses. The pass is held until the response
     /// has been read.
     Request(String, IpAddr),
-    /// A DNS query.
+    /// A DNS query. The pass is held until the query is sent.
     Query(SocketAddr, ServerRole),
 }
 

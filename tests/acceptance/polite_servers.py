@@ -14,6 +14,7 @@ ZONE = "polite.test"
 RESOLVERS = ("198.18.53.1", "198.18.53.2")
 AUTHORITY = "198.18.53.9"
 ANCHORS = 5
+SO_TIMESTAMPNS = 35  # Linux; Python has no name for it
 
 
 def names():
@@ -127,6 +128,7 @@ class Server:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
         self.context.num_tickets = 0
+        self.epoch = time.time() - time.monotonic()
         self.epoll, self.handlers, self.number, self.waited = select.epoll(), {}, 0, set()
         self.later = []  # answers that take their time, as real ones do: they make connections overlap where they may
         for family, any_address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
@@ -134,6 +136,7 @@ class Server:
                 self.listen(family, any_address, port, self.accept)
         for address in (*RESOLVERS, AUTHORITY):
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
             sock.bind((address, 53))
             self.add(sock, lambda sock, _: self.datagram(sock), select.EPOLLIN)
             self.listen(socket.AF_INET, address, 53, self.dns_over_tcp)
@@ -156,11 +159,19 @@ class Server:
         self.log.write(" ".join(map(str, words)) + "\n")
 
     def datagram(self, sock):
-        query, client = sock.recvfrom(4096)
+        query, control, _, client = sock.recvmsg(4096, 256)
         server = sock.getsockname()[0]
         reply, name, rtype = self.dns.answer(query, server == AUTHORITY)
-        self.write("q", time.monotonic(), server, name, rtype)
+        self.write("q", self.received(control), server, name, rtype)
         sock.sendto(reply, client)
+
+    def received(self, control):
+        """When the kernel had the datagram: this process may have been busy with others since."""
+        for level, kind, data in control:
+            if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
+                seconds, nanoseconds = struct.unpack("qq", data[:16])
+                return seconds + nanoseconds / 1e9 - self.epoch
+        raise OSError("no time stamp from the kernel")
 
     def dns_over_tcp(self, listener):
         sock, _ = listener.accept()

@@ -84,8 +84,8 @@ def limits(path, interval):
         print(f"{'ok  ' if holds else 'FAIL'} {name}: {text}")
 
     def most(name, limit, found):
-        # The world is made so that each limit is reached: less would mean that it was not tried.
-        line(name, found[0] == limit, f"at most {found[0]} (limit {limit}), n={found[1]} connections")
+        # That more would be seen is what the run without limits shows.
+        line(name, 0 < found[0] <= limit, f"at most {found[0]} (limit {limit}), n={found[1]} connections")
 
     most("connections at once to one name", 1, at_once(events, lambda c: c.host))
     most("connections at once to one IPv4 address or IPv6 /64", 2, at_once(events, lambda c: network(c.address, 32, 64)))

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use hickory_resolver::Resolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioHandle;
-use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::net::{DnsError, NetError, NoRecords};
+use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use tokio::sync::OnceCell;
 
@@ -33,8 +35,11 @@ type Shared = Arc<OnceCell<Arc<[SocketAddr]>>>;
 
 /// Finds authoritative servers.
 pub struct Authorities {
-    resolver: Resolver<Provider>,
-    servers: Vec<SocketAddr>,
+    /// One for each server: so each query has its turn, just before it is sent. hickory would choose among several itself,
+    /// and count what is waited for a turn as the server's silence.
+    resolvers: Vec<(SocketAddr, Resolver<Provider>)>,
+    /// The resolver that answered last.
+    preferred: AtomicUsize,
     turns: Arc<dyn Turns>,
     connector: Connector,
     zones: Mutex<HashMap<String, Shared>>,
@@ -63,42 +68,17 @@ pub fn system_resolvers() -> Result<Vec<SocketAddr>, NetError> {
 
 impl Authorities {
     /// Looks servers up through these resolvers.
-    ///
-    /// hickory's defaults are changed where they would hide or invent something: no hosts file, no search list (names
-    /// are absolute), no second server asked at the same time, negative answers not shared.
     pub fn new(
         resolvers: &[SocketAddr],
         timeout: Duration,
         connector: Connector,
         turns: Arc<dyn Turns>,
     ) -> Result<Self, NetError> {
-        let servers = resolvers
-            .iter()
-            .map(|resolver| {
-                let with_port = |mut connection: ConnectionConfig| {
-                    connection.port = resolver.port();
-                    connection
-                };
-                let connections = vec![with_port(ConnectionConfig::udp()), with_port(ConnectionConfig::tcp())];
-                NameServerConfig::new(resolver.ip(), false, connections)
-            })
-            .collect();
         let provider =
             Provider { connector: connector.clone(), turns: Arc::clone(&turns), handle: TokioHandle::default() };
-        let config = ResolverConfig::from_parts(None, Vec::new(), servers);
-        let mut builder = Resolver::builder_with_config(config, provider);
-        let options = builder.options_mut();
-        options.ndots = 0;
-        options.timeout = timeout;
-        options.attempts = 1;
-        options.edns0 = true;
-        options.edns_payload_len = EDNS_PAYLOAD;
-        options.cache_size = 4096;
-        options.use_hosts_file = ResolveHosts::Never;
-        options.num_concurrent_reqs = 1;
-        options.max_active_requests = 1024;
-        let resolver = builder.build()?;
-        Ok(Self { resolver, servers: resolvers.to_vec(), turns, connector, zones: Mutex::new(HashMap::new()) })
+        let each = |server: &SocketAddr| Ok((*server, stub(*server, timeout, provider.clone())?));
+        let resolvers = resolvers.iter().map(each).collect::<Result<_, NetError>>()?;
+        Ok(Self { resolvers, preferred: AtomicUsize::new(0), turns, connector, zones: Mutex::new(HashMap::new()) })
     }
 
     /// Addresses of the authoritative servers of the zone a name is in, public ones only, IPv4 before IPv6, one
@@ -120,13 +100,22 @@ impl Authorities {
         found.await.map_or_else(|()| Arc::from([]), Arc::clone)
     }
 
-    /// A lookup in its turn. hickory chooses the server itself, and its timeout would count what is waited for a turn: so
-    /// there is a turn at every resolver, beforehand.
-    async fn lookup(&self, name: Name, rtype: RecordType) -> Result<Lookup, NetError> {
-        for server in &self.servers {
-            let _pass = self.turns.take(Subject::Query(*server, ServerRole::Resolver)).await;
+    /// Asks the resolvers one after another until one says something. None: none did.
+    async fn lookup(&self, name: Name, rtype: RecordType) -> Option<Result<Lookup, NoRecords>> {
+        let first = self.preferred.load(Ordering::Relaxed);
+        for number in 0..self.resolvers.len() {
+            let index = (first + number) % self.resolvers.len();
+            let (server, resolver) = &self.resolvers[index];
+            drop(self.turns.take(Subject::Query(*server, ServerRole::Resolver)).await);
+            let said = match resolver.lookup(name.clone(), rtype).await {
+                Ok(lookup) => Ok(lookup),
+                Err(NetError::Dns(DnsError::NoRecordsFound(nothing))) if is_denial(&nothing) => Err(nothing),
+                Err(_) => continue,
+            };
+            self.preferred.store(index, Ordering::Relaxed);
+            return Some(said);
         }
-        self.resolver.lookup(name, rtype).await
+        None
     }
 
     /// The zone a name is in: the owner of the SOA that comes with the answer. Labels are never counted, since
@@ -135,18 +124,18 @@ impl Authorities {
         let mut at = Name::from_ascii(format!("{name}.")).ok()?;
         for _ in 0..CLIMB {
             match self.lookup(at.clone(), RecordType::SOA).await {
-                Ok(lookup) => {
+                Some(Ok(lookup)) => {
                     let soa = lookup.answers().iter().find(|record| matches!(record.data, RData::SOA(_)));
                     if let Some(record) = soa {
                         return Some(text(&record.name));
                     }
                 }
-                Err(NetError::Dns(DnsError::NoRecordsFound(nothing))) => {
+                Some(Err(nothing)) => {
                     if let Some(soa) = nothing.soa {
                         return Some(text(&soa.name));
                     }
                 }
-                Err(_) => {}
+                None => {}
             }
             if at.num_labels() <= 1 {
                 return None;
@@ -158,7 +147,7 @@ impl Authorities {
 
     async fn servers_of(&self, zone: &str) -> Arc<[SocketAddr]> {
         let Ok(name) = Name::from_ascii(format!("{zone}.")) else { return Arc::from([]) };
-        let Ok(lookup) = self.lookup(name, RecordType::NS).await else { return Arc::from([]) };
+        let Some(Ok(lookup)) = self.lookup(name, RecordType::NS).await else { return Arc::from([]) };
         let mut hosts: Vec<Name> = lookup
             .answers()
             .iter()
@@ -181,7 +170,7 @@ impl Authorities {
     }
 
     async fn addresses(&self, host: &Name, rtype: RecordType) -> Vec<IpAddr> {
-        let Ok(lookup) = self.lookup(host.clone(), rtype).await else { return Vec::new() };
+        let Some(Ok(lookup)) = self.lookup(host.clone(), rtype).await else { return Vec::new() };
         let addresses = lookup.answers().iter().filter_map(|record| match &record.data {
             RData::A(a) => Some(IpAddr::V4(a.0)),
             RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
@@ -189,4 +178,32 @@ impl Authorities {
         });
         addresses.filter(|address| self.connector.scope(*address).is_public()).take(ADDRESSES).collect()
     }
+}
+
+/// hickory on one server. Its defaults are changed where they would hide or invent something: no hosts file, no search list
+/// (names are absolute), nothing asked twice.
+fn stub(server: SocketAddr, timeout: Duration, provider: Provider) -> Result<Resolver<Provider>, NetError> {
+    let with_port = |mut connection: ConnectionConfig| {
+        connection.port = server.port();
+        connection
+    };
+    let connections = vec![with_port(ConnectionConfig::udp()), with_port(ConnectionConfig::tcp())];
+    let servers = vec![NameServerConfig::new(server.ip(), false, connections)];
+    let mut builder = Resolver::builder_with_config(ResolverConfig::from_parts(None, Vec::new(), servers), provider);
+    let options = builder.options_mut();
+    options.ndots = 0;
+    options.timeout = timeout;
+    options.attempts = 1;
+    options.edns0 = true;
+    options.edns_payload_len = EDNS_PAYLOAD;
+    options.cache_size = 4096;
+    options.use_hosts_file = ResolveHosts::Never;
+    options.num_concurrent_reqs = 1;
+    options.max_active_requests = 1024;
+    builder.build()
+}
+
+/// Says that there is nothing, which another resolver need not say again.
+fn is_denial(nothing: &NoRecords) -> bool {
+    matches!(nothing.response_code, ResponseCode::NoError | ResponseCode::NXDomain)
 }

@@ -21,7 +21,7 @@ use crate::model::failure::Failure;
 use crate::model::time::Timestamp;
 use crate::net::connect::Connector;
 use crate::net::errors::{When, failure_of};
-use crate::net::turn::{Subject, Turns};
+use crate::net::turn::{Pass, Subject, Turns};
 
 /// How long and how far an exchange may go.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -130,14 +130,15 @@ impl Exchanges {
             // The address rule holds for name servers too: supplied glue is a real path inside (docs/method/address.md).
             Told::failed(over, Failure::ScopeRefused(scope))
         } else if over == DnsTransport::Tcp {
+            // A connection may take long to open, and who comes next does not wait for that.
+            drop(pass);
             match self.tcp(&question, ask).await {
                 Ok(reply) => Told::of(reply, over),
                 Err(failure) => Told::failed(over, failure),
             }
         } else {
-            self.run(&question, ask).await
+            self.run(&question, ask, pass).await
         };
-        drop(pass);
         let duration_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (referral, failure) = (told.reply.referral.take(), told.failure.take());
         let open = told.socket.take().map(|(socket, id)| Open {
@@ -150,12 +151,12 @@ impl Exchanges {
         (Heard { lookup, referral, failure }, open)
     }
 
-    async fn run(&self, question: &Question, ask: Ask) -> Told {
-        match self.udp(question, ask.server).await {
+    async fn run(&self, question: &Question, ask: Ask, pass: Pass) -> Told {
+        match self.udp(question, ask.server, pass).await {
             Ok(Some((reply, socket))) => Told { socket, ..Told::of(reply, DnsTransport::Udp) },
             Ok(None) => {
                 // A second query, so a second turn.
-                let _pass = self.turns.take(Subject::Query(ask.server, ask.role)).await;
+                drop(self.turns.take(Subject::Query(ask.server, ask.role)).await);
                 let reply = match self.tcp(question, ask).await {
                     Ok(reply) => reply,
                     // That we could not ask says nothing about the server.
@@ -168,11 +169,13 @@ impl Exchanges {
         }
     }
 
-    /// None: truncated, ask over TCP.
+    /// None: truncated, ask over TCP. The turn is over when the query is on its way: the next one follows that, however long
+    /// this task had to wait for a processor.
     async fn udp(
         &self,
         question: &Question,
         server: SocketAddr,
+        pass: Pass,
     ) -> Result<Option<(Reply, Option<(UdpSocket, u16)>)>, Failure> {
         let id = random_id();
         let Some(query) = encode(id, question) else { return Ok(Some((Reply::broken(BrokenReply::Malformed), None))) };
@@ -181,6 +184,7 @@ impl Exchanges {
         if let Err(error) = socket.send(&query).await {
             return Err(failure_of(&error, When::Before));
         }
+        drop(pass);
         self.connector.traffic().add_sent(query.len());
         let mut buffer = vec![0; 4096];
         let mut wrong: Option<Reply> = None;

@@ -70,7 +70,7 @@ impl RuntimeProvider for Provider {
     ) -> Pin<Box<dyn Send + Future<Output = Result<Self::Tcp, io::Error>>>> {
         let this = self.clone();
         Box::pin(async move {
-            let _pass = this.turns.take(Subject::Query(server_addr, ServerRole::Resolver)).await;
+            drop(this.turns.take(Subject::Query(server_addr, ServerRole::Resolver)).await);
             let deadline = timeout.unwrap_or(Duration::from_secs(5));
             this.connector.connect_any(server_addr, deadline).await.map(AsyncIoTokioAsStd).map_err(|f| as_io(&f))
         })
