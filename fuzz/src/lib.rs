@@ -24,7 +24,11 @@ struct Server {
 }
 
 impl AsyncRead for Server {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.heard.lock().expect("no panic before").is_empty() {
             self.waiting = Some(context.waker().clone());
             return Poll::Pending;

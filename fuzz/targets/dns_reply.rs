@@ -17,13 +17,8 @@ mod reference;
 use reference::{Message, Name, SOA};
 
 const NAMES: [&str; 4] = ["www.a.example", "WwW.a.EXAMPLE", "a.example", "xn--48s290a.xn--fiqs8s"];
-const TYPES: [(RecordType, u16); 5] = [
-    (RecordType::A, 1),
-    (RecordType::Aaaa, 28),
-    (RecordType::Ns, 2),
-    (RecordType::Soa, 6),
-    (RecordType::Https, 65),
-];
+const TYPES: [(RecordType, u16); 5] =
+    [(RecordType::A, 1), (RecordType::Aaaa, 28), (RecordType::Ns, 2), (RecordType::Soa, 6), (RecordType::Https, 65)];
 const LONGEST_CHAIN: usize = 8;
 /// Addresses, names and hints that are kept of one answer, and addresses beside a list of name servers.
 const KEPT: usize = 32;

@@ -122,7 +122,8 @@ fn no_line_is_lost(text: &str, loaded: &Loaded) {
         return;
     }
     let says_something = |line: &&&str| line.chars().any(char::is_alphanumeric);
-    let comment = |line: &&&str| line.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').starts_with('#');
+    let comment =
+        |line: &&&str| line.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').starts_with('#');
     let certain = lines.iter().filter(says_something).filter(|line| !comment(line)).count() as u64;
     let possible = lines.iter().filter(|line| !line.trim().is_empty()).count() as u64;
     let reading = &loaded.readings[0];

@@ -39,7 +39,8 @@ fuzz_target!(|data: &[u8]| {
 /// What the URL standard makes of a reference, with the rules of docs/method/exchange.md applied to the text. None: it is not
 /// followed.
 fn expected(base: &Url, reference: &str, listed: u16) -> Option<String> {
-    let url = base.join(reference.trim()).ok().filter(|url| url.as_str().len() <= LONGEST && reference.len() <= LONGEST)?;
+    let url =
+        base.join(reference.trim()).ok().filter(|url| url.as_str().len() <= LONGEST && reference.len() <= LONGEST)?;
     let (scheme, rest) = url.as_str().split_once("://")?;
     let default = match scheme {
         "http" => 80,
