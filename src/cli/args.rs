@@ -42,6 +42,17 @@ pub(super) enum LangArg {
     En,
 }
 
+/// How much of a site is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProfileArg {
+    /// Without its zones and name servers
+    Quick,
+    /// All that the verdict rests on
+    Standard,
+    /// With links, embedded resources and samples: some minutes more a site
+    Deep,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Scan an invented province on a simulated internet on loopback: no Internet, no IPv6, no root needed
@@ -93,6 +104,9 @@ pub(super) struct MeasureArgs {
     /// PEM file with further trust anchors
     #[arg(long, value_name = "PEM")]
     pub(super) ca_file: Option<PathBuf>,
+    /// How much of a site is looked at [default: standard]
+    #[arg(long, value_enum)]
+    pub(super) profile: Option<ProfileArg>,
     /// Do not use IPv6 transport: IPv6 reach stays not judged
     #[arg(long)]
     pub(super) without_ipv6: bool,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::error::CliError;
 use crate::calendar::Freeze;
 use crate::clock::{Clock, SteadyClock, SystemClock};
-use crate::config::{Config, Roots};
+use crate::config::{self, Config, Roots};
 use crate::engine::breaker::BreakerRules;
 use crate::engine::gate::{Anchor, GateRules};
 use crate::engine::pace::{Pacer, Rules};
@@ -16,6 +16,7 @@ use crate::engine::scan::ScanRules;
 use crate::judge::Criteria;
 use crate::model::address::Family;
 use crate::model::optout::OptOuts;
+use crate::model::owner::Aliases;
 use crate::model::site::Site;
 use crate::net::connect::Connector;
 use crate::net::dns::authority::{Authorities, system_resolvers};
@@ -28,8 +29,9 @@ use crate::net::route::{Direct, Route};
 use crate::net::scope::AddressPolicy;
 use crate::net::tls::TlsClient;
 use crate::net::turn::Turns;
+use crate::probe::deep::{Deep, DeepRules};
 use crate::probe::delegation::{DelegationRules, Delegations};
-use crate::probe::{Attempts, Bounds, Deadlines, Net, Prober, Transports};
+use crate::probe::{Attempts, Bounds, Deadlines, Net, Prober, Profile, Transports};
 
 /// Descriptors kept free for files, the store and the terminal.
 const SPARE_DESCRIPTORS: usize = 64;
@@ -112,12 +114,15 @@ pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Pro
             .map_err(|error| setup("the resolver")(error.to_string()))?;
     let pages_v4 = Pages::new(Family::V4, connector.clone(), &tls, &user_agent, http)
         .map_err(|error| setup("the page client")(error.to_string()))?;
+    let pages_v6 = Pages::new(Family::V6, connector.clone(), &tls, &user_agent, http)
+        .map_err(|error| setup("the page client")(error.to_string()))?;
     let net = Net {
         exchanges: Exchanges::new(connector.clone(), Arc::clone(&turns), Arc::clone(&clock), dns(config)),
         authorities,
         connector,
         tls,
         pages_v4,
+        pages_v6,
         turns,
         clock,
         resolvers: surroundings.resolvers.clone(),
@@ -133,6 +138,8 @@ pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Pro
         bounds: bounds(config),
         opt_outs: OptOuts::default(),
         delegations,
+        profile: profile(config),
+        deep: Arc::new(Deep::new(deep(config))),
     })
 }
 
@@ -188,6 +195,29 @@ fn bounds(config: &Config) -> Bounds {
         retry_after: limits.retry_after,
         queries: limits.queries,
         ..Bounds::default()
+    }
+}
+
+fn profile(config: &Config) -> Profile {
+    match config.measure.profile {
+        config::Profile::Quick => Profile::Quick,
+        config::Profile::Standard => Profile::Standard,
+        config::Profile::Deep => Profile::Deep,
+    }
+}
+
+fn deep(config: &Config) -> DeepRules {
+    let deep = &config.deep;
+    DeepRules {
+        level2: deep.level2,
+        level3: deep.level3,
+        external: deep.external,
+        requests: deep.requests,
+        time: deep.time,
+        hosts: deep.hosts,
+        styles: deep.styles,
+        samples: deep.samples,
+        aliases: Aliases::read(&deep.aliases),
     }
 }
 

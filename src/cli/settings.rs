@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::tz::TimeZone;
 
-use super::args::{Common, LangArg, MeasureArgs, ScanArgs};
+use super::args::{Common, LangArg, MeasureArgs, ProfileArg, ScanArgs};
 use super::error::CliError;
 use crate::config::{Config, FlagValues, Language, Resolved};
 use crate::report::Lang;
@@ -28,6 +28,14 @@ pub(super) fn flags(common: &Common, measure: Option<&MeasureArgs>, scan: Option
         }
         if let Some(isp) = &measure.isp {
             flags.set("vantage.isp", "--isp", isp);
+        }
+        if let Some(profile) = measure.profile {
+            let name = match profile {
+                ProfileArg::Quick => "quick",
+                ProfileArg::Standard => "standard",
+                ProfileArg::Deep => "deep",
+            };
+            flags.set("measure.profile", "--profile", name);
         }
         if let Some(file) = &measure.ca_file {
             flags.set("tls.ca_file", "--ca-file", file.to_string_lossy());

@@ -7,9 +7,9 @@ mod needs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::landing;
 use super::summarise::{Standing, counted_rows, lineage, parents, row_standing};
 use crate::model::cause::{Cause, CauseKey, Causes, Effect, Share};
+use crate::model::owner::owner;
 use crate::model::school::{Roster, School};
 use crate::model::site::SiteKey;
 use crate::model::summary::Policy;
@@ -159,7 +159,7 @@ fn rank(cause: &Cause) -> impl Ord + use<> {
 /// Whether the host of a cause belongs to somebody else than all of its sites.
 fn outside(cause: &Cause) -> Option<bool> {
     let host = cause.args.get("host")?;
-    Some(!cause.sites.iter().any(|site| landing::owner(site.host()) == landing::owner(host)))
+    Some(!cause.sites.iter().any(|site| owner(site.host()) == owner(host)))
 }
 
 /// For causes that hold back services only.

@@ -11,6 +11,7 @@ pub mod failure;
 pub mod finding;
 pub mod optout;
 pub mod outage;
+pub mod owner;
 pub mod run;
 pub mod school;
 pub mod site;

@@ -31,7 +31,7 @@ use crate::net::{body, hex};
 /// Addresses of one redirect target that are tried.
 const TRIED_PER_HOP: usize = 3;
 /// Ports a redirect may lead to, besides the listed one (docs/method/exchange.md).
-const REDIRECT_PORTS: [u16; 4] = [80, 443, 8080, 8443];
+pub(super) const REDIRECT_PORTS: [u16; 4] = [80, 443, 8080, 8443];
 /// Times one walk waits because a server asked it to.
 const WAITS: u8 = 2;
 /// Cookies kept of one host, and bytes of one of them, both as browsers do (RFC 6265 §6.1).
@@ -174,7 +174,7 @@ pub(super) fn authority(url: &Url) -> Result<(String, String), Failure> {
 }
 
 /// All content codings, as one list. None: none was applied.
-fn codings(headers: &HeaderMap) -> Option<String> {
+pub(super) fn codings(headers: &HeaderMap) -> Option<String> {
     let values: Vec<_> = headers.get_all(CONTENT_ENCODING).iter().map(|value| text_of(value.as_bytes())).collect();
     (!values.is_empty()).then(|| values.join(",").chars().take(CODINGS).collect())
 }
@@ -189,7 +189,7 @@ fn leads_elsewhere(exchange: &Exchange) -> bool {
     matches!(exchange.status, 301 | 302 | 303 | 307 | 308) && exchange.location.is_some()
 }
 
-fn header(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String> {
+pub(super) fn header(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String> {
     let value = headers.get(name)?;
     Some(text_of(value.as_bytes()).chars().take(most).collect())
 }

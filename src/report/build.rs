@@ -20,7 +20,7 @@ use crate::model::verdict::{Assessment, Facts};
 use super::ReportInput;
 use super::format::rfc3339;
 use super::model::{
-    Change, Changes, FindingInfo, Group, Mark, NetworkInfo, OperatorInfo, OutageInfo, PolicyInfo, ProblemInfo,
+    Change, Changes, DeepRow, FindingInfo, Group, Mark, NetworkInfo, OperatorInfo, OutageInfo, PolicyInfo, ProblemInfo,
     RegionInfo, RejectedInfo, Report, RunInfo, SCHEMA_VERSION, SchoolRow, TaskInfo,
 };
 
@@ -263,6 +263,7 @@ fn bare_row(roster: &Roster, index: usize, school: &School, standing: Standing) 
         latency_v4_ms: None,
         v6_tries: None,
         ns6: None,
+        deep: DeepRow::default(),
         resolves6: None,
         title: None,
         scores: Vec::new(),
@@ -312,6 +313,7 @@ fn add_verdict(entry: &mut SchoolRow, assessment: &Assessment) {
     entry.latency_v4_ms = facts.latency_v4_ms;
     entry.v6_tries = facts.v6_tries;
     entry.ns6 = facts.ns6;
+    entry.deep = DeepRow { links: facts.links, skylight: facts.skylight.clone(), latencies: facts.latencies };
     entry.resolves6 = facts.resolves6;
     entry.title.clone_from(&facts.title);
     entry.raw_findings.clone_from(&assessment.findings);

@@ -240,7 +240,7 @@ fn causes(report: &Report, lang: Lang) -> impl Iterator<Item = Vec<String>> + '_
     })
 }
 
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     guard(&clean(text))
 }
 
@@ -253,7 +253,7 @@ fn milliseconds(value: Option<f64>) -> String {
 }
 
 /// Rows of cells as a file.
-fn table<S: AsRef<str>>(columns: &[S], rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
+pub(super) fn table<S: AsRef<str>>(columns: &[S], rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
     // Excel takes a file without it for the system's code page.
     let mut bytes = b"\xef\xbb\xbf".to_vec();
     {

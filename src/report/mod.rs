@@ -7,6 +7,7 @@
 mod build;
 pub mod clean;
 pub mod csv;
+mod deep;
 pub mod format;
 pub mod html;
 pub mod json;
@@ -71,6 +72,7 @@ pub fn render_all(input: &ReportInput) -> Vec<File> {
     let report = Report::new(input);
     let mut files = html::render(&report, input);
     files.extend(csv::render(&report, input.lang));
+    files.extend(deep::render(&report));
     files.push(json::summary(&report));
     files.push(json::manifest(&report, input, &files));
     files

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::judge::operators::{Hint, Operator};
 use crate::judge::rules::{RuleSet, Tally};
 use crate::judge::summarise::Standing;
+use crate::model::deep::{Latencies, LinkRates, Skylight};
 use crate::model::finding::{Finding, Severity};
 use crate::model::outage::{Line, Trigger};
 use crate::model::run::RunEnd;
@@ -476,6 +477,9 @@ pub struct SchoolRow {
     pub source: String,
     /// The command that repeats the probe.
     pub repeat: Option<String>,
+    /// What the deep profile gave.
+    #[serde(skip)]
+    pub deep: DeepRow,
     /// Where it stands.
     #[serde(skip)]
     pub standing: Standing,
@@ -553,6 +557,24 @@ pub struct ScoreInfo {
     pub passes: Option<bool>,
     /// Points lost by indicator; only where any were. `null`: the indicator was not judged.
     pub lost: BTreeMap<&'static str, Option<f64>>,
+}
+
+/// What the deep profile gave for one site.
+#[derive(Clone, Debug, Default)]
+pub struct DeepRow {
+    /// Rates of its links. None: not measured.
+    pub links: Option<LinkRates>,
+    /// What its landing page is put together from. None: not measured.
+    pub skylight: Option<Skylight>,
+    /// Success and speed. None: not measured.
+    pub latencies: Option<Latencies>,
+}
+
+impl DeepRow {
+    /// Anything was measured.
+    pub fn is_measured(&self) -> bool {
+        self.links.is_some() || self.skylight.is_some() || self.latencies.is_some()
+    }
 }
 
 /// A finding as published.

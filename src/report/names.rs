@@ -16,6 +16,8 @@ const TOP: &[&str] = &[
     "regions.csv",
     "findings.csv",
     "causes.csv",
+    "links.csv",
+    "blocking.csv",
     "summary.json",
     "evidence.jsonl.zst",
     "manifest.json",

@@ -32,8 +32,9 @@ use v6ready::net::route::Route;
 use v6ready::net::scope::AddressPolicy;
 use v6ready::net::tls::TlsClient;
 use v6ready::net::turn::Turns;
+use v6ready::probe::deep::{Deep, DeepRules};
 use v6ready::probe::delegation::{DelegationRules, Delegations};
-use v6ready::probe::{Attempts, Bounds, Deadlines, Net, Prober, Transports};
+use v6ready::probe::{Attempts, Bounds, Deadlines, Net, Prober, Profile, Transports};
 
 /// How long the bench waits for silence. Everything that answers does so at once; the rest is a machine's slowness.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +122,7 @@ pub(crate) fn prober_on(
             authorities: Authorities::new(&resolvers, patience.dns, connector.clone(), Arc::clone(&turns))
                 .expect("a finder of authorities"),
             pages_v4: Pages::new(Family::V4, connector.clone(), &tls, &user_agent, http).expect("a page client"),
+            pages_v6: Pages::new(Family::V6, connector.clone(), &tls, &user_agent, http).expect("a page client"),
             connector,
             tls,
             turns,
@@ -139,6 +141,8 @@ pub(crate) fn prober_on(
         bounds: Bounds { retry_after: Duration::from_secs(10), ..Bounds::default() },
         opt_outs: OptOuts::default(),
         delegations: Arc::new(Delegations::new(DelegationRules { roots: lab_roots(), ..DelegationRules::default() })),
+        profile: Profile::Standard,
+        deep: Arc::new(Deep::new(DeepRules { samples: 0, time: Duration::from_mins(1), ..DeepRules::default() })),
     }
 }
 

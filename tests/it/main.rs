@@ -3,6 +3,7 @@
 mod architecture;
 mod bench_net;
 mod cli;
+mod deep;
 mod dns_lies;
 mod evidence;
 mod golden;

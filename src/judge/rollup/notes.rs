@@ -3,9 +3,11 @@
 //! Leaves to others: which verdict they make.
 
 use super::{Case, speaks_other_tls};
+use crate::judge::deep;
 use crate::judge::delegation::{self, Indicators, Proof};
 use crate::judge::naming::{Absence, Presence};
 use crate::judge::parity::Sameness;
+use crate::judge::resolvers::Resolvers;
 use crate::judge::service::{Entry, Landing, Outcome};
 use crate::judge::{landing, pair, service};
 use crate::model::address::{Family, Scope};
@@ -54,6 +56,19 @@ impl Case<'_> {
         let mut findings = std::mem::take(&mut self.findings);
         let proof = Proof { rounds, at: &|at| self.v6_proven_at(at) };
         let indicators = delegation::judge(self.observation, self.naming.alias.as_deref(), &proof, &mut findings);
+        self.findings = findings;
+        indicators
+    }
+
+    /// The deep profile's numbers. A first look asks for no proofs.
+    pub(super) fn note_deep(&mut self) -> deep::Indicators {
+        let mut findings = std::mem::take(&mut self.findings);
+        let resolvers = Resolvers::new(self.vantage, self.criteria.dns_alibi);
+        let proof = deep::Proof {
+            family: &|family, at| self.proven_at(family, at),
+            resolver: &|server, at| resolvers.proven_at(server, at),
+        };
+        let indicators = deep::judge(self.observation, &proof, &mut findings);
         self.findings = findings;
         indicators
     }

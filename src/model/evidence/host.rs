@@ -1,6 +1,6 @@
 //! Another host that a site's pages lead to or are put together from: found out once in a run, used by all its sites.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,11 +10,14 @@ use crate::model::address::{Family, Scope};
 use crate::model::time::Timestamp;
 
 /// What is known of a host in one family.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HostSide {
     /// What DNS said. None: the host is an IP literal, nobody was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookup: Option<LookupOutcome>,
+    /// Whose word that is. None: nobody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<SocketAddr>,
     /// Every address, with what may be done with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<(IpAddr, Scope)>,
@@ -71,12 +74,16 @@ impl HostCheck {
         }
     }
 
-    /// Only those inside some network get there: it has addresses, and none is public. The scope of the first one.
-    pub fn intranet(&self) -> Option<Scope> {
-        let mut all = self.v4.addresses.iter().chain(&self.v6.addresses).peekable();
-        let first = all.peek()?.1;
-        let own = |scope: Scope| scope == Scope::OwnNetwork;
+    /// Only those inside some network get there: a name without a dot, or one with addresses of which none is public.
+    pub fn is_intranet(&self) -> bool {
+        let scopes: Vec<Scope> = self.v4.addresses.iter().chain(&self.v6.addresses).map(|(_, scope)| *scope).collect();
         // What is our own network is public to everybody else.
-        (!all.any(|(_, scope)| scope.is_public() || own(*scope))).then_some(first)
+        let hidden = |scope: &Scope| !scope.is_public() && *scope != Scope::OwnNetwork;
+        is_unqualified(&self.host) || (!scopes.is_empty() && scopes.iter().all(hidden))
     }
+}
+
+/// A name without a dot: it means something inside one network only, and DNS is not asked about it.
+pub fn is_unqualified(host: &str) -> bool {
+    !host.contains(['.', ':'])
 }

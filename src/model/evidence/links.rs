@@ -1,7 +1,7 @@
 //! Links of a site: level 2 stands on its landing page, level 3 on the pages of level 2; and how each answers over either
 //! family.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +70,10 @@ pub struct Fetch {
     /// The address used. None: no request was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
-    /// When the last try began.
+    /// Whose word it is that there is no address. None: DNS was not asked, or gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<SocketAddr>,
+    /// When the last try began, or the host's name was asked for.
     pub started: Timestamp,
     /// To the head of the response, or to the failure, in microseconds.
     pub duration_us: u64,
@@ -81,7 +84,7 @@ pub struct Fetch {
 impl Fetch {
     /// Nothing was sent.
     pub fn unsent(end: FetchEnd, started: Timestamp) -> Self {
-        Self { end, address: None, started, duration_us: 0, tries: 0 }
+        Self { end, address: None, server: None, started, duration_us: 0, tries: 0 }
     }
 }
 
@@ -97,6 +100,8 @@ pub enum FetchEnd {
     NoAddress,
     /// The host has addresses in this family, and none that may be dialled.
     NotPublic(Scope),
+    /// The host is a name without a dot, which means something inside one network only.
+    Unqualified,
     /// Whether the host has an address is not known.
     Unresolved(LookupOutcome),
     /// Not requested: a bound of ours, an owner who asked to be left alone, or a run without IPv6.

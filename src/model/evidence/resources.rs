@@ -66,6 +66,9 @@ pub struct Resources {
 /// One host and what the page wants of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ResourceHost {
+    /// It belongs to the site's owner.
+    #[serde(default)]
+    pub own: bool,
     /// What is known of the host. The port is that of the first resource.
     pub check: HostCheck,
     /// Different URLs by kind.

@@ -271,6 +271,9 @@ fn facts(text: &Text, row: &SchoolRow, opted_out: String) -> Vec<Fact> {
         "s.resolves6",
         row.resolves6.map(|yes| text.w(if yes { "s.yes" } else { "s.no" }).to_owned()).unwrap_or_default(),
     );
+    for (label, line) in super::super::deep::lines(row, text) {
+        add(label, line);
+    }
     add("s.pagetitle", row.title.clone().unwrap_or_default());
     if let Some(schools) = row.shared_by.filter(|schools| *schools > 1) {
         add("s.shared", text.fill("s.shared.by", &[("schools", &schools.to_string())]));
