@@ -83,6 +83,8 @@ pub(super) struct Course {
     stale: bool,
     /// The resolvers are to be tested before a site is begun.
     untested: bool,
+    /// Until when something failed that wants no second look, but a canary after it. None: nothing did since the last one.
+    owed: Option<Instant>,
     /// When it was last lowered, and clean looks since.
     pressed: (Option<Instant>, usize),
 }
@@ -108,6 +110,7 @@ impl Course {
             frozen: None,
             stale: false,
             untested: false,
+            owed: None,
             pressed: (None, 0),
             scan,
         }
@@ -161,6 +164,9 @@ impl Course {
         if !self.tasks.is_empty() || !self.work.is_empty() {
             return false;
         }
+        if self.owed.is_some() && !self.watch.is_blind() {
+            return false;
+        }
         if self.work.is_waiting() {
             if !self.watch.is_blind() {
                 return false;
@@ -201,7 +207,12 @@ impl Course {
 
     /// Nothing may be begun, and nothing under way needs a canary.
     fn rests(&self) -> bool {
-        self.frozen.is_some() && self.tasks.is_empty() && !self.work.is_waiting()
+        self.frozen.is_some() && self.tasks.is_empty() && !self.wants_proof()
+    }
+
+    /// Something waits for a canary's word.
+    fn wants_proof(&self) -> bool {
+        self.work.is_waiting() || self.owed.is_some()
     }
 
     /// Sites may be begun.
@@ -234,7 +245,7 @@ impl Course {
     }
 
     fn urgency(&self) -> Urgency {
-        let idle = self.tasks.is_empty() && self.work.is_empty() && self.work.is_waiting();
+        let idle = self.tasks.is_empty() && self.work.is_empty() && self.wants_proof();
         if idle || self.stale || self.breaker.is_doubtful() {
             Urgency::Now
         } else if self.breaker.is_open() || self.breaker.wants_canary() {
@@ -330,6 +341,9 @@ impl Course {
         };
         self.press(&probed.symptoms);
         let now = Instant::now();
+        if probed.symptoms.unproven {
+            self.owed = Some(now);
+        }
         if probed.spoilt {
             self.work.spoilt(job, now + self.scan.rules.recovery_interval);
             return;
@@ -414,6 +428,7 @@ impl Course {
         }
         if let Some(sent) = self.watch.sent() {
             self.work.proven(good, sent);
+            self.owed = self.owed.filter(|owed| *owed > sent);
         }
     }
 
@@ -464,7 +479,7 @@ impl Course {
         }
         // A probe in flight leaves no row: an interrupted probe is not a failed site.
         self.tasks.abort_all();
-        if self.work.is_waiting() && !self.watch.is_blind() {
+        if self.wants_proof() && !self.watch.is_blind() {
             self.watch.send(Urgency::Now);
             tokio::select! {
                 canary = self.watch.came_back() => self.read(canary),

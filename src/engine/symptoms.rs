@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use crate::model::address::Family;
-use crate::model::evidence::{LookupOutcome, RecordType, Round, ServerRole, WalkEnd};
+use crate::model::evidence::{FetchEnd, LookupOutcome, RecordType, Round, ServerRole, WalkEnd};
 use crate::model::failure::Failure;
 use crate::model::outage::Line;
 
@@ -60,6 +60,8 @@ pub struct Symptoms {
     pub fared: [Option<Fared>; 2],
     /// This machine ran short of something.
     pub short: bool,
+    /// A link, a resource or a sample failed over IPv6: nothing that wants a second look, but a proof after it.
+    pub unproven: bool,
 }
 
 impl Symptoms {
@@ -69,9 +71,18 @@ impl Symptoms {
     }
 }
 
+/// Something failed over IPv6 in what is looked at after the site's own pages.
+fn fails_deeply(round: &Round) -> bool {
+    let links = round.links.iter().flat_map(|links| &links.links);
+    let hosts = round.resources.iter().flat_map(|resources| &resources.hosts);
+    links.into_iter().any(|link| matches!(link.v6.end, FetchEnd::Failed(_)))
+        || hosts.into_iter().any(|host| host.check.v6.opens() == Some(false))
+        || round.samples.iter().any(|sample| sample.family == Family::V6 && sample.failure.is_some())
+}
+
 /// Reads the symptoms off a round.
 pub fn symptoms(round: &Round) -> Symptoms {
-    let mut found = Symptoms::default();
+    let mut found = Symptoms { unproven: fails_deeply(round), ..Symptoms::default() };
     let asked = || round.lookups.iter().filter(|lookup| lookup.role == ServerRole::Resolver);
     // Some resolvers do not know of HTTPS records, and nothing hangs on these.
     let silent = asked().any(|lookup| !lookup.replied() && lookup.rtype != RecordType::Https);

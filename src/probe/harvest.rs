@@ -17,6 +17,8 @@ use crate::model::evidence::ResourceKind;
 /// Tags read of one page, and references kept of it.
 const TAGS: usize = 50_000;
 const REFERENCES: usize = 4_000;
+/// Pieces of text read of one page. Markup that is none, such as a page of `<`, comes one character at a time.
+const PIECES: usize = 200_000;
 /// Bytes of text in style elements and attributes, and of one style sheet.
 const STYLE_TEXT: usize = 256 * 1024;
 /// Bytes of one reference.
@@ -54,6 +56,7 @@ struct Collected {
     style: String,
     scripts: u32,
     tags: usize,
+    pieces: usize,
 }
 
 /// Reads a page that came from this URL.
@@ -135,6 +138,10 @@ fn tokenize(text: &str, collected: &RefCell<Collected>) {
     });
     let on_text = doc_text!(|chunk| {
         let mut collected = collected.borrow_mut();
+        collected.pieces += 1;
+        if collected.pieces > PIECES {
+            return Err("more pieces of text than are read".into());
+        }
         if chunk.text_type() == TextType::RawText && collected.style.len() < STYLE_TEXT {
             collected.style.push_str(chunk.as_str());
         }
@@ -225,31 +232,29 @@ fn style_references(text: &str) -> Vec<(ResourceKind, String)> {
     let text = without_comments(&text[..text.floor_char_boundary(STYLE_TEXT)]);
     let lower = text.to_ascii_lowercase();
     let mut found = Vec::new();
-    let mut at = 0;
-    while found.len() < REFERENCES {
-        let rest = &lower[at..];
-        let (url, import) = (rest.find("url("), rest.find("@import"));
-        let (begin, is_import) = match (url, import) {
-            (Some(url), Some(import)) if import < url => (import + "@import".len(), true),
-            (Some(url), _) => (url + "url(".len(), false),
-            (None, Some(import)) => (import + "@import".len(), true),
-            (None, None) => break,
-        };
-        at += begin;
-        let tail = text[at..].trim_start();
-        // `@import url(…)` is found by its url.
-        let quoted = tail.chars().next().filter(|c| matches!(c, '"' | '\''));
-        let reference = match quoted {
-            Some(quote) => tail[1..].split(quote).next(),
-            None if is_import => None,
-            None => tail.split(')').next(),
-        };
-        let imported = is_import || lower[..at].trim_end_matches("url(").trim_end().ends_with("@import");
-        if let Some(reference) = reference.map(str::trim).filter(|text| !text.is_empty() && text.len() <= REFERENCE) {
-            found.push((kind_of(reference, imported), reference.to_owned()));
-        }
+    for (at, _) in lower.match_indices("url(").take(REFERENCES) {
+        let imported = lower[..at].trim_end().ends_with("@import");
+        found.extend(
+            reference_at(&text, at + "url(".len(), true).map(|reference| (kind_of(reference, imported), reference)),
+        );
     }
-    found
+    for (at, _) in lower.match_indices("@import").take(REFERENCES) {
+        found
+            .extend(reference_at(&text, at + "@import".len(), false).map(|reference| (ResourceKind::Style, reference)));
+    }
+    found.into_iter().map(|(kind, reference)| (kind, reference.to_owned())).collect()
+}
+
+/// The text in quotation marks, or up to a bracket where it may be `bare`. None: there is none, or it is too long.
+fn reference_at(text: &str, at: usize, bare: bool) -> Option<&str> {
+    let tail = text[at..].trim_start();
+    let tail = &tail[..tail.floor_char_boundary(REFERENCE)];
+    let found = match tail.chars().next() {
+        Some(quote @ ('"' | '\'')) => tail[1..].split_once(quote)?.0,
+        Some(_) if bare => tail.split_once(')')?.0,
+        _ => return None,
+    };
+    Some(found.trim()).filter(|found| !found.is_empty())
 }
 
 fn kind_of(reference: &str, imported: bool) -> ResourceKind {

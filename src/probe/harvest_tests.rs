@@ -111,8 +111,8 @@ fn style_sheets_are_resolved_against_themselves() {
     let spelled: Vec<_> = found.iter().map(|(kind, url)| (*kind, url.as_str())).collect();
     let expected = [
         (ResourceKind::Image, "https://s.example/i/b.png"),
-        (ResourceKind::Style, "https://s.example/css/c.css"),
         (ResourceKind::Font, "https://f.example/f.ttf"),
+        (ResourceKind::Style, "https://s.example/css/c.css"),
     ];
     assert_eq!(spelled, expected);
     for text in ["url(", "@import", "url('", "/* url(x)", "@import url(", "url()"] {

@@ -85,14 +85,13 @@ impl Recorder {
         let round = self.round();
         let landing = |family: Family| {
             let walks = round.walks.iter().filter(|walk| walk.family == family && walk.purpose == Purpose::Entry);
-            let found = walks.rev().find_map(|walk| {
+            walks.rev().find_map(|walk| {
                 let exchange = walk.landing().filter(|exchange| (200..300).contains(&exchange.status))?;
                 let key = PageKey::of(exchange);
                 let body = pages.iter().find(|known| known.key == key)?.body.clone()?;
                 let content_type = exchange.content_type.clone().unwrap_or_default();
                 Some(LandingPage { url: walk.landing_url()?.to_owned(), family, content_type, body })
-            });
-            found
+            })
         };
         landing(Family::V6).or_else(|| landing(Family::V4))
     }

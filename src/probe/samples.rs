@@ -25,8 +25,9 @@ impl Prober {
         let target = |family: Family| {
             record.read(|round| {
                 let entries = round.walks.iter().filter(|walk| walk.family == family && walk.purpose == Purpose::Entry);
-                let landed = entries.filter(|walk| walk.landing().is_some() && walk.landing_url() == Some(&page.url));
-                let address = landed.filter_map(|walk| walk.hops.last()?.address).next()?;
+                let mut landed =
+                    entries.filter(|walk| walk.landing().is_some() && walk.landing_url() == Some(&page.url));
+                let address = landed.find_map(|walk| walk.hops.last()?.address)?;
                 Some(SocketAddr::new(address, url.port_or_known_default()?))
             })
         };

@@ -1,8 +1,9 @@
 //! The evidence of one site as short lines, step by step, in the order in which it was measured.
 //!
 //! Outcome words are the stable ones, as in `schools.csv`, whatever the language. Whatever a peer sent is made visible
-//! ([`super::clean`]). Nothing is judged here, and nothing is left out but repetitions, which are counted.
+//! ([`super::clean`]). Nothing is judged here, and nothing is left out but repetitions, which are counted, and links that answer alike over both families.
 
+mod deep;
 mod zones;
 
 use std::fmt::Write;
@@ -91,6 +92,15 @@ impl Writer {
         }
         if let Some(sibling) = &round.sibling {
             self.sibling(sibling);
+        }
+        if !round.samples.is_empty() {
+            self.samples(&round.samples);
+        }
+        if let Some(resources) = &round.resources {
+            self.resources(resources);
+        }
+        if let Some(links) = &round.links {
+            self.links(links);
         }
         if round.internal_error {
             let line = self

@@ -125,7 +125,8 @@ async fn slowness_is_told_from_jitter() {
 /// Sites with links of their own, as many of each as asked for, at a real run's manners and a fraction of its pauses.
 async fn links_at_a_pace(sites: u8, links: usize, interval: Duration) -> (Duration, usize) {
     let mut world = World::new().with_anchors();
-    let list: String = (0..links).map(|number| format!("<a href=/p{number}.pdf>{number}</a>")).collect();
+    let list: Vec<String> = (0..links).map(|number| format!("<a href=/p{number}.pdf>{number}</a>")).collect();
+    let list = list.concat();
     let page = format!("<title>学校</title><p>欢迎访问</p>{list}");
     let names: Vec<String> = (0..sites).map(|number| format!("www.school{number}.example")).collect();
     for (number, name) in (0..).zip(&names) {
@@ -144,11 +145,11 @@ async fn links_at_a_pace(sites: u8, links: usize, interval: Duration) -> (Durati
     }
     let (mut before, mut least, mut n) = (BTreeMap::new(), Duration::MAX, 0);
     for entry in lab.log().entries() {
-        if let Event::Request { host, .. } = entry.event {
-            if let Some(last) = before.insert(host, entry.at) {
-                least = least.min(entry.at.saturating_sub(last));
-                n += 1;
-            }
+        if let Event::Request { host, .. } = entry.event
+            && let Some(last) = before.insert(host, entry.at)
+        {
+            least = least.min(entry.at.saturating_sub(last));
+            n += 1;
         }
     }
     (least, n)
