@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::Prober;
 use super::hosts::Hosts;
 use super::record::Recorder;
@@ -23,7 +25,7 @@ pub struct DeepRules {
     pub external: usize,
     /// Requests for the links of one site, over both families.
     pub requests: usize,
-    /// How long the links of one site may take, waiting included.
+    /// How long the links of one site may take, waiting included; the same for what comes before them.
     pub time: Duration,
     /// Hosts of embedded resources that are looked at, of one page.
     pub hosts: usize,
@@ -70,10 +72,11 @@ impl Prober {
     /// Looks deeper into a site that has a page.
     pub(super) async fn look_deeper(&self, record: &Recorder, site: &Site) {
         let Some(page) = record.take_landing() else { return };
-        Box::pin(self.samples(record, &page)).await;
-        let links = Box::pin(self.look_at_page(record, site, page)).await;
-        let Some(links) = links else { return };
-        if tokio::time::timeout(self.deep.rules.time, Box::pin(self.follow(record, site, links))).await.is_err() {
+        // What the samples or the page's hosts have not told by then is not known.
+        let time = self.deep.rules.time;
+        let _ = timeout(time, Box::pin(self.samples(record, &page))).await;
+        let Ok(Some(links)) = timeout(time, Box::pin(self.look_at_page(record, site, page))).await else { return };
+        if timeout(time, Box::pin(self.follow(record, site, links))).await.is_err() {
             record.write(|round| {
                 if let Some(links) = &mut round.links {
                     links.out_of_time = true;

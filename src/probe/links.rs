@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
 
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
 use url::Url;
 
 use super::Prober;
@@ -77,6 +77,8 @@ struct Follower<'a> {
     number: u8,
     seen: HashSet<u64>,
     requests: usize,
+    /// Hosts that asked for fewer requests: they get none any more.
+    left_alone: HashSet<String>,
 }
 
 impl Prober {
@@ -91,6 +93,7 @@ impl Prober {
             number: record.read(|round| round.number),
             seen: HashSet::new(),
             requests: 0,
+            left_alone: HashSet::new(),
         };
         follower.is_new(&start.page);
         let mut second = Level::new(2, rules.level2, rules.external);
@@ -190,7 +193,10 @@ impl Follower<'_> {
             let server = check.over(family).server;
             return (Fetch { server, ..Fetch::unsent(end, check.at) }, None);
         }
-        let Some(address) = check.over(family).public() else { return (Fetch::unsent(FetchEnd::NotMade, now), None) };
+        let willing = !self.left_alone.contains(&check.host);
+        let Some(address) = check.over(family).public().filter(|_| willing) else {
+            return (Fetch::unsent(FetchEnd::NotMade, now), None);
+        };
         let mut tries = 0;
         loop {
             tries += 1;
@@ -207,6 +213,9 @@ impl Follower<'_> {
             match outcome {
                 Ok(fetched) => {
                     let status = fetched.status;
+                    if status == 429 || (status == 503 && fetched.headers.contains_key(RETRY_AFTER)) {
+                        self.left_alone.insert(check.host.clone());
+                    }
                     let page = (read && (200..300).contains(&status)).then_some(fetched);
                     return (fetch(FetchEnd::Status(status)), page);
                 }

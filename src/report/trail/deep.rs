@@ -1,7 +1,7 @@
 //! Lines on links, resources and samples. Links that answered alike over both families are counted, and the others named.
 
 use super::Writer;
-use crate::model::evidence::{Fetch, FetchEnd, HostSide, Link, Links, ResourceHost, Resources, Sample};
+use crate::model::evidence::{Fetch, FetchEnd, HostSide, Link, Links, LookupOutcome, ResourceHost, Resources, Sample};
 use crate::report::clean::clean;
 use crate::report::format::duration;
 
@@ -83,7 +83,7 @@ fn end(end: &FetchEnd) -> String {
 fn resource_host(host: &ResourceHost) -> String {
     let kinds: Vec<String> = host.kinds.iter().map(|(kind, count)| format!("{} {count}", kind.name())).collect();
     let side = |side: &HostSide| {
-        let lookup = side.lookup.map(|outcome| outcome.word()).unwrap_or_default();
+        let lookup = side.lookup.map(LookupOutcome::word).unwrap_or_default();
         let address = side.public().map(|address| address.to_string()).unwrap_or_default();
         let opens = match (side.opens(), side.connects.last().and_then(|connect| connect.failure.as_ref())) {
             (Some(true), _) => "open".to_owned(),
