@@ -25,7 +25,7 @@ use crate::net::dns::nat64;
 use crate::net::http::HttpLimits;
 use crate::net::local;
 use crate::net::pages::Pages;
-use crate::net::route::{Direct, Route};
+use crate::net::route::{Direct, Route, WithoutIpv6};
 use crate::net::scope::AddressPolicy;
 use crate::net::tls::TlsClient;
 use crate::net::turn::Turns;
@@ -35,6 +35,8 @@ use crate::probe::{Attempts, Bounds, Deadlines, Net, Prober, Profile, Transports
 
 /// Descriptors kept free for files, the store and the terminal.
 const SPARE_DESCRIPTORS: usize = 64;
+/// With fewer descriptors nothing is measured: the gate looks at all anchors at once.
+pub(super) const LEAST_DESCRIPTORS: usize = 128;
 /// Descriptors a site in flight may use: connections, and sockets that are listened to for a second answer.
 const DESCRIPTORS_PER_SITE: usize = 5;
 
@@ -51,6 +53,8 @@ pub(super) struct Surroundings {
     pub(super) anchors_pem: Vec<Vec<u8>>,
     /// Prefixes are treated as public that are not.
     pub(super) lab: bool,
+    /// The one pacer of everything that is sent.
+    pub(super) turns: Arc<dyn Turns>,
 }
 
 impl Surroundings {
@@ -73,7 +77,18 @@ impl Surroundings {
             AddressPolicy { public_prefixes: config.lab.public_prefixes.clone(), local_deny: local::own_networks() };
         let bundled_roots = config.tls.roots == Roots::Bundled;
         let roots = config.dns.roots.clone();
-        Ok(Self { route: Arc::new(Direct), policy, resolvers, roots, bundled_roots, anchors_pem, lab })
+        let (route, turns) = (Arc::new(Direct), turns(config));
+        Ok(Self { route, policy, resolvers, roots, bundled_roots, anchors_pem, lab, turns })
+    }
+
+    /// The same for a run that may leave IPv6 alone: then resolvers that are reached over it are not asked either, and the way
+    /// out has none.
+    pub(super) fn over(self, transports: Transports) -> Self {
+        if transports == Transports::Both {
+            return self;
+        }
+        let resolvers = self.resolvers.into_iter().filter(SocketAddr::is_ipv4).collect();
+        Self { route: Arc::new(WithoutIpv6(self.route)), resolvers, ..self }
     }
 }
 
@@ -91,9 +106,14 @@ pub(super) async fn deny_nat64(config: &Config, surroundings: &mut Surroundings)
     resolvers.sort_unstable();
     resolvers.dedup();
     let connector = Connector::new(Arc::clone(&surroundings.route), surroundings.policy.clone());
-    let turns: Arc<dyn Turns> = Arc::new(Pacer::new(pace(config)));
+    let turns = Arc::clone(&surroundings.turns);
     let exchanges = Exchanges::new(connector, turns, Arc::new(SystemClock), dns(config));
     surroundings.policy.local_deny.extend(nat64::prefixes(&exchanges, &resolvers).await);
+}
+
+/// The pacer of a run.
+pub(super) fn turns(config: &Config) -> Arc<dyn Turns> {
+    Arc::new(Pacer::new(pace(config)))
 }
 
 fn dns(config: &Config) -> DnsLimits {
@@ -103,7 +123,7 @@ fn dns(config: &Config) -> DnsLimits {
 /// The prober for a configuration and its surroundings.
 pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Prober, CliError> {
     let connector = Connector::new(Arc::clone(&surroundings.route), surroundings.policy.clone());
-    let turns: Arc<dyn Turns> = Arc::new(Pacer::new(pace(config)));
+    let turns = Arc::clone(&surroundings.turns);
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_at(&SystemClock));
     let tls = TlsClient::new(surroundings.bundled_roots, &surroundings.anchors_pem)?;
     let http = http(config);
@@ -277,6 +297,14 @@ pub(super) fn raise_descriptor_limit() {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let limit = getrlimit(Resource::Nofile);
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    }
+}
+
+/// Refuses to begin where descriptors would run out at once.
+pub(super) fn enough_descriptors() -> Result<(), CliError> {
+    match descriptor_limit() {
+        Some(limit) if limit < LEAST_DESCRIPTORS => Err(CliError::FewDescriptors { limit }),
+        _ => Ok(()),
     }
 }
 

@@ -48,6 +48,7 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
         bundled_roots: true,
         anchors_pem: vec![lab.ca_pem().into_bytes()],
         lab: false,
+        turns: assemble::turns(&config),
     };
     let mut prober = assemble::prober(&config, &surroundings)?;
     prober.opt_outs = loaded.roster.opt_outs.clone();

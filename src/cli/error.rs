@@ -64,6 +64,16 @@ pub(super) enum CliError {
          network namespace without one"
     )]
     NotALab,
+    /// Too few descriptors for the gate's anchors alone.
+    #[error(
+        "only {limit} file descriptors may be open, and {} are needed: raise the limit (ulimit -n 4096, or LimitNOFILE= in \
+         the service)",
+        super::assemble::LEAST_DESCRIPTORS
+    )]
+    FewDescriptors {
+        /// The limit.
+        limit: usize,
+    },
     /// A name nobody probed.
     #[error("run {run} has no evidence for {name}")]
     NoEvidence {
@@ -100,13 +110,9 @@ impl From<&CliError> for Exit {
         match error {
             CliError::Config(error) => error.into(),
             CliError::Store(error) => error.into(),
-            CliError::Targets(_)
-            | CliError::NothingToProbe
-            | CliError::Read { .. }
-            | CliError::Rules(_)
-            | CliError::NoSuchRules { .. }
-            | CliError::NotALab => Self::Unusable,
-            CliError::Tls(_) => Self::Unusable,
+            CliError::Targets(_) | CliError::NothingToProbe | CliError::Read { .. } => Self::Unusable,
+            CliError::Rules(_) | CliError::NoSuchRules { .. } => Self::Unusable,
+            CliError::NotALab | CliError::FewDescriptors { .. } | CliError::Tls(_) => Self::Unusable,
             CliError::Publish(error) => match error.io_kind() {
                 Some(std::io::ErrorKind::StorageFull) => Self::InputOutput,
                 _ => Self::CannotCreate,

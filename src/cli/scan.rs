@@ -14,7 +14,7 @@ use super::progress::{self, Mode};
 use super::rules;
 use super::settings;
 use crate::calendar::Freeze;
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
 use crate::engine::plan::order;
 use crate::engine::scan::{Scan, ScanRules, Stop};
 use crate::engine::{gate, gate::GateRules, gate::Opening};
@@ -49,7 +49,9 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     let config = &resolved.config;
     let lang = settings::lang(config);
     let shown = rules::configured(config)?;
-    let mut surroundings = Surroundings::real(config)?;
+    assemble::enough_descriptors()?;
+    let transports = assemble::transports(args.measure.without_ipv6);
+    let mut surroundings = Surroundings::real(config)?.over(transports);
     let options = LoadOptions {
         encoding: args.encoding.clone(),
         allow_reserved: surroundings.lab,
@@ -69,7 +71,6 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     let prober = Arc::new(prober);
     let started = prober.net.clock.now();
     let _lock = store.lock(started)?;
-    let transports = assemble::transports(args.measure.without_ipv6);
     let scan_rules = assemble::scan_rules(config, transports);
     if scan_rules.jobs < config.pace.jobs {
         note(format!(
@@ -145,6 +146,7 @@ pub(super) async fn measure(
             resolvers: prober.net.resolvers.clone(),
             proofs: opening.proofs.clone(),
             dns_proofs: opening.dns_proofs.clone(),
+            clock: opening.clock,
         },
         started,
         ended: None,
@@ -168,6 +170,7 @@ pub(super) async fn measure(
         rules,
         canaries: opening.canaries,
         dns_controls: opening.dns_controls,
+        wall: Arc::new(SystemClock),
         listener: progress::listener(plan.mode, plan.lang),
         sink,
         stop: stop_on_signals(plan.lang),

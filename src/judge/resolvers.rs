@@ -93,6 +93,7 @@ mod tests {
             resolvers: [R1, R2].map(|server| server.parse().unwrap()).to_vec(),
             proofs: Vec::new(),
             dns_proofs: proofs.iter().map(proof).collect(),
+            clock: None,
         }
     }
 

@@ -224,6 +224,8 @@ codes! {
     VantageUnproven Fault;
     /// The resolvers were not proven to tell the truth at the time.
     ResolverUnproven Fault;
+    /// The scanner's clock was not proven to be right, so a certificate that seems out of date is not called so.
+    ClockUnproven Note;
     /// IPv6 was not measured in this run.
     V6NotMeasured Fault;
     /// A limit of ours, or a fault of ours, ended the measurement of IPv6 before it began or before the page was read.

@@ -7,6 +7,8 @@
 
 pub mod deep;
 pub mod delegation;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod harvest;
 mod hosts;
 mod links;
@@ -20,6 +22,7 @@ mod retry;
 mod samples;
 mod shared;
 mod skylight;
+mod target;
 mod walk;
 
 use std::net::{IpAddr, SocketAddr};

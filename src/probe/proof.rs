@@ -56,7 +56,7 @@ impl Prober {
         let target = SocketAddr::new(stalled.address, stalled.port);
         // A walk keeps only URLs that it could read.
         let url = Url::parse(&stalled.url).map_err(|_| Failure::HttpMalformed)?;
-        let (host, authority) = super::walk::authority(&url)?;
+        let (host, authority) = super::target::authority(&url)?;
         let _pass = net.turns.take(Subject::Request(host.clone(), target.ip())).await;
         let stream = self.open_in_small_segments(target).await?;
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
@@ -126,6 +126,7 @@ mod tests {
             server: None,
             content_type: None,
             retry_after_s: None,
+            date: None,
             cookies: Vec::new(),
             started: Timestamp(0),
             ttfb_us: 0,

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::Prober;
 use super::record::{LandingPage, Recorder};
-use super::walk::authority;
+use super::target::authority;
 use crate::model::address::Family;
 use crate::model::evidence::{LookupOutcome, Purpose, RecordType, Sample, ServerRole};
 use crate::model::failure::Failure;

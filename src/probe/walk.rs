@@ -18,6 +18,7 @@ use super::page::{self, Depth, Extract, Facts};
 use super::reach::{Held, Reached};
 use super::record::{PageKey, Recorder};
 use super::retry;
+use super::target::{self, Refused, authority};
 use crate::model::address::Family;
 use crate::model::evidence::{Exchange, Handshake, Hop, LookupOutcome, Purpose, RecordType, Via, Walk, WalkEnd};
 use crate::model::failure::{Failure, Limit};
@@ -30,8 +31,6 @@ use crate::net::{body, hex};
 
 /// Addresses of one redirect target that are tried.
 const TRIED_PER_HOP: usize = 3;
-/// Ports a redirect may lead to, besides the listed one (docs/method/exchange.md).
-pub(super) const REDIRECT_PORTS: [u16; 4] = [80, 443, 8080, 8443];
 /// Times one walk waits because a server asked it to.
 const WAITS: u8 = 2;
 /// Cookies kept of one host, and bytes of one of them, both as browsers do (RFC 6265 §6.1).
@@ -114,6 +113,7 @@ impl Prober {
             server: text(SERVER, 200),
             content_type,
             retry_after_s: retry::after(&fetched.headers, self.net.clock.now()),
+            date: retry::date(&fetched.headers),
             cookies: cookies.iter().take(20).map(|(name, _)| text_of(name).chars().take(100).collect()).collect(),
             started,
             ttfb_us: super::micros(fetched.ttfb),
@@ -163,14 +163,6 @@ pub(super) async fn read_body(body: Arc<Vec<u8>>, facts: Facts, depth: Depth) ->
     } else {
         page::read(&body, &facts, depth)
     }
-}
-
-/// The name for the TLS greeting, and what stands in the Host header: the name, with the port where it is not the scheme's
-/// default. An IPv6 literal stands in brackets in the latter only.
-pub(super) fn authority(url: &Url) -> Result<(String, String), Failure> {
-    let host = url.host_str().ok_or(Failure::HttpMalformed)?;
-    let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    Ok((host.trim_matches(['[', ']']).to_owned(), authority))
 }
 
 /// All content codings, as one list. None: none was applied.
@@ -438,29 +430,14 @@ impl Walker<'_> {
     }
 
     /// The absolute target of a redirect, or how the walk ends if it may not be requested.
-    fn join(&self, base: &Url, target: &str) -> Result<Url, WalkEnd> {
-        let most = self.prober.bounds.url_bytes;
-        // Text that is cut to the same length before it comes here is not parsed at all.
-        let url = (target.len() <= most).then(|| base.join(target.trim()));
-        let mut url = match url {
-            Some(Err(_)) => return Err(WalkEnd::RedirectBadTarget),
-            Some(Ok(url)) if !matches!(url.scheme(), "http" | "https") => return Err(WalkEnd::RedirectBadTarget),
-            Some(Ok(url)) if url.as_str().len() <= most => url,
-            _ => {
+    fn join(&self, base: &Url, reference: &str) -> Result<Url, WalkEnd> {
+        target::join(base, reference, self.prober.bounds.url_bytes, self.listed_port).map_err(|refused| match refused {
+            Refused::Target => WalkEnd::RedirectBadTarget,
+            Refused::Port(port) => WalkEnd::RedirectPort(port),
+            Refused::TooLong => {
                 self.record.limit(Limit::Url);
-                return Err(WalkEnd::RedirectBadTarget);
+                WalkEnd::RedirectBadTarget
             }
-        };
-        url.set_fragment(None);
-        // Credentials in a URL are never sent on.
-        let cleared = url.set_username("").and_then(|()| url.set_password(None));
-        let (Ok(()), Some(port)) = (cleared, url.port_or_known_default()) else {
-            return Err(WalkEnd::RedirectBadTarget);
-        };
-        if REDIRECT_PORTS.contains(&port) || port == self.listed_port {
-            Ok(url)
-        } else {
-            Err(WalkEnd::RedirectPort(port))
-        }
+        })
     }
 }

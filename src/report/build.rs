@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use crate::judge::operators::{self, Operator, Origin};
 use crate::judge::summarise::{Standing, counted_rows, row_standing, schools_of_sites};
 use crate::model::evidence::Pointer;
-use crate::model::outage::Outage;
+use crate::model::outage::{Lapse, Outage, lapses};
 use crate::model::run::RunEnd;
 use crate::model::school::{Category, RegionCode, Role, Roster, RosterState, RowProblem, School, SourceLine};
 use crate::model::site::SiteKey;
@@ -20,8 +20,8 @@ use crate::model::verdict::{Assessment, Facts};
 use super::ReportInput;
 use super::format::rfc3339;
 use super::model::{
-    Change, Changes, DeepRow, FindingInfo, Group, Mark, NetworkInfo, OperatorInfo, OutageInfo, PolicyInfo, ProblemInfo,
-    RegionInfo, RejectedInfo, Report, RunInfo, SCHEMA_VERSION, SchoolRow, TaskInfo,
+    Change, Changes, DeepRow, FindingInfo, Group, LapseInfo, Mark, NetworkInfo, OperatorInfo, OutageInfo, PolicyInfo,
+    ProblemInfo, RegionInfo, RejectedInfo, Report, RunInfo, SCHEMA_VERSION, SchoolRow, TaskInfo,
 };
 
 impl From<&RowProblem> for ProblemInfo {
@@ -92,6 +92,16 @@ fn run_info(input: &ReportInput) -> RunInfo {
         lab: run.lab,
         simulated: run.simulated || input.roster.simulated,
         breaker: run.outages.iter().map(outage_info).collect(),
+        resolver_lapses: lapses(&run.vantage.dns_proofs).iter().map(lapse_info).collect(),
+    }
+}
+
+fn lapse_info(lapse: &Lapse) -> LapseInfo {
+    LapseInfo {
+        resolver: lapse.server.to_string(),
+        state: lapse.state,
+        since: rfc3339(lapse.since),
+        until: lapse.until.map(rfc3339),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::model::evidence::{
 use crate::model::failure::Failure;
 use crate::model::finding::{Code, Finding};
 use crate::model::outage::{Line, Outage, Trigger};
-use crate::model::run::{CheckOutcome, Gate, GateCheck, Proof, Run, RunEnd, RunId, Vantage};
+use crate::model::run::{CheckOutcome, DnsProof, Gate, GateCheck, Proof, ResolverState, Run, RunEnd, RunId, Vantage};
 use crate::model::school::{
     Category, Region, RegionCode, RegionLevel, RejectedRow, Role, Roster, RosterState, Row, RowProblem, School,
     SourceFile, SourceLine, Tile,
@@ -383,7 +383,12 @@ fn run() -> Run {
                 Proof { at: START.plus_ms(20_000), family: Family::V6, good: false, page_bytes: 0 },
                 Proof { at: START.plus_ms(40_000), family: Family::V6, good: true, page_bytes: 0 },
             ],
-            dns_proofs: vec![],
+            dns_proofs: [ResolverState::Sane, ResolverState::Silent, ResolverState::Sane]
+                .into_iter()
+                .zip([0, 20_000, 40_000])
+                .map(|(state, at)| DnsProof { at: START.plus_ms(at), server: "192.0.2.53:53".parse().unwrap(), state })
+                .collect(),
+            clock: None,
         },
         started: START,
         ended: Some(START.plus_ms(95_000)),
@@ -494,6 +499,7 @@ pub(crate) fn timeout_observation(title: &str) -> Observation {
         server: Some("nginx".into()),
         content_type: Some("text/html".into()),
         retry_after_s: None,
+        date: None,
         cookies: Vec::new(),
         started: START,
         ttfb_us: 48_000,

@@ -14,7 +14,7 @@ use crate::judge::summarise::Standing;
 use crate::model::deep::{Latencies, LinkRates, Skylight};
 use crate::model::finding::{Finding, Severity};
 use crate::model::outage::{Line, Trigger};
-use crate::model::run::RunEnd;
+use crate::model::run::{ResolverState, RunEnd};
 use crate::model::school::{Category, RegionCode, RegionLevel, Role, RosterState};
 use crate::model::site::{Site, SiteKey};
 use crate::model::summary::Completion;
@@ -117,6 +117,21 @@ pub struct RunInfo {
     pub simulated: bool,
     /// What was lost in its course, in order of time: the breaker's log.
     pub breaker: Vec<OutageInfo>,
+    /// When single resolvers failed their self-tests, in order of time.
+    pub resolver_lapses: Vec<LapseInfo>,
+}
+
+/// A stretch of the run in which one resolver failed its self-tests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LapseInfo {
+    /// Its address and port.
+    pub resolver: String,
+    /// The worst that came out.
+    pub state: ResolverState,
+    /// The first test that failed, RFC 3339.
+    pub since: String,
+    /// The next one that did not, RFC 3339. None: there was none before the run's end.
+    pub until: Option<String>,
 }
 
 /// A stretch of the run in which a line of the vantage could not be proven.

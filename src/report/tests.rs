@@ -410,6 +410,8 @@ fn the_manifest_has_the_checksum_of_every_other_file() {
     let outage = &manifest["run"]["breaker"][0];
     assert_eq!((&outage["line"], &outage["why"]), (&"ipv6".into(), &"canaries".into()));
     assert_eq!((&outage["quarantined"], &outage["redone"]), (&3.into(), &2.into()));
+    let lapse = &manifest["run"]["resolver_lapses"][0];
+    assert_eq!((&lapse["resolver"], &lapse["state"]), (&"192.0.2.53:53".into(), &"silent".into()));
     assert_eq!(manifest["gate"]["open"], true);
     assert_eq!(
         (&manifest["versions"]["method"], &manifest["config_sha256"]),

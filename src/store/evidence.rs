@@ -9,7 +9,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Transaction};
 
-use super::codec::{Decoder, Encoder, Packed, ROUND_BYTES, json_fault};
+use super::codec::{Decoder, Encoder, Fault, Packed, ROUND_BYTES, json_fault};
 use super::{Store, StoreError};
 use crate::model::evidence::{EVIDENCE_VERSION, Observation, Round};
 use crate::model::run::RunId;
@@ -47,7 +47,7 @@ impl PutReport {
 pub(super) struct PackedRound {
     site: SiteKey,
     round: u8,
-    packed: Packed,
+    pub(super) packed: Packed,
 }
 
 #[derive(Serialize)]
@@ -225,21 +225,36 @@ impl Store {
         let sha256: &[u8] = row.try_get("sha256").map_err(fault)?;
         let corrupt = |detail| self.corrupt(name(run, key, number), detail);
         let json = decoder.unpack(&[&run.0, key, &number.to_string()], body, sha256, ROUND_BYTES).map_err(corrupt)?;
-        let record = serde_json::from_slice::<RecordIn>(&json);
-        // A newer shape need not parse at all, so the version is looked at in either case.
-        let version = match &record {
-            Ok(record) => Some(record.version),
-            Err(_) => serde_json::from_slice::<VersionOnly>(&json).ok().map(|record| record.version),
-        };
-        match (record, version) {
-            (Ok(record), Some(EVIDENCE_VERSION)) => Ok((record.site, record.round)),
-            (Err(error), Some(EVIDENCE_VERSION) | None) => Err(corrupt(json_fault(&error))),
-            (_, version) => Err(StoreError::UnknownEvidence {
-                path: self.path.clone(),
-                what: name(run, key, number),
-                found: version.unwrap_or_default(),
-            }),
-        }
+        record(&json).map_err(|why| match why {
+            NoRecord::Corrupt(detail) => corrupt(detail),
+            NoRecord::Version(found) => {
+                StoreError::UnknownEvidence { path: self.path.clone(), what: name(run, key, number), found }
+            }
+        })
+    }
+}
+
+/// Why JSON is no record.
+#[derive(Debug)]
+pub(super) enum NoRecord {
+    /// It is not JSON, or of another shape.
+    Corrupt(Fault),
+    /// It was written by a program with another [`EVIDENCE_VERSION`].
+    Version(u32),
+}
+
+/// The record in a JSON text.
+pub(super) fn record(json: &[u8]) -> Result<(Site, Round), NoRecord> {
+    let record = serde_json::from_slice::<RecordIn>(json);
+    // A newer shape need not parse at all, so the version is looked at in either case.
+    let version = match &record {
+        Ok(record) => Some(record.version),
+        Err(_) => serde_json::from_slice::<VersionOnly>(json).ok().map(|record| record.version),
+    };
+    match (record, version) {
+        (Ok(record), Some(EVIDENCE_VERSION)) => Ok((record.site, record.round)),
+        (Err(error), Some(EVIDENCE_VERSION) | None) => Err(NoRecord::Corrupt(json_fault(&error))),
+        (_, version) => Err(NoRecord::Version(version.unwrap_or_default())),
     }
 }
 

@@ -11,6 +11,8 @@ mod error;
 mod evidence;
 #[cfg(test)]
 mod fixture;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod lock;
 mod runs;
 mod schema;

@@ -6,7 +6,7 @@
 use super::normalise;
 use super::records::Record;
 use super::regions::Regions;
-use super::text::{is_invisible, narrow};
+use super::text::{self, is_invisible, narrow};
 use super::words;
 
 /// What a column holds.
@@ -305,10 +305,10 @@ impl Columns {
         self.places_of(column).next().is_some()
     }
 
-    /// The column's title, or its number from 1, for messages. None: there is no such column.
+    /// The column's title made harmless, or its number from 1, for messages. None: there is no such column.
     pub(super) fn title(&self, column: Column) -> Option<String> {
         let at = self.places_of(column).next()?;
-        Some(self.titles.get(at).cloned().unwrap_or_else(|| (at + 1).to_string()))
+        Some(self.titles.get(at).map_or_else(|| (at + 1).to_string(), |title| text::name(title).text))
     }
 
     /// Whether a row repeats the header.
@@ -362,6 +362,13 @@ mod tests {
         assert_eq!(columns.get(Column::Site, &rows[0]), "d.cn");
         assert_eq!(columns.get(Column::Site, &rows[1]), "u.cn");
         assert_eq!(columns.title(Column::Site).as_deref(), Some("domain"));
+    }
+
+    #[test]
+    fn titles_in_messages_are_clean() {
+        let records = records("名称,域名\u{1b}[31m（必\u{202e}填）\n甲,a.cn\n");
+        let columns = Columns::of_header(&records[0], &records[1..]);
+        assert_eq!(columns.title(Column::Site).as_deref(), Some("域名[31m（必填）"));
     }
 
     #[test]

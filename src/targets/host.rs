@@ -78,6 +78,11 @@ pub(super) fn check(raw: &str, allow_reserved: bool, changes: &mut Vec<Change>) 
         Change::ProvincialZone.note(changes);
     }
     let unicode = ascii.contains("xn--").then(|| idna::domain_to_unicode(&ascii).0).filter(|name| *name != ascii);
+    // An A-label stands for one U-label and the other way round (RFC 5890 §2.3.2.1). `idna` also decodes labels that it would
+    // not take in their decoded form, such as those that are encoded twice.
+    if unicode.as_deref().is_some_and(|name| to_ascii(name, &mut Vec::new()).as_ref() != Ok(&ascii)) {
+        return Err(Fault::Idn);
+    }
     if unicode.as_deref().is_some_and(|name| name.split('.').any(is_mixed_script)) {
         Change::MixedScript.note(changes);
     }
@@ -209,6 +214,8 @@ mod tests {
             ("xn--a.cn", Fault::Idn),
             ("xn--example-.cn", Fault::Idn),
             ("xn--.cn", Fault::Idn),
+            // Encoded twice.
+            ("xn--xn--xn-s3s.cn", Fault::Idn),
             (long_label.as_str(), Fault::LabelLength),
             (long_name.as_str(), Fault::NameLength),
         ] {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use v6ready::calendar::Freeze;
-use v6ready::clock::SystemClock;
+use v6ready::clock::{Clock, SystemClock};
 use v6ready::engine::breaker::BreakerRules;
 use v6ready::engine::gate::{self, Anchor, GateRules};
 use v6ready::engine::pace::{Pacer, Rules};
@@ -199,13 +199,15 @@ pub(crate) struct Setting {
     pub(crate) gate: Gate,
     pub(crate) rules: ScanRules,
     pub(crate) listener: Listener,
+    /// The machine's own clock.
+    pub(crate) wall: Arc<dyn Clock>,
 }
 
 impl Setting {
     /// From a good vantage, without a listener.
     pub(crate) fn usual(jobs: usize, transports: Transports) -> Self {
         let rules = ScanRules { jobs, transports, ..scan_rules() };
-        Self { gate: Gate::MustBeOpen, rules, listener: Arc::new(|_| {}) }
+        Self { gate: Gate::MustBeOpen, rules, listener: Arc::new(|_| {}), wall: Arc::new(SystemClock) }
     }
 }
 
@@ -239,7 +241,7 @@ pub(crate) fn scan_rules() -> ScanRules {
 
 /// The same under a setting of its own, with what the scan says of itself.
 pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site>) -> (Evidence, ScanReport) {
-    let Setting { gate, rules, listener } = setting;
+    let Setting { gate, rules, listener, wall } = setting;
     let prober = Arc::new(prober);
     let opening = gate::check(&prober, &gate_rules(), rules.transports).await;
     let failures: Vec<_> = opening.gate.failures().collect();
@@ -255,6 +257,7 @@ pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site
         rules,
         canaries: opening.canaries,
         dns_controls: opening.dns_controls,
+        wall,
         listener,
         sink,
         stop,
@@ -276,7 +279,7 @@ pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site
     let resolvers = prober.net.resolvers.clone();
     let evidence = Evidence {
         observations: collecting.await.expect("the collector ends"),
-        vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs, dns_proofs },
+        vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs, dns_proofs, clock: opening.clock },
     };
     (evidence, report)
 }

@@ -196,3 +196,19 @@ fn an_interrupted_run_keeps_what_is_finished() {
     let rows = String::from_utf8_lossy(&judged.stdout).lines().count();
     assert!(rows > 0 && rows < 352, "{rows}");
 }
+
+#[test]
+fn too_few_descriptors_are_refused_with_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("list.txt"), "www.school.example\n").unwrap();
+    let limited = |limit: &str| {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {limit} && exec \"$0\" --lang en scan list.txt --resolver 127.0.0.1:9");
+        command.current_dir(folder.path()).args(["-c", &script, env!("CARGO_BIN_EXE_v6ready")]);
+        command.output().unwrap()
+    };
+    let refused = limited("64");
+    assert_eq!(code(&refused), 3, "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("ulimit -n 4096"), "{}", stderr(&refused));
+    assert!(!folder.path().join("history.db").exists());
+}

@@ -2,6 +2,8 @@
 //!
 //! Leaves to others: which verdict they make.
 
+use std::collections::BTreeSet;
+
 use super::{Case, speaks_other_tls};
 use crate::judge::deep;
 use crate::judge::delegation::{self, Indicators, Proof};
@@ -190,11 +192,25 @@ impl Case<'_> {
             Landing::Auth(_) => self.findings.add(Code::AuthRequired, &[v6.pointer]),
             _ => {}
         }
-        if let Some((faults, at)) = service::certificate_faults(self.observation, v6)
-            && !faults.is_empty()
-        {
+        if let Some((mut faults, at)) = service::certificate_faults(self.observation, v6) {
+            self.drop_untimely(&mut faults, at);
+            if faults.is_empty() {
+                return;
+            }
             let args = [("fault", words(faults.iter())), ("certificate", self.certificate(at))];
             self.findings.add_with(Code::CertV6, &args, &[at]);
+        }
+    }
+
+    /// What seems out of date by a clock that was not proven is not called so.
+    fn drop_untimely(&mut self, faults: &mut BTreeSet<CertificateFault>, at: Pointer) {
+        if self.vantage.is_none_or(|vantage| vantage.clock.is_some_and(|clock| clock.holds())) {
+            return;
+        }
+        let before = faults.len();
+        faults.retain(|fault| !matches!(fault, CertificateFault::Expired | CertificateFault::NotYetValid));
+        if faults.len() < before {
+            self.findings.add(Code::ClockUnproven, &[at]);
         }
     }
 
@@ -211,7 +227,9 @@ impl Case<'_> {
 
     pub(super) fn note_certificates(&mut self, v4: &Outcome<'_>, v6: &Outcome<'_>) {
         let over = |outcome| service::certificate_faults(self.observation, outcome);
-        let (Some((faults4, at4)), Some((faults6, at6))) = (over(v4), over(v6)) else { return };
+        let (Some((mut faults4, at4)), Some((mut faults6, at6))) = (over(v4), over(v6)) else { return };
+        self.drop_untimely(&mut faults4, at4);
+        self.drop_untimely(&mut faults6, at6);
         let only6 = words(faults6.difference(&faults4));
         let only4 = words(faults4.difference(&faults6));
         let both = words(faults4.intersection(&faults6));
@@ -252,6 +270,11 @@ impl Case<'_> {
             let proven = |round: &Round, family| self.alibis.of(round.number, family);
             for address in service::dead_addresses(self.observation, Family::V6, port, &proven) {
                 let at = self.connects(|connect| connect.address == address);
+                self.findings.add_with(Code::SomeAddressesDead, &[("address", address.to_string())], &at);
+            }
+            // One greeting that comes to nothing may be weather: on a first look, it asks for a second.
+            let rounds = if self.vantage.is_none() { 1 } else { self.criteria.rounds };
+            for (address, at) in service::mute_addresses(self.observation, port, rounds, &proven) {
                 self.findings.add_with(Code::SomeAddressesDead, &[("address", address.to_string())], &at);
             }
         }

@@ -7,6 +7,8 @@
 
 pub mod authority;
 pub mod exchange;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod nat64;
 pub(crate) mod provider;
 pub mod watch;

@@ -134,7 +134,13 @@ pub(crate) fn decode(bytes: &[u8], id: u16, question: &Question, longest_chain: 
         return Incoming::Truncated;
     }
     let reply = match Message::from_vec(bytes) {
-        Ok(message) => read(&message, question, longest_chain),
+        Ok(mut message) => {
+            for section in [&mut message.answers, &mut message.authorities, &mut message.additionals] {
+                // Other classes are other worlds (RFC 1035 §3.2.4): what is there says nothing of this one.
+                section.retain(|record| record.dns_class == DNSClass::IN);
+            }
+            read(&message, question, longest_chain)
+        }
         Err(error) => Reply::broken(broken_by(&error, bytes)),
     };
     Incoming::Reply(Box::new(reply))
@@ -214,8 +220,11 @@ fn referral(message: &Message) -> Option<Referral> {
 
 /// The name is the zone's apex or below it.
 fn is_within(name: &str, zone: &str) -> bool {
+    // A dot behind a backslash belongs to its label (RFC 1035 §5.1); two backslashes are one character.
+    let ends_a_label = |front: &str| front.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 0;
     let name = name.to_ascii_lowercase();
-    zone == "." || name.strip_suffix(zone).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+    let front = name.strip_suffix(zone);
+    zone == "." || front.is_some_and(|front| front.is_empty() || front.strip_suffix('.').is_some_and(ends_a_label))
 }
 
 fn repeats_question(message: &Message, question: &Question) -> bool {

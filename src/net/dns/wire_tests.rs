@@ -118,6 +118,34 @@ fn the_soa_of_another_zone_denies_nothing() {
 }
 
 #[test]
+fn a_dot_in_a_label_is_no_end_of_it() {
+    let asked = question("www.a.example", RecordType::Aaaa);
+    for (labels, within) in [(&[&b"x.b"[..], b"example"][..], false), (&[b"x\\", b"b", b"example"], true)] {
+        let target = Name::from_labels(labels.to_vec()).unwrap();
+        let alias = Record::from_rdata(name("www.a.example"), 60, RData::CNAME(CNAME(target)));
+        let bytes = reply_to(&asked, ResponseCode::NoError, vec![alias], vec![soa("b.example")]);
+        let expected = if within { LookupOutcome::Nodata } else { LookupOutcome::Broken };
+        assert_eq!(read_reply(&bytes, &asked).outcome, expected, "{labels:?}");
+    }
+}
+
+#[test]
+fn records_of_other_classes_are_no_answer() {
+    let asked = question("a.example", RecordType::Aaaa);
+    let elsewhere = |mut record: Record| {
+        record.dns_class = DNSClass::CH;
+        record
+    };
+    let outcome = |answers, authorities| {
+        let reply = read_reply(&reply_to(&asked, ResponseCode::NoError, answers, authorities), &asked);
+        (reply.outcome, reply.chain.len(), reply.soa_owner)
+    };
+    let nothing = (LookupOutcome::NodataNosoa, 0, None);
+    assert_eq!(outcome(vec![elsewhere(aaaa("a.example"))], vec![elsewhere(soa("example"))]), nothing);
+    assert_eq!(outcome(vec![elsewhere(cname("a.example", "b.example"))], vec![]), nothing);
+}
+
+#[test]
 fn hints_are_read_from_https_records_alone() {
     use hickory_resolver::proto::rr::rdata::HTTPS;
     use hickory_resolver::proto::rr::rdata::svcb::{IpHint, SVCB, SvcParamKey};

@@ -4,7 +4,7 @@ use askama::Template;
 
 use crate::judge::operators;
 use crate::judge::summarise::Standing;
-use crate::model::outage::Outage;
+use crate::model::outage::{Lapse, Outage, lapses};
 use crate::model::school::RosterState;
 use crate::model::verdict::Readiness;
 
@@ -342,7 +342,20 @@ fn breaker(input: &ReportInput, text: &Text) -> Vec<String> {
             ],
         )
     };
-    input.run.outages.iter().map(line).collect()
+    let lapse = |lapse: &Lapse| {
+        let until = lapse.until.map_or_else(|| text.w("m.breaker.end").to_owned(), utc);
+        text.fill(
+            "m.breaker.resolver",
+            &[
+                ("resolver", &lapse.server.to_string()),
+                ("since", &utc(lapse.since)),
+                ("until", &until),
+                ("state", text.w(&format!("resolver.{}", lapse.state.name()))),
+            ],
+        )
+    };
+    let lapses = lapses(&input.run.vantage.dns_proofs);
+    input.run.outages.iter().map(line).chain(lapses.iter().map(lapse)).collect()
 }
 
 fn lists(input: &ReportInput, text: &Text) -> Vec<String> {
