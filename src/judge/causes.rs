@@ -44,6 +44,8 @@ struct Fold<'a> {
     /// What every site needs.
     needs: BTreeMap<&'a SiteKey, Vec<Need>>,
     causes: BTreeMap<(Effect, CauseKey), Cause>,
+    /// Units of the schools of all rows, for causes that no school counts by.
+    units: BTreeMap<(Effect, CauseKey), BTreeSet<String>>,
 }
 
 impl<'a> Fold<'a> {
@@ -57,6 +59,7 @@ impl<'a> Fold<'a> {
             parents: parents(roster),
             needs: BTreeMap::new(),
             causes: BTreeMap::new(),
+            units: BTreeMap::new(),
         };
         let needs = assessments.keys().map(|key| (key, fold.with_landing(key, &of_own))).collect();
         Self { needs, ..fold }
@@ -91,6 +94,8 @@ impl<'a> Fold<'a> {
             let cause = self.causes.entry((effect, need.key.clone())).or_insert_with(|| blank(effect, &need));
             cause.sites.insert(site.clone());
             cause.rows += 1;
+            let unit = school.and_then(|school| school.responsible_unit.clone());
+            self.units.entry((effect, need.key)).or_default().extend(unit);
             if let (true, Some(school)) = (counts, school) {
                 let share = Share { helped: u64::from(alone), touched: 1 };
                 add(cause, school, share, &self.parents, self.policy);
@@ -98,14 +103,15 @@ impl<'a> Fold<'a> {
         }
     }
 
-    fn finish(self) -> Causes {
+    fn finish(mut self) -> Causes {
         let mut causes = Causes::default();
-        let mut all: Vec<Cause> = self.causes.into_values().collect();
-        for cause in &mut all {
-            cause.outside = outside(cause);
-            if cause.units.is_empty() {
-                cause.units = units_of_rows(self.roster, &cause.sites);
+        let mut all = Vec::new();
+        for (key, mut cause) in self.causes {
+            cause.outside = outside(&cause);
+            if cause.touched == 0 {
+                cause.units = self.units.remove(&key).unwrap_or_default();
             }
+            all.push(cause);
         }
         all.sort_by(|left, right| rank(left).cmp(&rank(right)).then_with(|| left.key.cmp(&right.key)));
         for cause in all {
@@ -160,12 +166,6 @@ fn rank(cause: &Cause) -> impl Ord + use<> {
 fn outside(cause: &Cause) -> Option<bool> {
     let host = cause.args.get("host")?;
     Some(!cause.sites.iter().any(|site| owner(site.host()) == owner(host)))
-}
-
-/// For causes that hold back services only.
-fn units_of_rows(roster: &Roster, sites: &BTreeSet<SiteKey>) -> BTreeSet<String> {
-    let rows = roster.rows.iter().filter(|row| row.site.as_ref().is_some_and(|site| sites.contains(site)));
-    rows.filter_map(|row| roster.schools.get(row.school)?.responsible_unit.clone()).collect()
 }
 
 #[cfg(test)]

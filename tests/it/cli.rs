@@ -105,19 +105,19 @@ fn a_demo_and_looking_back_at_it() {
     assert!(helped <= judged("judged") - judged("ready"));
 
     // The same evidence in points, as often as one likes; a file of one's own, and mistakes in it.
-    let score =
+    let points_by =
         |rules: &str| run(folder.path(), &["judge", "--run", "demo", "--store", store, "--rules", rules, "--json"]);
     for rules in v6ready::judge::rules::shipped() {
-        let (first, second) = (score(rules), score(rules));
+        let (first, second) = (points_by(rules), points_by(rules));
         assert_eq!(code(&first), 0, "{}", stderr(&first));
         assert!(first.stdout == second.stdout && first.stdout.len() > 1000, "{rules}");
     }
-    assert_eq!(code(&score("no-such-rules")), 3);
+    assert_eq!(code(&points_by("no-such-rules")), 3);
     let own = include_str!("../../src/judge/rules/portal.toml").replace("\"portal\"", "\"own\"");
     fs::write(folder.path().join("own.toml"), &own).unwrap();
-    assert!(String::from_utf8_lossy(&score("own.toml").stdout).contains("\"rules\":\"own\""));
+    assert!(String::from_utf8_lossy(&points_by("own.toml").stdout).contains("\"rules\":\"own\""));
     fs::write(folder.path().join("own.toml"), own.replace("weight", "wieght")).unwrap();
-    let bad = score("own.toml");
+    let bad = points_by("own.toml");
     assert_eq!(code(&bad), 3);
     assert!(stderr(&bad).contains("own.toml:") && stderr(&bad).contains("wieght"), "{}", stderr(&bad));
 

@@ -41,7 +41,7 @@ pub fn needs(assessment: &Assessment) -> Vec<Need> {
         (Readiness::ReadyDefect, _) => found(&|code| code.severity() == Severity::Defect),
         _ => return Vec::new(),
     };
-    if needs.is_empty() {
+    if needs.is_empty() && assessment.readiness.counts_as() == CountsAs::Fail {
         // Whatever the rules will say one day: every failing row is in a cause.
         let code = if assessment.readiness == Readiness::Absent { Code::AaaaAbsent } else { Code::V6Http };
         needs.push(of_host(code, assessment.site.host()));
@@ -82,6 +82,15 @@ fn of_finding(assessment: &Assessment, finding: &Finding) -> Vec<Need> {
                 None => of_args(finding.code, server, &[("server", server)]),
             };
             servers.iter().map(need).collect()
+        }
+        // One host that the pages of many sites are put together from.
+        Code::SkylightHost | Code::SkylightV6Dead => {
+            let dead = finding.code == Code::SkylightV6Dead;
+            let blocking = assessment.facts.skylight.iter().flat_map(|skylight| &skylight.blocking);
+            let hosts = blocking.filter(|of| of.dead == dead).map(|of| of.host.as_str());
+            let code = if dead { finding.code } else { Code::AaaaAbsent };
+            let named: Vec<Need> = hosts.map(|host| of_args(code, host, &[("host", host), ("hosts", host)])).collect();
+            if named.is_empty() { vec![of(finding.code, host, finding, &[("host", host)])] } else { named }
         }
         Code::CertV6 => {
             let subject = arg("certificate").map_or_else(|| host.to_owned(), str::to_owned);

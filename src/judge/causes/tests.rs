@@ -1,6 +1,7 @@
 //! Rows fold into causes as the manual says, and nobody is left out.
 
 use super::*;
+use crate::model::deep::{BlockingHost, HostClass, Skylight};
 use crate::model::finding::{Code, Finding};
 use crate::model::school::{Category, Region, RegionCode, RegionLevel, Role, RosterState, Row, SourceLine};
 use crate::model::summary::Task;
@@ -144,6 +145,30 @@ fn findings_that_one_change_mends_have_one_key() {
     for (readiness, findings, expected) in cases {
         assert_eq!(keys(&needs(&assessment("www.s.example", *readiness, findings))), *expected, "{findings:?}");
     }
+}
+
+#[test]
+fn hosts_of_resources_are_causes_of_their_own() {
+    let blocking = |host: &str, dead| BlockingHost { host: host.into(), class: HostClass::Other, dead, resources: 2 };
+    let mut of = assessment(
+        "s.example",
+        Readiness::ReadyDefect,
+        &[
+            (Code::SkylightHost, &[("hosts", "a.example, b.example")]),
+            (Code::SkylightV6Dead, &[("hosts", "c.example")]),
+        ],
+    );
+    assert_eq!(
+        keys(&needs(&of)),
+        ["SKYLIGHT_HOST s.example", "SKYLIGHT_V6_DEAD s.example"],
+        "nothing is known of them"
+    );
+    of.facts.skylight = Some(Skylight {
+        blocking: vec![blocking("a.example", false), blocking("b.example", false), blocking("c.example", true)],
+        ..Skylight::default()
+    });
+    // The first is the cause that a school has whose own name it is.
+    assert_eq!(keys(&needs(&of)), ["AAAA_ABSENT a.example", "AAAA_ABSENT b.example", "SKYLIGHT_V6_DEAD c.example"]);
 }
 
 #[test]
