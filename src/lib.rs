@@ -29,7 +29,7 @@
 //! ```text
 //! cli ──▶ everything
 //! engine ──▶ probe ──▶ net ──▶ clock      engine ──▶ judge (which sites are worth a second look)
-//! report ──▶ judge                        lab ──▶ net
+//! report ──▶ judge                        lab ──▶ net, clock
 //! config, engine ──▶ calendar
 //! targets, engine, probe, net, judge, store, report, lab, clock, calendar ──▶ model ──▶ nothing of ours
 //! ```

@@ -42,6 +42,17 @@ pub(super) enum LangArg {
     En,
 }
 
+/// How much of a site is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProfileArg {
+    /// Without its zones and name servers
+    Quick,
+    /// All that the verdict rests on
+    Standard,
+    /// With links, embedded resources and samples: some minutes more a site
+    Deep,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Scan an invented province on a simulated internet on loopback: no Internet, no IPv6, no root needed
@@ -93,6 +104,9 @@ pub(super) struct MeasureArgs {
     /// PEM file with further trust anchors
     #[arg(long, value_name = "PEM")]
     pub(super) ca_file: Option<PathBuf>,
+    /// How much of a site is looked at [default: standard]
+    #[arg(long, value_enum)]
+    pub(super) profile: Option<ProfileArg>,
     /// Do not use IPv6 transport: IPv6 reach stays not judged
     #[arg(long)]
     pub(super) without_ipv6: bool,
@@ -118,6 +132,9 @@ pub(super) struct ScanArgs {
     /// Pause between a site's first and second look, such as 10m
     #[arg(long, value_name = "TIME")]
     pub(super) second_round_after: Option<String>,
+    /// Rule sets that the report shows, separated by commas: names, or TOML files
+    #[arg(long, value_name = "ID|FILE", value_delimiter = ',')]
+    pub(super) rules: Vec<String>,
     /// End with exit code 6 when completion is below this percentage
     #[arg(long, value_name = "PCT")]
     pub(super) fail_under: Option<f64>,
@@ -221,7 +238,10 @@ pub(super) struct JudgeArgs {
     pub(super) run: String,
     #[command(flatten)]
     pub(super) store: StoreArgs,
-    /// Every assessment as a JSON line
+    /// Score by a rule set instead: its name, or a TOML file
+    #[arg(long, value_name = "ID|FILE")]
+    pub(super) rules: Option<String>,
+    /// Every assessment, or every score, as a JSON line
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -232,6 +252,9 @@ pub(super) struct ReportArgs {
     /// Run: its identifier, the beginning of one, or `latest`
     #[arg(long, value_name = "RUN", default_value = "latest")]
     pub(super) run: String,
+    /// Rule sets that the report shows, separated by commas: names, or TOML files
+    #[arg(long, value_name = "ID|FILE", value_delimiter = ',')]
+    pub(super) rules: Vec<String>,
     #[command(flatten)]
     pub(super) store: StoreArgs,
     /// Folder for reports

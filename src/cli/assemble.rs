@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::error::CliError;
 use crate::calendar::Freeze;
 use crate::clock::{Clock, SteadyClock, SystemClock};
-use crate::config::{Config, Roots};
+use crate::config::{self, Config, Roots};
 use crate::engine::breaker::BreakerRules;
 use crate::engine::gate::{Anchor, GateRules};
 use crate::engine::pace::{Pacer, Rules};
@@ -16,6 +16,7 @@ use crate::engine::scan::ScanRules;
 use crate::judge::Criteria;
 use crate::model::address::Family;
 use crate::model::optout::OptOuts;
+use crate::model::owner::Aliases;
 use crate::model::site::Site;
 use crate::net::connect::Connector;
 use crate::net::dns::authority::{Authorities, system_resolvers};
@@ -24,15 +25,18 @@ use crate::net::dns::nat64;
 use crate::net::http::HttpLimits;
 use crate::net::local;
 use crate::net::pages::Pages;
-use crate::net::route::{Direct, Route};
+use crate::net::route::{Direct, Route, WithoutIpv6};
 use crate::net::scope::AddressPolicy;
 use crate::net::tls::TlsClient;
 use crate::net::turn::Turns;
+use crate::probe::deep::{Deep, DeepRules};
 use crate::probe::delegation::{DelegationRules, Delegations};
-use crate::probe::{Attempts, Bounds, Deadlines, Net, Prober, Transports};
+use crate::probe::{Attempts, Bounds, Deadlines, Net, Prober, Profile, Transports};
 
 /// Descriptors kept free for files, the store and the terminal.
 const SPARE_DESCRIPTORS: usize = 64;
+/// With fewer descriptors nothing is measured: the gate looks at all anchors at once.
+pub(super) const LEAST_DESCRIPTORS: usize = 128;
 /// Descriptors a site in flight may use: connections, and sockets that are listened to for a second answer.
 const DESCRIPTORS_PER_SITE: usize = 5;
 
@@ -49,6 +53,8 @@ pub(super) struct Surroundings {
     pub(super) anchors_pem: Vec<Vec<u8>>,
     /// Prefixes are treated as public that are not.
     pub(super) lab: bool,
+    /// The one pacer of everything that is sent.
+    pub(super) turns: Arc<dyn Turns>,
 }
 
 impl Surroundings {
@@ -71,7 +77,18 @@ impl Surroundings {
             AddressPolicy { public_prefixes: config.lab.public_prefixes.clone(), local_deny: local::own_networks() };
         let bundled_roots = config.tls.roots == Roots::Bundled;
         let roots = config.dns.roots.clone();
-        Ok(Self { route: Arc::new(Direct), policy, resolvers, roots, bundled_roots, anchors_pem, lab })
+        let (route, turns) = (Arc::new(Direct), turns(config));
+        Ok(Self { route, policy, resolvers, roots, bundled_roots, anchors_pem, lab, turns })
+    }
+
+    /// The same for a run that may leave IPv6 alone: then resolvers that are reached over it are not asked either, and the way
+    /// out has none.
+    pub(super) fn over(self, transports: Transports) -> Self {
+        if transports == Transports::Both {
+            return self;
+        }
+        let resolvers = self.resolvers.into_iter().filter(SocketAddr::is_ipv4).collect();
+        Self { route: Arc::new(WithoutIpv6(self.route)), resolvers, ..self }
     }
 }
 
@@ -89,9 +106,14 @@ pub(super) async fn deny_nat64(config: &Config, surroundings: &mut Surroundings)
     resolvers.sort_unstable();
     resolvers.dedup();
     let connector = Connector::new(Arc::clone(&surroundings.route), surroundings.policy.clone());
-    let turns: Arc<dyn Turns> = Arc::new(Pacer::new(pace(config)));
+    let turns = Arc::clone(&surroundings.turns);
     let exchanges = Exchanges::new(connector, turns, Arc::new(SystemClock), dns(config));
     surroundings.policy.local_deny.extend(nat64::prefixes(&exchanges, &resolvers).await);
+}
+
+/// The pacer of a run.
+pub(super) fn turns(config: &Config) -> Arc<dyn Turns> {
+    Arc::new(Pacer::new(pace(config)))
 }
 
 fn dns(config: &Config) -> DnsLimits {
@@ -101,7 +123,7 @@ fn dns(config: &Config) -> DnsLimits {
 /// The prober for a configuration and its surroundings.
 pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Prober, CliError> {
     let connector = Connector::new(Arc::clone(&surroundings.route), surroundings.policy.clone());
-    let turns: Arc<dyn Turns> = Arc::new(Pacer::new(pace(config)));
+    let turns = Arc::clone(&surroundings.turns);
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_at(&SystemClock));
     let tls = TlsClient::new(surroundings.bundled_roots, &surroundings.anchors_pem)?;
     let http = http(config);
@@ -112,12 +134,15 @@ pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Pro
             .map_err(|error| setup("the resolver")(error.to_string()))?;
     let pages_v4 = Pages::new(Family::V4, connector.clone(), &tls, &user_agent, http)
         .map_err(|error| setup("the page client")(error.to_string()))?;
+    let pages_v6 = Pages::new(Family::V6, connector.clone(), &tls, &user_agent, http)
+        .map_err(|error| setup("the page client")(error.to_string()))?;
     let net = Net {
         exchanges: Exchanges::new(connector.clone(), Arc::clone(&turns), Arc::clone(&clock), dns(config)),
         authorities,
         connector,
         tls,
         pages_v4,
+        pages_v6,
         turns,
         clock,
         resolvers: surroundings.resolvers.clone(),
@@ -133,6 +158,8 @@ pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Pro
         bounds: bounds(config),
         opt_outs: OptOuts::default(),
         delegations,
+        profile: profile(config),
+        deep: Arc::new(Deep::new(deep(config))),
     })
 }
 
@@ -188,6 +215,29 @@ fn bounds(config: &Config) -> Bounds {
         retry_after: limits.retry_after,
         queries: limits.queries,
         ..Bounds::default()
+    }
+}
+
+fn profile(config: &Config) -> Profile {
+    match config.measure.profile {
+        config::Profile::Quick => Profile::Quick,
+        config::Profile::Standard => Profile::Standard,
+        config::Profile::Deep => Profile::Deep,
+    }
+}
+
+fn deep(config: &Config) -> DeepRules {
+    let deep = &config.deep;
+    DeepRules {
+        level2: deep.level2,
+        level3: deep.level3,
+        external: deep.external,
+        requests: deep.requests,
+        time: deep.time,
+        hosts: deep.hosts,
+        styles: deep.styles,
+        samples: deep.samples,
+        aliases: Aliases::read(&deep.aliases),
     }
 }
 
@@ -247,6 +297,14 @@ pub(super) fn raise_descriptor_limit() {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let limit = getrlimit(Resource::Nofile);
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    }
+}
+
+/// Refuses to begin where descriptors would run out at once.
+pub(super) fn enough_descriptors() -> Result<(), CliError> {
+    match descriptor_limit() {
+        Some(limit) if limit < LEAST_DESCRIPTORS => Err(CliError::FewDescriptors { limit }),
+        _ => Ok(()),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::judge::{Criteria, assess, first_look};
 use crate::model::evidence::{EVIDENCE_VERSION, Observation};
 use crate::model::optout::OptOuts;
-use crate::model::run::{DnsProof, Proof, Vantage};
+use crate::model::run::{ClockProof, DnsProof, Proof, Vantage};
 use crate::model::site::Site;
 use crate::targets::{LoadOptions, load_bytes};
 
@@ -22,7 +22,8 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     let resolved = settings::resolve(common, &settings::flags(common, Some(&args.measure), None))?;
     let config = &resolved.config;
     let lang = settings::lang(config);
-    let mut surroundings = Surroundings::real(config)?;
+    let transports = assemble::transports(args.measure.without_ipv6);
+    let mut surroundings = Surroundings::real(config)?.over(transports);
     // The names go through the same reader as any list.
     let list = args.names.join("\n");
     let options = LoadOptions { allow_reserved: surroundings.lab, ..LoadOptions::default() };
@@ -40,11 +41,12 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     }
     assemble::deny_nat64(config, &mut surroundings).await;
     let prober = assemble::prober(config, &surroundings)?;
-    let transports = assemble::transports(args.measure.without_ipv6);
     let gate_rules = assemble::gate(config, &OptOuts::default());
     let anchors: Vec<Site> = gate_rules.anchors.iter().map(|anchor| anchor.site.clone()).collect();
     let criteria = Criteria::default();
-    let mut proofs: Vec<Proof> = gate::canary(&prober, &anchors, 0, transports).await.proofs;
+    let mut canary = gate::canary(&prober, &anchors, 0, transports).await;
+    let mut proofs: Vec<Proof> = std::mem::take(&mut canary.proofs);
+    let mut clock = canary.ahead_ms;
     let controls = DnsControls::new(&gate_rules);
     let mut dns_proofs: Vec<DnsProof> = self_test(&prober, &controls, 0).await;
     let mut observations = Vec::new();
@@ -52,7 +54,9 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
         let round = prober.observe(site, 1, transports).await;
         observations.push(Observation { version: EVIDENCE_VERSION, site: site.clone(), rounds: vec![round] });
     }
-    proofs.extend(gate::canary(&prober, &anchors, 1, transports).await.proofs);
+    let canary = gate::canary(&prober, &anchors, 1, transports).await;
+    proofs.extend(canary.proofs);
+    clock.extend(canary.ahead_ms);
     dns_proofs.extend(self_test(&prober, &controls, 1).await);
     let again: Vec<usize> = (0..observations.len()).filter(|i| first_look(&observations[*i], &criteria).1).collect();
     if !again.is_empty() {
@@ -71,6 +75,7 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
         resolvers: prober.net.resolvers.clone(),
         proofs,
         dns_proofs,
+        clock: ClockProof::from_anchors(prober.net.clock.now(), clock),
     };
     for observation in &observations {
         let assessment = assess(observation, &vantage, &criteria);

@@ -30,6 +30,7 @@ const RUN: &str = "demo";
 pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliError> {
     let resolved = settings::resolve(common, &settings::flags(common, None, None))?;
     let lang = settings::lang(&resolved.config);
+    let shown = super::rules::configured(&resolved.config)?;
     note(say(
         lang,
         "演示：虚构的省份、虚构的学校、本机回环上的模拟网络；不访问互联网",
@@ -47,6 +48,7 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
         bundled_roots: true,
         anchors_pem: vec![lab.ca_pem().into_bytes()],
         lab: false,
+        turns: assemble::turns(&config),
     };
     let mut prober = assemble::prober(&config, &surroundings)?;
     prober.opt_outs = loaded.roster.opt_outs.clone();
@@ -70,7 +72,7 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
     let end = measure(&store, prober, &assemble::gate(&config, &loaded.roster.opt_outs), rules, &plan, &loaded).await?;
     let judged = judge_run(&store, &plan.id, lang).await?;
     remember(&store, &judged).await?;
-    let folder = report_run(&store, &judged, &args.reports, &config).await?;
+    let folder = report_run(&store, &judged, &args.reports, &config, &shown).await?;
     store.close().await;
     print_result(&judged, &folder, lang);
     if end == RunEnd::Complete { Ok(Exit::Done) } else { Err(CliError::Incomplete) }

@@ -18,10 +18,10 @@ pub(super) async fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, CliE
     let resolved = settings::resolve(common, &settings::flags(common, Some(&args.measure), None))?;
     let config = &resolved.config;
     let lang = settings::lang(config);
-    let mut surroundings = Surroundings::real(config)?;
+    let transports = assemble::transports(args.measure.without_ipv6);
+    let mut surroundings = Surroundings::real(config)?.over(transports);
     assemble::deny_nat64(config, &mut surroundings).await;
     let prober = assemble::prober(config, &surroundings)?;
-    let transports = assemble::transports(args.measure.without_ipv6);
     let mut checks = own_checks(config);
     for unknown in &resolved.unknown_environment {
         checks.push(own(
@@ -32,7 +32,8 @@ pub(super) async fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, CliE
         ));
     }
     let opening = gate::check(&prober, &assemble::gate(config, &OptOuts::default()), transports).await;
-    let open = opening.gate.is_open();
+    let own_fault = checks.iter().any(|check| check.outcome == CheckOutcome::Fail);
+    let open = opening.gate.is_open() && !own_fault;
     checks.extend(opening.gate.checks);
     if args.json {
         json(&serde_json::json!({"open": open, "checks": checks}));
@@ -62,9 +63,9 @@ fn own_checks(config: &Config) -> Vec<GateCheck> {
     let wanted = (config.pace.jobs + config.pace.slow_jobs) * 3 + 64;
     checks.push(match assemble::descriptor_limit() {
         None => own("descriptors", CheckOutcome::Skipped, "limit not known on this system".to_owned(), ""),
-        Some(limit) if limit < 128 => own(
+        Some(limit) if limit < assemble::LEAST_DESCRIPTORS => own(
             "descriptors",
-            CheckOutcome::Warn,
+            CheckOutcome::Fail,
             format!("limit {limit}"),
             "raise it: ulimit -n 4096, or LimitNOFILE= in the service",
         ),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::ConfigError;
 use crate::exit::Exit;
+use crate::judge::rules::RuleError;
 use crate::report::publish::PublishError;
 use crate::store::StoreError;
 use crate::targets::TargetsError;
@@ -35,6 +36,17 @@ pub(super) enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// A rule file.
+    #[error(transparent)]
+    Rules(#[from] RuleError),
+    /// A rule set that is neither shipped nor a file.
+    #[error("there is no rule set {name:?}: give one of {known}, or a file that ends in .toml")]
+    NoSuchRules {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
     /// TLS.
     #[error("cannot set up TLS")]
     Tls(#[from] crate::net::tls::TlsSetupError),
@@ -52,6 +64,16 @@ pub(super) enum CliError {
          network namespace without one"
     )]
     NotALab,
+    /// Too few descriptors for the gate's anchors alone.
+    #[error(
+        "only {limit} file descriptors may be open, and {} are needed: raise the limit (ulimit -n 4096, or LimitNOFILE= in \
+         the service)",
+        super::assemble::LEAST_DESCRIPTORS
+    )]
+    FewDescriptors {
+        /// The limit.
+        limit: usize,
+    },
     /// A name nobody probed.
     #[error("run {run} has no evidence for {name}")]
     NoEvidence {
@@ -88,10 +110,9 @@ impl From<&CliError> for Exit {
         match error {
             CliError::Config(error) => error.into(),
             CliError::Store(error) => error.into(),
-            CliError::Targets(_) | CliError::NothingToProbe | CliError::Read { .. } | CliError::NotALab => {
-                Self::Unusable
-            }
-            CliError::Tls(_) => Self::Unusable,
+            CliError::Targets(_) | CliError::NothingToProbe | CliError::Read { .. } => Self::Unusable,
+            CliError::Rules(_) | CliError::NoSuchRules { .. } => Self::Unusable,
+            CliError::NotALab | CliError::FewDescriptors { .. } | CliError::Tls(_) => Self::Unusable,
             CliError::Publish(error) => match error.io_kind() {
                 Some(std::io::ErrorKind::StorageFull) => Self::InputOutput,
                 _ => Self::CannotCreate,

@@ -7,10 +7,13 @@ use super::error::CliError;
 use super::output::{line, say};
 use super::settings;
 use crate::config::Config;
+use crate::judge::causes::causes;
+use crate::judge::rules::RuleSet;
 use crate::judge::summarise::Standing;
 use crate::judge::summarise::summarise;
 use crate::judge::{Criteria, assess};
 use crate::model::METHOD_VERSION;
+use crate::model::cause::Causes;
 use crate::model::run::{Run, RunId};
 use crate::model::school::{Roster, RosterState};
 use crate::model::site::SiteKey;
@@ -30,6 +33,7 @@ pub(super) struct Judged {
     pub(super) assessments: BTreeMap<SiteKey, Assessment>,
     pub(super) trails: BTreeMap<SiteKey, Vec<String>>,
     pub(super) summary: Summary,
+    pub(super) causes: Causes,
 }
 
 /// Judges a run's stored evidence and refreshes the cached verdicts, where the store may be written.
@@ -47,7 +51,8 @@ pub(super) async fn judge_run(store: &Store, id: &RunId, lang: Lang) -> Result<J
         })
         .await?;
     let summary = summarise(&stored.roster, &stored.policy, &assessments);
-    Ok(Judged { run: stored.run, roster: stored.roster, policy: stored.policy, assessments, trails, summary })
+    let causes = causes(&stored.roster, &stored.policy, &assessments);
+    Ok(Judged { run: stored.run, roster: stored.roster, policy: stored.policy, assessments, trails, summary, causes })
 }
 
 /// Keeps the verdicts for history.
@@ -63,6 +68,7 @@ pub(super) async fn report_run(
     judged: &Judged,
     reports: &Path,
     config: &Config,
+    rules: &[RuleSet],
 ) -> Result<PathBuf, CliError> {
     let known = store.history(&judged.run.id).await?;
     let history: BTreeMap<SiteKey, SiteHistory> = known
@@ -75,6 +81,8 @@ pub(super) async fn report_run(
         policy: &judged.policy,
         assessments: &judged.assessments,
         summary: &judged.summary,
+        causes: &judged.causes,
+        rules,
         trails: &judged.trails,
         history: &history,
         lang: settings::lang(config),

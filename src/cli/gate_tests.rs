@@ -42,6 +42,7 @@ async fn scan(habit: Habit) -> (u8, usize) {
         bundled_roots: true,
         anchors_pem: vec![lab.ca_pem().into_bytes()],
         lab: false,
+        turns: assemble::turns(&config),
     };
     assemble::deny_nat64(&config, &mut surroundings).await;
     let translated = "2001:db8:64::1".parse().unwrap();

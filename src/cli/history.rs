@@ -6,6 +6,7 @@ use super::args::{Common, JudgeArgs, ReportArgs, RunsArgs, ShowArgs};
 use super::error::CliError;
 use super::finish::{judge_run, remember, report_run};
 use super::output::{json, line, say};
+use super::rules;
 use super::settings;
 use crate::exit::Exit;
 use crate::judge::{Criteria, assess};
@@ -67,6 +68,14 @@ fn host_of(key: &SiteKey) -> &str {
 
 pub(super) async fn judge(common: &Common, args: &JudgeArgs) -> Result<Exit, CliError> {
     let lang = lang(common)?;
+    if let Some(name) = &args.rules {
+        let rules = rules::named(name)?;
+        let store = Store::open(&args.store.store, OpenMode::ReadOnly).await?;
+        let id = store.resolve_run(&args.run).await?;
+        let judged = judge_run(&store, &id, lang).await?;
+        rules::print(&rules, judged.assessments.values(), args.json);
+        return Ok(Exit::Done);
+    }
     let store = Store::open(&args.store.store, OpenMode::ReadWrite).await?;
     let id = store.resolve_run(&args.run).await?;
     let judged = judge_run(&store, &id, lang).await?;
@@ -83,11 +92,14 @@ pub(super) async fn judge(common: &Common, args: &JudgeArgs) -> Result<Exit, Cli
 }
 
 pub(super) async fn report(common: &Common, args: &ReportArgs) -> Result<Exit, CliError> {
-    let config = settings::resolve(common, &settings::flags(common, None, None))?.config;
+    let mut flags = settings::flags(common, None, None);
+    settings::set_rules(&mut flags, &args.rules);
+    let config = settings::resolve(common, &flags)?.config;
+    let shown = rules::configured(&config)?;
     let store = Store::open(&args.store.store, OpenMode::ReadOnly).await?;
     let id = store.resolve_run(&args.run).await?;
     let judged = judge_run(&store, &id, settings::lang(&config)).await?;
-    let folder = report_run(&store, &judged, &args.reports, &config).await?;
+    let folder = report_run(&store, &judged, &args.reports, &config, &shown).await?;
     line(folder.join("index.html").display());
     Ok(Exit::Done)
 }

@@ -14,6 +14,7 @@ mod gate_tests;
 mod history;
 mod output;
 mod progress;
+mod rules;
 mod scan;
 mod settings;
 mod targets;

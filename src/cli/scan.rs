@@ -11,9 +11,10 @@ use super::error::CliError;
 use super::finish::{judge_run, print_result, remember, report_run};
 use super::output::{json, note, say};
 use super::progress::{self, Mode};
+use super::rules;
 use super::settings;
 use crate::calendar::Freeze;
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
 use crate::engine::plan::order;
 use crate::engine::scan::{Scan, ScanRules, Stop};
 use crate::engine::{gate, gate::GateRules, gate::Opening};
@@ -47,7 +48,10 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     let resolved = settings::resolve(common, &settings::flags(common, Some(&args.measure), Some(args)))?;
     let config = &resolved.config;
     let lang = settings::lang(config);
-    let mut surroundings = Surroundings::real(config)?;
+    let shown = rules::configured(config)?;
+    assemble::enough_descriptors()?;
+    let transports = assemble::transports(args.measure.without_ipv6);
+    let mut surroundings = Surroundings::real(config)?.over(transports);
     let options = LoadOptions {
         encoding: args.encoding.clone(),
         allow_reserved: surroundings.lab,
@@ -67,9 +71,8 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     let prober = Arc::new(prober);
     let started = prober.net.clock.now();
     let _lock = store.lock(started)?;
-    let transports = assemble::transports(args.measure.without_ipv6);
-    let rules = assemble::scan_rules(config, transports);
-    if rules.jobs < config.pace.jobs {
+    let scan_rules = assemble::scan_rules(config, transports);
+    if scan_rules.jobs < config.pace.jobs {
         note(format!(
             "{} {}",
             say(
@@ -77,10 +80,10 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
                 "文件描述符上限较低，同时探测的网站数降为",
                 "few file descriptors (ulimit -n): sites at once lowered to"
             ),
-            rules.jobs
+            scan_rules.jobs
         ));
     }
-    let started = wait_until_allowed(&rules.freeze, prober.net.clock.as_ref(), lang).await;
+    let started = wait_until_allowed(&scan_rules.freeze, prober.net.clock.as_ref(), lang).await;
     let plan = RunPlan {
         id: RunId(format_id(started)),
         vantage: config.vantage.name.clone(),
@@ -98,10 +101,11 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
         },
         lang,
     };
-    let end = measure(&store, prober, &assemble::gate(config, &loaded.roster.opt_outs), rules, &plan, &loaded).await?;
+    let end =
+        measure(&store, prober, &assemble::gate(config, &loaded.roster.opt_outs), scan_rules, &plan, &loaded).await?;
     let judged = judge_run(&store, &plan.id, lang).await?;
     remember(&store, &judged).await?;
-    let folder = report_run(&store, &judged, &args.reports, config).await?;
+    let folder = report_run(&store, &judged, &args.reports, config, &shown).await?;
     store.close().await;
     if plan.mode != Mode::Json {
         print_result(&judged, &folder, lang);
@@ -142,6 +146,7 @@ pub(super) async fn measure(
             resolvers: prober.net.resolvers.clone(),
             proofs: opening.proofs.clone(),
             dns_proofs: opening.dns_proofs.clone(),
+            clock: opening.clock,
         },
         started,
         ended: None,
@@ -165,6 +170,7 @@ pub(super) async fn measure(
         rules,
         canaries: opening.canaries,
         dns_controls: opening.dns_controls,
+        wall: Arc::new(SystemClock),
         listener: progress::listener(plan.mode, plan.lang),
         sink,
         stop: stop_on_signals(plan.lang),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::tz::TimeZone;
 
-use super::args::{Common, LangArg, MeasureArgs, ScanArgs};
+use super::args::{Common, LangArg, MeasureArgs, ProfileArg, ScanArgs};
 use super::error::CliError;
 use crate::config::{Config, FlagValues, Language, Resolved};
 use crate::report::Lang;
@@ -29,11 +29,20 @@ pub(super) fn flags(common: &Common, measure: Option<&MeasureArgs>, scan: Option
         if let Some(isp) = &measure.isp {
             flags.set("vantage.isp", "--isp", isp);
         }
+        if let Some(profile) = measure.profile {
+            let name = match profile {
+                ProfileArg::Quick => "quick",
+                ProfileArg::Standard => "standard",
+                ProfileArg::Deep => "deep",
+            };
+            flags.set("measure.profile", "--profile", name);
+        }
         if let Some(file) = &measure.ca_file {
             flags.set("tls.ca_file", "--ca-file", file.to_string_lossy());
         }
     }
     if let Some(scan) = scan {
+        set_rules(&mut flags, &scan.rules);
         if let Some(jobs) = scan.jobs {
             flags.set("pace.jobs", "--jobs", jobs.to_string());
         }
@@ -45,6 +54,13 @@ pub(super) fn flags(common: &Common, measure: Option<&MeasureArgs>, scan: Option
         }
     }
     flags
+}
+
+/// The rule sets that reports show.
+pub(super) fn set_rules(flags: &mut FlagValues, rules: &[String]) {
+    if !rules.is_empty() {
+        flags.set_list("report.rules", "--rules", rules.to_vec());
+    }
 }
 
 /// Resolves the configuration.

@@ -160,3 +160,65 @@ impl Default for Pace {
         }
     }
 }
+
+/// How much of a site is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// Without its zones and name servers.
+    Quick,
+    /// All that the verdict rests on.
+    #[default]
+    Standard,
+    /// With its links, what its landing page is put together from, and samples of it.
+    Deep,
+}
+
+/// `[measure]`: what is measured.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Measure {
+    /// How much of a site is looked at.
+    pub profile: Profile,
+}
+
+/// `[deep]`: bounds of the deep profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Deep {
+    /// Internal links of level 2 that are requested. 0: none.
+    pub level2: usize,
+    /// Internal links of level 3 that are requested. 0: none.
+    pub level3: usize,
+    /// External links that are requested, of each level. 0: none.
+    pub external: usize,
+    /// Requests for the links of one site, over both families.
+    pub requests: usize,
+    /// How long the links of one site may take, waiting included.
+    #[serde(with = "duration")]
+    pub time: Duration,
+    /// Hosts of embedded resources that are looked at, of one page.
+    pub hosts: usize,
+    /// Style sheets that are read, of one page.
+    pub styles: usize,
+    /// Looks at the landing page over each family. 0: none.
+    pub samples: u32,
+    /// Groups of registrable domains with one owner, separated by spaces within a group.
+    pub aliases: Vec<String>,
+}
+
+impl Default for Deep {
+    fn default() -> Self {
+        Self {
+            level2: 50,
+            level3: 50,
+            external: 20,
+            requests: 300,
+            time: Duration::from_mins(10),
+            hosts: 64,
+            styles: 8,
+            samples: 10,
+            aliases: Vec::new(),
+        }
+    }
+}

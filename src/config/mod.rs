@@ -23,7 +23,7 @@ pub use error::{ConfigError, Problem};
 pub use gate::{Anchor, Gate};
 pub use identity::{Project, Vantage};
 pub use limits::Limits;
-pub use measure::{Attempts, Deadlines, Dns, Pace};
+pub use measure::{Attempts, Deadlines, Deep, Dns, Measure, Pace, Profile};
 pub use output::{Lab, Language, Report, Roots, Targets, Tls};
 pub use resolve::{FlagValues, Origin, Resolved};
 
@@ -35,6 +35,10 @@ pub struct Config {
     pub vantage: Vantage,
     /// Who is asking.
     pub project: Project,
+    /// What is measured.
+    pub measure: Measure,
+    /// Bounds of the deep profile.
+    pub deep: Deep,
     /// Recursive resolvers.
     pub dns: Dns,
     /// How long each step may take.

@@ -37,13 +37,16 @@ pub struct Report {
     pub lang: Language,
     /// IANA name of the time zone of local times and days on reports.
     pub timezone: String,
+    /// Rule sets that reports show: names of shipped ones, or TOML files (docs/method/rules.md).
+    pub rules: Vec<String>,
     /// Completion in percent below which the program ends with exit code 6. 0: never.
     pub fail_under: f64,
 }
 
 impl Default for Report {
     fn default() -> Self {
-        Self { lang: Language::Zh, timezone: "Asia/Shanghai".to_owned(), fail_under: 0.0 }
+        let rules = ["portal", "national-2024", "municipal-20-40-40"].map(str::to_owned).to_vec();
+        Self { lang: Language::Zh, timezone: "Asia/Shanghai".to_owned(), rules, fail_under: 0.0 }
     }
 }
 

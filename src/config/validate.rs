@@ -18,13 +18,15 @@ pub(super) struct Violation {
 
 type Found = Vec<Violation>;
 
-const RULES: [fn(&Config) -> Found; 22] = [
+const RULES: [fn(&Config) -> Found; 24] = [
     vantage_has_a_name,
     project_url_is_a_page,
     contact_fits_a_header,
     resolvers_can_be_asked,
     roots_are_unicast,
     attempts_are_few,
+    deep_is_bounded,
+    aliases_are_domains,
     deadlines_last,
     later_deadlines_are_longer,
     limits_let_something_through,
@@ -106,6 +108,46 @@ fn attempts_are_few(config: &Config) -> Found {
     let mut found = demand(within(config.dns.attempts), "dns.attempts", "is out of range", remedy);
     found.extend(demand(within(config.attempts.per_address), "attempts.per_address", "is out of range", remedy));
     found
+}
+
+fn deep_is_bounded(config: &Config) -> Found {
+    let deep = &config.deep;
+    let counts = [
+        ("deep.level2", deep.level2, 1000),
+        ("deep.level3", deep.level3, 1000),
+        ("deep.external", deep.external, 1000),
+        ("deep.requests", deep.requests, 5000),
+        ("deep.hosts", deep.hosts, 500),
+        ("deep.styles", deep.styles, 50),
+        ("deep.samples", deep.samples as usize, 100),
+    ];
+    let mut found: Found = counts
+        .into_iter()
+        .flat_map(|(key, count, most)| {
+            demand(count <= most, key, format!("is {count}, more than {most}"), "write less")
+        })
+        .collect();
+    let lasts = deep.time >= Duration::from_secs(1);
+    found.extend(demand(lasts, "deep.time", "is too short", "write at least \"1s\""));
+    found
+}
+
+fn aliases_are_domains(config: &Config) -> Found {
+    let is_group = |names: &String| {
+        let mut count = 0;
+        let good = names.split_whitespace().all(|name| {
+            count += 1;
+            idna::domain_to_ascii(name).is_ok_and(|ascii| ascii == name.to_ascii_lowercase() && ascii.contains('.'))
+        });
+        good && count >= 2
+    };
+    let bad = config.deep.aliases.iter().find(|names| !is_group(names));
+    demand(
+        bad.is_none(),
+        "deep.aliases",
+        bad.map_or_else(String::new, |names| format!("holds `{names}`, which is no group of domains")),
+        "write two or more domains with spaces between, in A-labels",
+    )
 }
 
 fn deadlines_last(config: &Config) -> Found {

@@ -122,13 +122,13 @@ impl Breaker {
         turn
     }
 
-    /// This host's own address or route changed: the same as a failed canary.
-    pub fn changed(&mut self, line: Line) -> Option<Turn> {
+    /// Something about this host changed, such as its address: the same as a failed canary.
+    pub fn changed(&mut self, line: Line, why: Trigger) -> Option<Turn> {
         let rules = self.rules;
         let state = &mut self.lines[line as usize];
         let (phase, turn) = match state.phase {
-            Phase::Closed if rules.opens_after > 1 => (Phase::Doubtful(1), Some(Turn::Doubt(Trigger::Route))),
-            Phase::Closed => (Phase::Open(0), Some(Turn::Open(Trigger::Route))),
+            Phase::Closed if rules.opens_after > 1 => (Phase::Doubtful(1), Some(Turn::Doubt(why))),
+            Phase::Closed => (Phase::Open(0), Some(Turn::Open(why))),
             Phase::Doubtful(failed) => (Phase::Doubtful(failed), None),
             Phase::Open(_) => (Phase::Open(0), None),
         };
@@ -206,7 +206,7 @@ mod tests {
     fn play(script: &str) -> (Vec<Turn>, bool) {
         let mut breaker = Breaker::new(BreakerRules::default());
         let turns = script.chars().filter_map(|step| match step {
-            'r' => breaker.changed(Line::Ipv6),
+            'r' => breaker.changed(Line::Ipv6, Trigger::Route),
             step => breaker.canary(Line::Ipv6, step == '+'),
         });
         (turns.collect(), breaker.is_closed())

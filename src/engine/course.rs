@@ -95,7 +95,7 @@ impl Course {
         Self {
             work: Work::new(sites, rules.second_round_after),
             breaker: Breaker::new(rules.breaker),
-            watch: Watch::new(&scan.prober, scan.canaries.clone(), rules.transports, intervals),
+            watch: Watch::new(&scan.prober, scan.canaries.clone(), rules.transports, intervals, Arc::clone(&scan.wall)),
             dns,
             tasks: JoinSet::new(),
             flying: HashMap::new(),
@@ -139,8 +139,8 @@ impl Course {
                 () = places.free(), if wanted => {}
                 () = tokio::time::sleep_until(wake) => {}
             }
-            for line in self.watch.changes() {
-                let turn = self.breaker.changed(line);
+            for (line, why) in self.watch.changes() {
+                let turn = self.breaker.changed(line, why);
                 // A failure that spans the change has no alibi.
                 let family = if line == Line::Ipv4 { Family::V4 } else { Family::V6 };
                 self.proofs.push(Proof { at: self.scan.prober.net.clock.now(), family, good: false, page_bytes: 0 });
@@ -166,18 +166,32 @@ impl Course {
                 return false;
             }
             self.work.believe_all();
+            self.ask_of_resolvers();
         }
-        if self.work.is_first_pass() {
-            let mut stop = self.scan.stop.clone();
-            let doubtful = unless_stopped(&mut stop, Stop::Drain, self.dns.doubtful()).await;
-            for doubt in doubtful.into_iter().flatten() {
-                self.work.believe(doubt);
-            }
+        self.make_up().await;
+        if !self.work.is_empty() {
+            return false;
         }
         let Some((sites, due)) = self.work.second_pass() else { return true };
         let pause = due.saturating_duration_since(Instant::now());
         (self.scan.listener)(ScanEvent::SecondRound { sites, pause_s: pause.as_millis().div_ceil(1000) as u64 });
         false
+    }
+
+    /// Failures that no canary excuses may still be the resolvers'.
+    fn ask_of_resolvers(&mut self) {
+        for look in self.work.believed() {
+            self.dns.doubted(look);
+        }
+    }
+
+    /// Has the looks made up for around which the resolvers were not proven.
+    async fn make_up(&mut self) {
+        let mut stop = self.scan.stop.clone();
+        let Some((looks, proven)) = unless_stopped(&mut stop, Stop::Drain, self.dns.doubtful()).await else { return };
+        if !looks.is_empty() {
+            self.work.unproven(looks, proven);
+        }
     }
 
     /// Notices that a time in which nothing may be begun has come, or is over.
@@ -343,19 +357,21 @@ impl Course {
         if let Some(seen) = &probed.seen {
             self.dns.saw(seen);
         }
-        // Also a status or a wrong page needs an alibi over the family it came by.
-        let lines = probed.symptoms.failed.iter().chain(probed.symptoms.dialled()).collect();
-        let doubt = Doubt { job, began: probed.began, ended: now, asked: probed.asked, lines };
+        // Also a status or a wrong page needs an alibi over the family it came by; a name that nobody can resolve has one over
+        // IPv4 (docs/method/verdict.md, rule 2).
+        let nowhere = probed.symptoms.fared == [None; 2];
+        let lines = probed.symptoms.failed.iter().chain(probed.symptoms.dialled());
+        let lines = lines.chain(nowhere.then_some(Line::Ipv4)).collect();
+        let seen = probed.seen.unwrap_or_default();
+        let doubt = Doubt { job, began: probed.began, ended: now, asked: probed.asked, lines, seen };
         if probed.again {
             self.work.doubted(doubt);
             return;
         }
         self.work.settled(&doubt.job);
         // Who asked to be left alone for long is.
-        let patient = doubt.asked <= self.scan.rules.retry_after;
-        if let Some(seen) = probed.seen.filter(|_| patient && self.work.is_first_pass()) {
-            let job = Job { outages: Vec::new(), ..doubt.job };
-            self.dns.doubted(Doubt { job, ..doubt }, seen);
+        if doubt.asked <= self.scan.rules.retry_after {
+            self.dns.doubted(doubt);
         }
     }
 
@@ -415,6 +431,7 @@ impl Course {
         if let Some(sent) = self.watch.sent() {
             self.work.proven(good, sent);
         }
+        self.ask_of_resolvers();
     }
 
     /// A line failed its test.

@@ -2,8 +2,8 @@
 //! answers no pair of good self-tests encloses.
 //!
 //! A resolver that dies or begins to lie in the middle of a run would turn sites into `ABSENT` and `NO_NAME`, and one that
-//! begins to invent records would make them `READY`. Such sites are looked at again at the end. Leaves to others: the test
-//! itself ([`super::resolvers`]), the second look ([`super::work`]), whether sites may be begun while no resolver answers
+//! begins to invent records would make them `READY`. Such looks are made up for. Leaves to others: the test
+//! itself ([`super::resolvers`]), the look that makes up for it ([`super::work`]), whether sites may be begun while no resolver answers
 //! ([`super::breaker`]), and the verdict, which asks the proofs once more ([`crate::judge`]).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,8 +48,8 @@ struct State {
     proofs: Vec<DnsProof>,
     /// Each self-test of all resolvers: begin, end, and the worst that came out.
     tests: Vec<(Timestamp, Timestamp, ResolverState)>,
-    /// Looks that want no second one, until a test shows whether their answers can be believed.
-    pending: Vec<(Doubt, Seen)>,
+    /// Looks, until a test shows whether their answers can be believed.
+    pending: Vec<Doubt>,
     /// Those of them that cannot be believed.
     doubtful: Vec<Doubt>,
     failures: usize,
@@ -58,7 +58,7 @@ struct State {
 }
 
 /// What a round shows of the resolvers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seen {
     started: Timestamp,
     ended: Timestamp,
@@ -66,6 +66,8 @@ pub(super) struct Seen {
     failures: usize,
     /// The verdict rests on something that is absent.
     rests_on_denial: bool,
+    /// The verdict rests on that, or on a failure to find out.
+    rests_on_resolvers: bool,
 }
 
 impl Seen {
@@ -74,12 +76,17 @@ impl Seen {
         use LookupOutcome::{Answer, Nodata, NodataNosoa, Nxdomain};
         // Some resolvers do not know of HTTPS records, and nothing hangs on these.
         let asked = round.lookups.iter().filter(|lookup| lookup.rtype != RecordType::Https);
+        let unanswered = asked.clone().any(|lookup| lookup.outcome != Answer);
         let asked = asked.filter(|lookup| lookup.role == ServerRole::Resolver);
+        let rests_on_denial = matches!(readiness, Readiness::Absent | Readiness::NoName);
+        // A success rests on records.
+        let unserved = !matches!(readiness, Readiness::Ready | Readiness::ReadyDefect);
         Self {
             started: round.started,
             ended: round.ended,
             failures: asked.filter(|l| !matches!(l.outcome, Answer | Nodata | NodataNosoa | Nxdomain)).count(),
-            rests_on_denial: matches!(readiness, Readiness::Absent | Readiness::NoName),
+            rests_on_denial,
+            rests_on_resolvers: rests_on_denial || unserved && unanswered,
         }
     }
 }
@@ -118,9 +125,9 @@ impl DnsWatch {
         }
     }
 
-    /// A look that wants no second one, unless the resolvers turn out not to be proven around it.
-    pub(super) fn doubted(&self, look: Doubt, seen: Seen) {
-        self.shared.state().pending.push((look, seen));
+    /// A look that counts, unless the resolvers turn out not to be proven around it.
+    pub(super) fn doubted(&self, look: Doubt) {
+        self.shared.state().pending.push(look);
     }
 
     /// Tests nothing by itself as long as this is so.
@@ -133,10 +140,15 @@ impl DnsWatch {
         self.shared.test().await;
     }
 
-    /// Looks that want a second one after all, as far as can be told after one more test.
-    pub(super) async fn doubtful(&self) -> Vec<Doubt> {
-        self.shared.test().await;
-        std::mem::take(&mut self.shared.state().doubtful)
+    /// Looks around which the resolvers were not proven, as far as can be told after one more test; and whether they are
+    /// proven now.
+    pub(super) async fn doubtful(&self) -> (Vec<Doubt>, bool) {
+        if !self.shared.state().pending.is_empty() {
+            self.shared.test().await;
+        }
+        let mut state = self.shared.state();
+        let proven = state.tests.last().is_some_and(|(_, _, worst)| *worst == ResolverState::Sane);
+        (std::mem::take(&mut state.doubtful), proven)
     }
 
     /// All proofs, in order of time.
@@ -169,10 +181,10 @@ impl Shared {
 impl State {
     /// Decides about the sites whose round was over when the last test began.
     fn settle(&mut self, begun: Timestamp) {
-        for (look, seen) in std::mem::take(&mut self.pending) {
-            if seen.ended > begun {
-                self.pending.push((look, seen));
-            } else if !self.is_believed(&seen) {
+        for look in std::mem::take(&mut self.pending) {
+            if look.seen.ended > begun {
+                self.pending.push(look);
+            } else if !self.is_believed(&look.seen) {
                 self.doubtful.push(look);
             }
         }
@@ -184,13 +196,13 @@ impl State {
         let after = self.tests.iter().position(|(begin, _, _)| *begin >= look.ended);
         let good = |state: ResolverState| match state {
             ResolverState::Sane => true,
-            ResolverState::Silent | ResolverState::Denies => !look.rests_on_denial,
+            ResolverState::Silent | ResolverState::Denies => !look.rests_on_resolvers,
             ResolverState::Invents => false,
         };
         let enclosing = before.zip(after).map(|(before, after)| &self.tests[before.min(after)..=after]);
         match enclosing {
             Some(tests) => tests.iter().all(|(_, _, state)| good(*state)),
-            None => !look.rests_on_denial,
+            None => !look.rests_on_resolvers,
         }
     }
 }

@@ -11,11 +11,12 @@ use futures_util::future::join_all;
 
 use super::resolvers::{self, DnsControls, random_label};
 use super::symptoms::symptoms;
+use super::wall;
 use crate::model::address::Family;
 use crate::model::evidence::{Lookup, LookupOutcome, RecordType, Round, ServerRole};
 use crate::model::failure::Failure;
 use crate::model::outage::Line;
-use crate::model::run::{CheckOutcome, DnsProof, Gate, GateCheck, Proof};
+use crate::model::run::{CheckOutcome, ClockProof, DnsProof, Gate, GateCheck, Proof};
 use crate::model::site::Site;
 use crate::net::dns::exchange::Ask;
 use crate::probe::{Prober, Transports};
@@ -64,6 +65,8 @@ pub struct Opening {
     pub dns_proofs: Vec<DnsProof>,
     /// What the resolvers are tested with during the run.
     pub dns_controls: DnsControls,
+    /// Whether this machine's clock is right. None: too few anchors say what time it is.
+    pub clock: Option<ClockProof>,
 }
 
 /// Makes all checks.
@@ -74,7 +77,7 @@ pub async fn check(prober: &Prober, rules: &GateRules, transports: Transports) -
         dns64(prober, rules),
         rewriting(prober, rules),
         tcp(prober, rules),
-        controls(prober, rules),
+        controls(prober, rules, transports),
         join_all(rules.anchors.iter().map(|anchor| prober.observe_pages(&anchor.site, 1, transports))),
     );
     opening.gate.checks.extend([dns64, rewriting, tcp, controls]);
@@ -86,6 +89,9 @@ pub async fn check(prober: &Prober, rules: &GateRules, transports: Transports) -
         let wanted = family == Family::V4 || transports == Transports::Both;
         opening.gate.checks.push(anchors(rules, &rounds, family, wanted));
     }
+    let ahead = rounds.iter().filter_map(wall::ahead).collect();
+    opening.clock = ClockProof::from_anchors(prober.net.clock.now(), ahead);
+    opening.gate.checks.push(wall::check(opening.clock.as_ref()));
     for (anchor, round) in rules.anchors.iter().zip(&rounds) {
         let alive: Vec<bool> = Family::BOTH.iter().map(|family| is_alive(round, *family)).collect();
         let needed = if transports == Transports::Both { alive[0] && alive[1] } else { alive[0] };
@@ -114,6 +120,8 @@ pub struct Canary {
     pub spoilt: bool,
     /// Names were resolved. If not, nothing is known of the families, and they cannot be measured either.
     pub dns: bool,
+    /// How far our clock is ahead of each anchor that said what time it is, in milliseconds.
+    pub ahead_ms: Vec<i64>,
 }
 
 impl Canary {
@@ -155,6 +163,7 @@ pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports:
             canary.proofs.clear();
             break;
         }
+        canary.ahead_ms.extend(wall::ahead(&round));
         let found = |family: Family| round.addresses.iter().any(|fact| Family::of(fact.address) == family);
         canary.dns |= Family::BOTH.into_iter().filter(used).all(found);
         for family in Family::BOTH.into_iter().filter(used) {
@@ -370,15 +379,17 @@ async fn tcp(prober: &Prober, rules: &GateRules) -> GateCheck {
 }
 
 /// Does something answer for addresses where nothing is?
-async fn controls(prober: &Prober, rules: &GateRules) -> GateCheck {
-    let dials = rules.controls.iter().map(|control| async move {
+async fn controls(prober: &Prober, rules: &GateRules, transports: Transports) -> GateCheck {
+    let used = |control: &&SocketAddr| control.is_ipv4() || transports == Transports::Both;
+    let controls: Vec<&SocketAddr> = rules.controls.iter().filter(used).collect();
+    let dials = controls.iter().map(|control| async move {
         // The one deliberate exception to the address policy: addresses that lead nowhere by definition (RFC 6666).
-        (*control, prober.net.connector.connect_any(*control, CONTROL_DEADLINE).await.is_ok())
+        (**control, prober.net.connector.connect_any(**control, CONTROL_DEADLINE).await.is_ok())
     });
     let answered: Vec<String> =
         join_all(dials).await.into_iter().filter(|(_, open)| *open).map(|(control, _)| control.to_string()).collect();
     let (outcome, detail, advice) = if answered.is_empty() {
-        (CheckOutcome::Pass, format!("{} dead addresses stay dead", rules.controls.len()), "")
+        (CheckOutcome::Pass, format!("{} dead addresses stay dead", controls.len()), "")
     } else {
         let advice = "something on the path answers for everybody (transparent proxy, portal): measure from elsewhere";
         (CheckOutcome::Fail, format!("connected to {}", answered.join(", ")), advice)

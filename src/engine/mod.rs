@@ -14,6 +14,7 @@ pub mod plan;
 pub mod resolvers;
 pub mod scan;
 pub mod symptoms;
+mod wall;
 mod watch;
 mod work;
 

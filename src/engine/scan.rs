@@ -12,6 +12,7 @@ use super::breaker::BreakerRules;
 use super::course::Course;
 use super::resolvers::DnsControls;
 use crate::calendar::Freeze;
+use crate::clock::Clock;
 use crate::judge::Criteria;
 use crate::model::evidence::Round;
 use crate::model::outage::Outage;
@@ -91,6 +92,8 @@ pub struct Scan {
     pub canaries: Vec<Site>,
     /// What the resolvers are tested with.
     pub dns_controls: DnsControls,
+    /// The machine's own clock, which may jump. The prober's does not.
+    pub wall: Arc<dyn Clock>,
     /// Where events go.
     pub listener: Listener,
     /// Where evidence goes.

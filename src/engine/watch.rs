@@ -1,5 +1,5 @@
 //! Keeping an eye on the vantage while sites are measured: sends canaries when they are due, and notices that this host's own
-//! address or route changed.
+//! address or route changed, or that its clock jumped.
 //!
 //! Leaves to others: what follows ([`super::breaker`]).
 
@@ -10,8 +10,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::gate::{self, Canary};
+use super::wall::Jumps;
+use crate::clock::Clock;
 use crate::model::address::Family;
-use crate::model::outage::Line;
+use crate::model::outage::{Line, Trigger};
 use crate::model::site::Site;
 use crate::probe::{Prober, Transports};
 
@@ -44,7 +46,8 @@ pub(super) struct Watch {
     /// The last canary said nothing, for a reason of this machine's.
     spoilt: bool,
     identities: [u64; 2],
-    /// When they were last looked at.
+    jumps: Jumps,
+    /// When these were last looked at.
     looked: Instant,
 }
 
@@ -54,7 +57,9 @@ impl Watch {
         canaries: Vec<Site>,
         transports: Transports,
         intervals: (Duration, Duration),
+        wall: Arc<dyn Clock>,
     ) -> Self {
+        let jumps = Jumps::new(wall, Arc::clone(&prober.net.clock));
         let identities = Family::BOTH.map(|family| prober.net.connector.route().identity(family));
         let prober = Arc::new(prober.trying_once());
         Self {
@@ -67,6 +72,7 @@ impl Watch {
             sent: None,
             spoilt: false,
             identities,
+            jumps,
             looked: Instant::now(),
         }
     }
@@ -122,19 +128,22 @@ impl Watch {
         }
     }
 
-    /// Lines whose way out is another than when it was last looked at, which is done now and then.
-    pub(super) fn changes(&mut self) -> Vec<Line> {
+    /// Lines that are to be proven anew, and why: their way out is another than when it was last looked at, which is done now
+    /// and then; or the clock jumped. Then somebody set it, or this machine slept, and nobody knows what the lines did.
+    pub(super) fn changes(&mut self) -> Vec<(Line, Trigger)> {
         if self.looked.elapsed() < LOOK_AROUND {
             return Vec::new();
         }
         self.looked = Instant::now();
         let route = Arc::clone(self.prober.net.connector.route());
+        let jumped = self.jumps.jumped();
         let used = |family: Family| family == Family::V4 || self.transports == Transports::Both;
         let mut changed = Vec::new();
         for (known, family) in self.identities.iter_mut().zip(Family::BOTH) {
             let identity = route.identity(family);
-            if std::mem::replace(known, identity) != identity && used(family) {
-                changed.push(Line::of(family));
+            let moved = std::mem::replace(known, identity) != identity;
+            if (moved || jumped) && used(family) {
+                changed.push((Line::of(family), if moved { Trigger::Route } else { Trigger::Clock }));
             }
         }
         changed

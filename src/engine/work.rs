@@ -1,11 +1,12 @@
 //! The sites still to be looked at: the queue of the present pass, those of the next, and those whose failures wait for a
 //! canary's word. Pure bookkeeping. Leaves to others: when to take one, and looking.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::dns_watch::Seen;
 use super::symptoms::Lines;
 use crate::model::outage::{Line, Outage};
 use crate::model::site::Site;
@@ -13,6 +14,8 @@ use crate::model::time::Timestamp;
 
 /// Rounds of a site at most. A line that comes and goes for ever must not have a site measured for ever.
 pub(super) const ROUNDS: u8 = 20;
+/// Rounds of a site that are made up for because its resolvers were not proven around them.
+const MADE_UP: u8 = 3;
 
 /// A site to be looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub(super) struct Job {
     pub(super) number: u8,
     /// Looks that were spoilt by this machine and left no round.
     pub(super) spoilt: u8,
+    /// Looks around which the resolvers were not proven, and which were made up for.
+    pub(super) made_up: u8,
     /// Not before. None: at once.
     pub(super) due: Option<Instant>,
     /// How much later that is than usual, since the server asked to be left alone for so long.
@@ -33,7 +38,7 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) fn first(site: Site) -> Self {
-        Self { site, number: 1, spoilt: 0, due: None, later: Duration::ZERO, outages: Vec::new() }
+        Self { site, number: 1, spoilt: 0, made_up: 0, due: None, later: Duration::ZERO, outages: Vec::new() }
     }
 }
 
@@ -47,6 +52,8 @@ pub(super) struct Doubt {
     pub(super) asked: Duration,
     /// The lines the failure may have come from.
     pub(super) lines: Lines,
+    /// What its answers hang on.
+    pub(super) seen: Seen,
 }
 
 /// All of it.
@@ -58,6 +65,8 @@ pub(super) struct Work {
     next: Vec<Job>,
     /// Failures since the last canary.
     waiting: Vec<Doubt>,
+    /// Failures that count as far as canaries can tell; the resolvers have not been asked yet.
+    believed: Vec<Doubt>,
     /// Failures of a time in which a line was not proven.
     quarantine: Vec<Job>,
     /// When a canary of a line last failed.
@@ -76,6 +85,7 @@ impl Work {
             later: VecDeque::new(),
             next: Vec::new(),
             waiting: Vec::new(),
+            believed: Vec::new(),
             quarantine: Vec::new(),
             last_bad: HashMap::new(),
             log: Vec::new(),
@@ -105,11 +115,6 @@ impl Work {
     /// Failures wait for a canary.
     pub(super) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
-    }
-
-    /// The second pass has not begun.
-    pub(super) fn is_first_pass(&self) -> bool {
-        self.pass == 1
     }
 
     /// Begins the second pass. None: it was begun before, or nobody needs it.
@@ -227,14 +232,47 @@ impl Work {
         self.log.iter_mut().find(|outage| outage.line == line && outage.until.is_none())
     }
 
-    /// A failure that counts, or an answer that cannot be believed: in the first pass it wants the second.
-    pub(super) fn believe(&mut self, doubt: Doubt) {
+    /// A failure that counts: in the first pass it wants the second.
+    fn believe(&mut self, doubt: Doubt) {
         self.settled(&doubt.job);
+        self.want_another(&doubt);
+        self.believed.push(doubt);
+    }
+
+    /// A look in the second pass.
+    fn want_another(&mut self, doubt: &Doubt) {
         if self.pass == 1 && doubt.job.number < ROUNDS {
             let later = doubt.asked.saturating_sub(self.pause);
             let due = Some(doubt.ended + self.pause + later);
-            self.next.push(Job { number: doubt.job.number + 1, due, later, outages: Vec::new(), ..doubt.job });
+            let job = doubt.job.clone();
+            self.next.push(Job { number: job.number + 1, due, later, outages: Vec::new(), ..job });
         }
+    }
+
+    /// Failures that canaries have acquitted the vantage of since this was last asked: the resolvers may still be to blame.
+    pub(super) fn believed(&mut self) -> Vec<Doubt> {
+        std::mem::take(&mut self.believed)
+    }
+
+    /// The resolvers were not proven around these looks. If they are now, each is made up for at once, by a round of its own
+    /// in addition to a second look that it may want; else it is looked at in the second pass.
+    pub(super) fn unproven(&mut self, looks: Vec<Doubt>, proven_now: bool) {
+        let next = std::mem::take(&mut self.next);
+        let mut second: BTreeMap<_, _> = next.into_iter().map(|job| (job.site.key.clone(), job)).collect();
+        let mut more = Vec::new();
+        for look in looks {
+            let job = &look.job;
+            if proven_now && job.made_up < MADE_UP && job.number < ROUNDS && look.asked.is_zero() {
+                // If its failure is seen again, it wants its second look anew.
+                second.remove(&job.site.key);
+                let (number, made_up) = (job.number + 1, job.made_up + 1);
+                self.queue.push_back(Job { number, made_up, due: None, outages: Vec::new(), ..look.job });
+            } else if !second.contains_key(&job.site.key) {
+                more.push(look);
+            }
+        }
+        self.next.extend(second.into_values());
+        more.iter().for_each(|look| self.want_another(look));
     }
 
     fn isolate(&mut self, doubt: Doubt, bad: Lines) {
@@ -289,7 +327,8 @@ mod tests {
     fn doubt(work: &mut Work, zero: Instant, from: u64, to: u64) {
         let job = work.take(zero).expect("a job");
         let at = |second| zero + Duration::from_secs(second);
-        work.doubted(Doubt { job, began: at(from), ended: at(to), asked: Duration::ZERO, lines: lines(&[Line::Ipv6]) });
+        let (asked, lines, seen) = (Duration::ZERO, lines(&[Line::Ipv6]), Seen::default());
+        work.doubted(Doubt { job, began: at(from), ended: at(to), asked, lines, seen });
     }
 
     fn work(sites: usize) -> (Work, Instant) {
@@ -356,6 +395,46 @@ mod tests {
     }
 
     #[test]
+    fn a_look_without_proven_resolvers_is_made_up_for() {
+        for (proven_now, failing_again, looks) in [(true, true, &[2, 3][..]), (true, false, &[2]), (false, true, &[2])]
+        {
+            let (mut work, zero) = work(1);
+            doubt(&mut work, zero, 0, 5);
+            work.believe_all();
+            let [look] = work.believed().try_into().expect("one look");
+            work.unproven(vec![look], proven_now);
+            let mut made = Vec::new();
+            if proven_now {
+                assert_eq!(work.due(zero), Some(zero), "at once");
+                let job = work.take(zero).expect("a job");
+                made.push(job.number);
+                let end = zero + Duration::from_secs(9);
+                let (asked, lines, seen) = (Duration::ZERO, Lines::default(), Seen::default());
+                let look = Doubt { job, began: zero, ended: end, asked, lines, seen };
+                if failing_again {
+                    work.doubted(look);
+                    work.believe_all();
+                }
+            }
+            work.second_pass();
+            made.extend(work.take(zero + Duration::from_hours(1)).map(|job| job.number));
+            assert_eq!(made, looks, "{proven_now} {failing_again}");
+        }
+    }
+
+    #[test]
+    fn resolvers_that_are_never_proven_end_a_run_all_the_same() {
+        let (mut work, zero) = work(1);
+        let mut looks = 0;
+        while let Some(job) = work.take(zero) {
+            looks += 1;
+            let (asked, lines, seen) = (Duration::ZERO, Lines::default(), Seen::default());
+            work.unproven(vec![Doubt { job, began: zero, ended: zero, asked, lines, seen }], true);
+        }
+        assert_eq!(looks, 1 + MADE_UP);
+    }
+
+    #[test]
     fn a_spoilt_look_is_made_later_under_the_same_number() {
         let (mut work, zero) = work(2);
         let job = work.take(zero).expect("a job");
@@ -380,7 +459,7 @@ mod courtesy {
         for minutes in asked {
             let job = Job::first(Site::new(format!("s{minutes}.example"), None, None, None));
             let asked = Duration::from_mins(*minutes);
-            work.doubted(Doubt { job, began, ended: began, asked, lines: Lines::default() });
+            work.doubted(Doubt { job, began, ended: began, asked, lines: Lines::default(), seen: Seen::default() });
         }
         work.believe_all();
         work.second_pass();
@@ -405,7 +484,7 @@ mod courtesy {
         for (name, ended, asked) in [("early", 0, 15), ("late", 8, 0)] {
             let job = Job::first(Site::new(format!("{name}.example"), None, None, None));
             let (ended, asked) = (began + Duration::from_mins(ended), Duration::from_mins(asked));
-            work.doubted(Doubt { job, began, ended, asked, lines: Lines::default() });
+            work.doubted(Doubt { job, began, ended, asked, lines: Lines::default(), seen: Seen::default() });
         }
         work.believe_all();
         assert_eq!(work.second_pass().map(|(sites, due)| (sites, due - began)), Some((2, Duration::from_mins(15))));

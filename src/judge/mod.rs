@@ -1,16 +1,21 @@
 //! Decisions: from stored evidence to one verdict, and from verdicts to numbers. Pure: no input, no output, no clock.
 //!
 //! [`assess`] gives one site's verdict from its observation; [`first_look`] says whether a site is worth another
-//! look at the end of a run; [`summarise`] counts. The rules and their numbers are those of `docs/method/verdict.md`.
+//! look at the end of a run; [`summarise`] counts, [`causes`] folds what fails. The rules and their numbers are those of
+//! `docs/method/verdict.md`.
 
+pub mod causes;
+mod deep;
 mod delegation;
 mod findings;
 mod landing;
 mod naming;
+pub mod operators;
 mod pair;
 mod parity;
 mod resolvers;
 mod rollup;
+pub mod rules;
 mod service;
 pub mod summarise;
 

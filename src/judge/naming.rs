@@ -3,7 +3,8 @@
 //!
 //! Only questions about the listed name count (and, for its alias target, those put to the authoritative servers).
 //! Positive answers win over negative ones; a negative answer needs two sources that could be believed at the time
-//! ([`super::resolvers`]). A suspect answer ([`Lookup::is_suspect`]) counts for nothing.
+//! ([`super::resolvers`]). A suspect answer ([`Lookup::is_suspect`]) counts for nothing. A round in which a resolver was not
+//! proven is set aside where enough others are left.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -99,11 +100,28 @@ struct Questions<'a> {
     evidence: Vec<Pointer>,
     /// Why others do not count. None: all do.
     dropped: Option<Obstacle>,
+    /// Rounds in which a resolver that was asked was not proven.
+    unproven: BTreeSet<u8>,
+}
+
+impl Questions<'_> {
+    /// Leaves the unproven answers of these rounds out of account, as if they had not been asked for.
+    fn set_aside(&mut self, rounds: &BTreeSet<u8>) {
+        if self.dropped == Some(Obstacle::Unproven) && self.unproven.is_subset(rounds) {
+            self.dropped = None;
+        }
+    }
 }
 
 fn questions<'a>(observation: &'a Observation, rtype: RecordType, resolvers: &Resolvers<'_>) -> Questions<'a> {
     let host = observation.site.host.as_str();
-    let mut found = Questions { asked: Vec::new(), heard: Vec::new(), evidence: Vec::new(), dropped: None };
+    let mut found = Questions {
+        asked: Vec::new(),
+        heard: Vec::new(),
+        evidence: Vec::new(),
+        dropped: None,
+        unproven: BTreeSet::new(),
+    };
     for round in &observation.rounds {
         for (index, lookup) in round.lookups.iter().enumerate() {
             let about = match lookup.role {
@@ -125,6 +143,7 @@ fn questions<'a>(observation: &'a Observation, rtype: RecordType, resolvers: &Re
                 found.asked.push(Asked { pointer, lookup });
             } else {
                 found.dropped = found.dropped.or(Some(Obstacle::Unproven));
+                found.unproven.insert(round.number);
             }
         }
     }
@@ -133,13 +152,16 @@ fn questions<'a>(observation: &'a Observation, rtype: RecordType, resolvers: &Re
 
 /// Reads the naming side of an observation.
 pub(super) fn naming(observation: &Observation, resolvers: &Resolvers<'_>) -> Naming {
-    let questions_v4 = questions(observation, RecordType::A, resolvers);
-    let questions_v6 = questions(observation, RecordType::Aaaa, resolvers);
+    let mut questions_v4 = questions(observation, RecordType::A, resolvers);
+    let mut questions_v6 = questions(observation, RecordType::Aaaa, resolvers);
+    let counting = Counting::new(observation, &questions_v4, &questions_v6);
+    questions_v4.set_aside(&counting.aside);
+    questions_v6.set_aside(&counting.aside);
     let (v4, v6) = (&questions_v4.asked, &questions_v6.asked);
-    let (presence_v4, _) = presence(&questions_v4, Presence::Unknown(Obstacle::Unconfirmed), observation);
-    let (presence_v6, single_v6) = presence(&questions_v6, presence_v4, observation);
+    let (presence_v4, _) = presence(&questions_v4, Presence::Unknown(Obstacle::Unconfirmed), observation, &counting);
+    let (presence_v6, single_v6) = presence(&questions_v6, presence_v4, observation, &counting);
     // The A side of NXDOMAIN rests on the AAAA side and the other way round.
-    let (presence_v4, single_v4) = presence(&questions_v4, presence_v6, observation);
+    let (presence_v4, single_v4) = presence(&questions_v4, presence_v6, observation, &counting);
     // Sources may give different chains; the choice must not depend on who was asked first.
     let end =
         |asked: &[Asked<'_>]| asked.iter().filter_map(|a| a.lookup.chain.last()).map(|alias| alias.to.clone()).min();
@@ -152,9 +174,33 @@ pub(super) fn naming(observation: &Observation, resolvers: &Resolvers<'_>) -> Na
         disputed_v6: disputed(&questions_v6.heard),
         forged: forged(observation),
         alias,
-        failed_everywhere: failed_everywhere(v4, observation) && failed_everywhere(v6, observation),
+        failed_everywhere: failed_everywhere(v4, &counting) && failed_everywhere(v6, &counting),
         evidence_v4: questions_v4.evidence,
         evidence_v6: questions_v6.evidence,
+    }
+}
+
+/// The rounds a failure or a lone denial must be seen in.
+struct Counting {
+    /// Rounds in which a resolver was not proven, if two others or more are left: a failure needs two that agree. What is
+    /// believed in them all the same counts, such as a record.
+    aside: BTreeSet<u8>,
+    /// How many are left.
+    rounds: usize,
+}
+
+impl Counting {
+    fn new(observation: &Observation, v4: &Questions<'_>, v6: &Questions<'_>) -> Self {
+        let unproven: BTreeSet<u8> = v4.unproven.union(&v6.unproven).copied().collect();
+        let left = observation.rounds.iter().filter(|round| !round.internal_error && !unproven.contains(&round.number));
+        let aside = if left.count() >= 2 { unproven } else { BTreeSet::new() };
+        Self { rounds: observation.rounds.len() - aside.len(), aside }
+    }
+
+    /// These are all of them, and more than one.
+    fn are_all(&self, rounds: impl Iterator<Item = u8>) -> bool {
+        let rounds: BTreeSet<u8> = rounds.filter(|round| !self.aside.contains(round)).collect();
+        rounds.len() >= 2 && rounds.len() == self.rounds
     }
 }
 
@@ -201,7 +247,12 @@ fn forged(observation: &Observation) -> Vec<Pointer> {
 /// 3. The same negative answer from two sources: absent.
 /// 4. Only one source can be heard at all: its NODATA with SOA or its NXDOMAIN stands once both rounds have it.
 /// 5. Else not known.
-fn presence(questions: &Questions<'_>, other: Presence, observation: &Observation) -> (Presence, bool) {
+fn presence(
+    questions: &Questions<'_>,
+    other: Presence,
+    observation: &Observation,
+    counting: &Counting,
+) -> (Presence, bool) {
     use LookupOutcome::{Answer, Nodata, NodataNosoa, Nxdomain};
     let asked = &questions.asked;
     if asked.iter().any(|a| a.lookup.outcome == Answer) {
@@ -229,8 +280,7 @@ fn presence(questions: &Questions<'_>, other: Presence, observation: &Observatio
     let all: BTreeSet<SocketAddr> = heard.iter().map(|a| a.lookup.server).collect();
     let only_source = all.len() == 1 && asked.iter().all(|a| all.contains(&a.lookup.server) || !a.lookup.replied());
     let alone = |outcome| {
-        let rounds: BTreeSet<u8> = heard.iter().map(|a| a.pointer.round).collect();
-        let in_all = rounds.len() >= 2 && rounds.len() == observation.rounds.len();
+        let in_all = counting.are_all(heard.iter().map(|a| a.pointer.round));
         only_source && in_all && heard.iter().all(|a| a.lookup.outcome == outcome)
     };
     if alone(Nodata) {
@@ -302,10 +352,9 @@ fn obstacle(asked: &[Asked<'_>], heard: bool) -> Obstacle {
 }
 
 /// Two resolvers or more were asked in two rounds or more, and none gave anything usable in any.
-fn failed_everywhere(asked: &[Asked<'_>], observation: &Observation) -> bool {
+fn failed_everywhere(asked: &[Asked<'_>], counting: &Counting) -> bool {
     let resolvers: BTreeSet<_> =
         asked.iter().filter(|a| a.lookup.role == ServerRole::Resolver).map(|a| a.lookup.server).collect();
-    let rounds: BTreeSet<_> = asked.iter().map(|a| a.pointer.round).collect();
     let useless = |lookup: &Lookup| {
         use LookupOutcome::{Answer, Nodata, NodataNosoa, NotAsked, Nxdomain};
         // An authority without the AA bit only points elsewhere: to servers that do not answer either.
@@ -314,7 +363,6 @@ fn failed_everywhere(asked: &[Asked<'_>], observation: &Observation) -> bool {
             || !matches!(lookup.outcome, Answer | Nodata | NodataNosoa | Nxdomain | NotAsked)
     };
     resolvers.len() >= 2
-        && rounds.len() >= 2
-        && rounds.len() == observation.rounds.len()
+        && counting.are_all(asked.iter().map(|a| a.pointer.round))
         && asked.iter().all(|a| useless(a.lookup))
 }

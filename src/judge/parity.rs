@@ -92,6 +92,7 @@ mod tests {
             server: None,
             content_type: None,
             retry_after_s: None,
+            date: None,
             cookies: vec![],
             started: crate::model::time::Timestamp(0),
             ttfb_us: 1,

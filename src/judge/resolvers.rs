@@ -52,6 +52,11 @@ impl<'a> Resolvers<'a> {
         lookup.outcome == LookupOutcome::Answer && !self.counts(lookup)
     }
 
+    /// The resolver was proven around a moment.
+    pub(super) fn proven_at(&self, server: SocketAddr, at: Timestamp) -> bool {
+        self.vantage.is_none_or(|vantage| self.is_proven(vantage, server, at))
+    }
+
     fn is_proven(&self, vantage: &Vantage, server: SocketAddr, at: Timestamp) -> bool {
         let good = |(then, state): Test| state == ResolverState::Sane && then.distance_ms(at) <= self.near_ms;
         let (before, after) = Self::around(vantage, server, at);
@@ -88,6 +93,7 @@ mod tests {
             resolvers: [R1, R2].map(|server| server.parse().unwrap()).to_vec(),
             proofs: Vec::new(),
             dns_proofs: proofs.iter().map(proof).collect(),
+            clock: None,
         }
     }
 

@@ -145,6 +145,7 @@ impl<'a> Case<'a> {
         self.note_naming();
         self.note_addresses();
         let indicators = self.note_delegation();
+        let deep = self.note_deep();
         self.note_lost_rounds();
         let (readiness, reason, rule) = self.rules();
         Assessment {
@@ -155,7 +156,14 @@ impl<'a> Case<'a> {
             reach6: self.reach6(),
             rule,
             evidence: self.supporting(readiness, rule),
-            facts: Facts { ns6: indicators.ns6, resolves6: indicators.resolves6, ..self.facts() },
+            facts: Facts {
+                ns6: indicators.ns6,
+                resolves6: indicators.resolves6,
+                links: deep.links,
+                skylight: deep.skylight,
+                latencies: deep.latencies,
+                ..self.facts()
+            },
             findings: self.findings.into_sorted(),
         }
     }
@@ -345,6 +353,9 @@ impl<'a> Case<'a> {
             (Code::DelegationDiff, "delegation_diff"),
             (Code::NsIsCname, "ns_cname"),
             (Code::Ns6Single, "ns6_single"),
+            (Code::SkylightHost, "skylight"),
+            (Code::SkylightV6Dead, "skylight"),
+            (Code::LinkIntranet, "internal_link"),
         ];
         words.into_iter().find(|(code, _)| self.findings.has(*code)).map_or("address", |(_, word)| word)
     }

@@ -1,6 +1,6 @@
 //! What each family serves: for every entry of the site, how its best walk over all rounds ended.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::pair;
@@ -322,6 +322,37 @@ pub(super) fn dead_addresses(
         }
     }
     if open.is_empty() { Vec::new() } else { tried.difference(&open).copied().collect() }
+}
+
+/// IPv6 addresses of the site that open a TLS port and never complete a handshake there, in so many rounds or more, while
+/// another address does; and where that was seen.
+pub(super) fn mute_addresses(
+    observation: &Observation,
+    port: u16,
+    rounds: usize,
+    proven: &dyn Fn(&Round, Family) -> bool,
+) -> Vec<(IpAddr, Vec<Pointer>)> {
+    let (mut speaking, mut failed) = (BTreeSet::new(), BTreeMap::<IpAddr, Vec<Pointer>>::new());
+    for round in &observation.rounds {
+        let own = |address: IpAddr| round.addresses.iter().any(|fact| fact.address == address);
+        for (index, handshake) in round.handshakes.iter().enumerate() {
+            let mine = handshake.port == port && handshake.address.is_ipv6() && own(handshake.address);
+            match &handshake.failure {
+                _ if !mine => {}
+                None => {
+                    speaking.insert(handshake.address);
+                }
+                Some(failure) if failure.is_local() || !proven(round, Family::V6) => {}
+                Some(_) => {
+                    let at = Pointer { round: round.number, step: StepKind::Handshake, index };
+                    failed.entry(handshake.address).or_default().push(at);
+                }
+            }
+        }
+    }
+    let agreeing = |at: &[Pointer]| at.iter().map(|pointer| pointer.round).collect::<BTreeSet<_>>().len();
+    let mute = |(address, at): &(IpAddr, Vec<Pointer>)| !speaking.contains(address) && agreeing(at) >= rounds;
+    if speaking.is_empty() { Vec::new() } else { failed.into_iter().filter(mute).collect() }
 }
 
 /// Ports of the entries on which some address of the family was open.

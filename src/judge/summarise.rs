@@ -105,19 +105,53 @@ pub fn summarise(roster: &Roster, policy: &Policy, assessments: &BTreeMap<SiteKe
         }
         TaskProgress { task: task.clone(), completion }
     });
-    Summary { total, tasks: tasks.collect(), regions: regions(roster, policy, &standings), categories, units }
+    let services = services(roster, assessments);
+    let mut of_all = Completion::default();
+    for (_, standing) in &services {
+        standing.count_into(&mut of_all);
+    }
+    Summary {
+        total,
+        services: of_all,
+        tasks: tasks.collect(),
+        regions: regions(roster, policy, &standings, &services),
+        categories,
+        units,
+    }
+}
+
+/// Every service row: its school, and where it stands.
+fn services(roster: &Roster, assessments: &BTreeMap<SiteKey, Assessment>) -> Vec<(usize, Standing)> {
+    let rows = roster.rows.iter().enumerate().filter(|(_, row)| row.role == Role::Service);
+    rows.map(|(index, row)| (row.school, row_standing(roster, index, assessments))).collect()
+}
+
+/// How many schools each site is listed for, be it as portal or as service.
+pub fn schools_of_sites(roster: &Roster) -> BTreeMap<&SiteKey, u64> {
+    let pairs: BTreeSet<(&SiteKey, usize)> =
+        roster.rows.iter().filter_map(|row| Some((row.site.as_ref()?, row.school))).collect();
+    let mut schools = BTreeMap::new();
+    for (site, _) in pairs {
+        *schools.entry(site).or_default() += 1;
+    }
+    schools
 }
 
 /// Every region that has schools, itself or below, in list order; codes that the lists do not explain follow by code.
-fn regions(roster: &Roster, policy: &Policy, standings: &[Standing]) -> Vec<RegionSummary> {
-    let parents: BTreeMap<&RegionCode, Option<&RegionCode>> =
-        roster.regions.iter().map(|region| (&region.code, region.parent.as_ref())).collect();
+fn regions(
+    roster: &Roster,
+    policy: &Policy,
+    standings: &[Standing],
+    services: &[(usize, Standing)],
+) -> Vec<RegionSummary> {
+    let parents = parents(roster);
     let mut summaries: BTreeMap<RegionCode, RegionSummary> = BTreeMap::new();
     for (school, standing) in roster.schools.iter().zip(standings) {
         for code in lineage(&parents, &school.region) {
             let summary = summaries.entry(code.clone()).or_insert_with(|| RegionSummary {
                 code: code.clone(),
                 completion: Completion::default(),
+                services: Completion::default(),
                 categories: BTreeMap::new(),
                 counties: BTreeMap::new(),
                 rankable: false,
@@ -128,6 +162,15 @@ fn regions(roster: &Roster, policy: &Policy, standings: &[Standing]) -> Vec<Regi
             standing.count_into(summary.counties.entry(school.county.clone().unwrap_or_default()).or_default());
         }
     }
+    for (school, standing) in services {
+        let Some(school) = roster.schools.get(*school) else { continue };
+        for code in lineage(&parents, &school.region) {
+            // Every school was counted above, so every region of one is there.
+            if let Some(summary) = summaries.get_mut(code) {
+                standing.count_into(&mut summary.services);
+            }
+        }
+    }
     let mut ordered: Vec<RegionSummary> =
         roster.regions.iter().filter_map(|region| summaries.remove(&region.code)).collect();
     ordered.extend(summaries.into_values());
@@ -135,11 +178,16 @@ fn regions(roster: &Roster, policy: &Policy, standings: &[Standing]) -> Vec<Regi
     ordered
 }
 
+/// The region above each region.
+pub(super) type Parents<'a> = BTreeMap<&'a RegionCode, Option<&'a RegionCode>>;
+
+/// The regions above, as the lists give them.
+pub(super) fn parents(roster: &Roster) -> Parents<'_> {
+    roster.regions.iter().map(|region| (&region.code, region.parent.as_ref())).collect()
+}
+
 /// A region and everything above it. A list whose parents run in a circle is walked once round.
-fn lineage<'a>(
-    parents: &BTreeMap<&'a RegionCode, Option<&'a RegionCode>>,
-    start: &'a RegionCode,
-) -> Vec<&'a RegionCode> {
+pub(super) fn lineage<'a>(parents: &Parents<'a>, start: &'a RegionCode) -> Vec<&'a RegionCode> {
     let mut line = Vec::new();
     let mut seen = BTreeSet::new();
     let mut next = Some(start);

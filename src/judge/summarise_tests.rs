@@ -131,6 +131,35 @@ fn without_a_verdict_the_roster_has_the_word() {
 }
 
 #[test]
+fn services_have_a_rate_of_their_own() {
+    let mut world = World::default();
+    world.roster.regions = regions_of_three_levels();
+    let (first, second) = (world.school("B1", Category::K12, None), world.school("A", Category::K12, None));
+    world.row(first, Role::Portal, RosterState::Listed, Some("p.example"));
+    world.row(first, Role::Service, RosterState::Listed, Some("lib.example"));
+    // One platform for both: measured once, a line each.
+    world.row(first, Role::Service, RosterState::Listed, Some("cloud.example"));
+    world.row(second, Role::Portal, RosterState::Listed, Some("p.example"));
+    world.row(second, Role::Service, RosterState::Listed, Some("cloud.example"));
+    world.row(second, Role::Service, RosterState::OptedOut, Some("out.example"));
+    for (site, readiness) in
+        [("p.example", Readiness::Absent), ("lib.example", Readiness::Ready), ("cloud.example", Readiness::Broken)]
+    {
+        world.assessments.insert(SiteKey(site.into()), assessment(site, readiness));
+    }
+    let summary = world.sum(&Policy::default());
+    assert_eq!((summary.total.ready(), summary.total.judged()), (0, 2), "services decide nothing");
+    let counts = |of: &Completion| (of.listed, of.ready(), of.judged(), of.out_of_base());
+    assert_eq!(counts(&summary.services), (4, 1, 3, 1));
+    let region = |wanted: &str| summary.regions.iter().find(|region| region.code == code(wanted)).unwrap();
+    assert_eq!(counts(&region("P").services), (4, 1, 3, 1));
+    assert_eq!(counts(&region("B").services), (2, 1, 2, 0));
+    assert_eq!(counts(&region("A").services), (2, 0, 1, 1));
+    let shared = schools_of_sites(&world.roster);
+    assert_eq!((shared[&SiteKey("p.example".into())], shared[&SiteKey("lib.example".into())]), (2, 1));
+}
+
+#[test]
 fn equal_rates_share_a_place_and_low_coverage_has_none() {
     let mut world = World::default();
     world.roster.regions = vec![region("P", RegionLevel::Province, None)];

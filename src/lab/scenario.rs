@@ -86,13 +86,15 @@ pub struct Options {
     pub without_ipv6: bool,
     /// The vantage has proven IPv6.
     pub vantage_ipv6: bool,
+    /// The site is looked at with the deep profile.
+    pub deep: bool,
     /// What comes out depends on how long things take, so nothing else may keep the machine busy.
     pub timed: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { without_ipv6: false, vantage_ipv6: true, timed: false }
+        Self { without_ipv6: false, vantage_ipv6: true, deep: false, timed: false }
     }
 }
 
@@ -120,6 +122,10 @@ pub struct Expectation {
     /// A resolver that has IPv6 only can look the name up. None: any.
     #[serde(default)]
     pub resolves6: Option<bool>,
+    /// Rates of links by `level2`, `level2_external`, `level3`, `level3_external`, and of resource hosts by `skylight`:
+    /// `"15/20 of 20"`, supported, judged and found. Others are not looked at.
+    #[serde(default)]
+    pub rates: BTreeMap<String, String>,
     /// What the servers must and must not have seen.
     #[serde(default)]
     pub saw: Saw,

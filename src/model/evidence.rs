@@ -7,10 +7,14 @@
 
 mod connection;
 mod delegation;
+mod host;
+mod links;
 mod lookup;
 mod page;
 mod proof;
+mod resources;
 mod rival;
+mod samples;
 mod walk;
 
 use std::fmt;
@@ -21,12 +25,16 @@ pub use self::connection::{AddressFact, Certificate, CertificateFault, Connect, 
 pub use self::delegation::{
     Delegation, Glue, NameServer, NsAnswer, ServerCheck, WalkStep, Whose, Word, ZoneWalk, ZoneWalkEnd,
 };
+pub use self::host::{HostCheck, HostSide, is_unqualified};
+pub use self::links::{Fetch, FetchEnd, Found, Link, Links, Owner};
 pub use self::lookup::{
     AddressRecord, Alias, BrokenReply, DnsTransport, Lookup, LookupOutcome, RecordType, ServerRole, Sibling,
 };
 pub use self::page::{Page, Sketch};
 pub use self::proof::MssProof;
+pub use self::resources::{ResourceHost, ResourceKind, Resources};
 pub use self::rival::Rival;
+pub use self::samples::Sample;
 pub use self::walk::{Exchange, Hop, Purpose, Via, Walk, WalkEnd};
 use super::address::Family;
 use super::failure::Limit;
@@ -83,6 +91,15 @@ pub struct Round {
     /// Requests over IPv6 that stalled and were repeated with small segments.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mss_proofs: Vec<MssProof>,
+    /// The site's links. None: not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<Links>,
+    /// What its landing page is put together from. None: not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+    /// Samples of its landing page, in the order in which they were taken. Empty: not measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<Sample>,
     /// The program itself failed while it measured: whatever was seen is lost, and nothing in this round says anything
     /// about the site.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -107,6 +124,9 @@ impl Round {
             delegations: Vec::new(),
             limits: Vec::new(),
             mss_proofs: Vec::new(),
+            links: None,
+            resources: None,
+            samples: Vec::new(),
             internal_error: false,
         }
     }
@@ -142,6 +162,12 @@ pub enum StepKind {
     Delegation,
     /// Index into [`Round::mss_proofs`].
     MssProof,
+    /// Index into the links of [`Round::links`].
+    Link,
+    /// Index into the hosts of [`Round::resources`].
+    Resource,
+    /// Index into [`Round::samples`].
+    Sample,
     /// The round as a whole; the index is 0.
     Round,
 }
@@ -168,6 +194,9 @@ impl fmt::Display for Pointer {
             StepKind::Sibling => "sibling",
             StepKind::Delegation => "delegation",
             StepKind::MssProof => "mss_proof",
+            StepKind::Link => "link",
+            StepKind::Resource => "resource",
+            StepKind::Sample => "sample",
             StepKind::Round => "round",
         };
         write!(f, "r{}/{step}/{}", self.round, self.index)

@@ -168,6 +168,10 @@ pub enum Limit {
     Markup,
     /// The server asked to be left alone for longer than a run waits (Retry-After).
     RetryAfter,
+    /// More requests for links than one site may cost.
+    Links,
+    /// More hosts of embedded resources than are looked at.
+    Hosts,
 }
 
 impl Limit {
@@ -188,6 +192,8 @@ impl Limit {
             Self::Url => "limit_url",
             Self::Markup => "limit_markup",
             Self::RetryAfter => "limit_retry_after",
+            Self::Links => "limit_links",
+            Self::Hosts => "limit_hosts",
         }
     }
 }

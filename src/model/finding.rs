@@ -204,11 +204,28 @@ codes! {
     AliasZoneNs6 Note;
     /// A name server failed over IPv6, which was not confirmed, or nobody could be heard.
     Ns6Unconfirmed Note;
+    // Links, resources and samples
+    /// Hosts that the landing page is put together from have no IPv6; `hosts` says which, `count` how many of `total`.
+    SkylightHost Defect;
+    /// Such hosts have an IPv6 address at which nobody answers.
+    SkylightV6Dead Defect;
+    /// Links or resources that can be reached inside some network only; `hosts` says where.
+    LinkIntranet Defect;
+    /// Internal links do not answer over IPv6 as they do over IPv4; `level2` and `level3` say how many do.
+    LinkV6Unsupported Note;
+    /// There are more internal links than are requested.
+    LinkCapped Note;
+    /// The landing page names more hosts than are looked at.
+    SkylightPartial Note;
+    /// The landing page comes later over IPv6 than over IPv4 beyond doubt; `v4_ms` and `v6_ms` are medians.
+    LatencyDegraded Note;
     // The measurement itself
     /// This vantage could not prove that its IPv6 worked at the time.
     VantageUnproven Fault;
     /// The resolvers were not proven to tell the truth at the time.
     ResolverUnproven Fault;
+    /// The scanner's clock was not proven to be right, so a certificate that seems out of date is not called so.
+    ClockUnproven Note;
     /// IPv6 was not measured in this run.
     V6NotMeasured Fault;
     /// A limit of ours, or a fault of ours, ended the measurement of IPv6 before it began or before the page was read.

@@ -4,11 +4,14 @@
 //! no policy: what a fact *means* is decided in [`crate::judge`], how it is *worded* in [`crate::report`].
 
 pub mod address;
+pub mod cause;
+pub mod deep;
 pub mod evidence;
 pub mod failure;
 pub mod finding;
 pub mod optout;
 pub mod outage;
+pub mod owner;
 pub mod run;
 pub mod school;
 pub mod site;

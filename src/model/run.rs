@@ -1,6 +1,7 @@
 //! A run: one scan, from one vantage, and how far that vantage could be trusted.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,38 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+/// How far this machine's clock may be from the anchors' before nothing is called out of date by it. Ours, not a standard's:
+/// certificates are renewed days before their end.
+pub const CLOCK_TOLERANCE: Duration = Duration::from_mins(5);
+/// Anchors that must say what time it is.
+const WITNESSES: usize = 2;
+
+/// This machine's wall clock beside the anchors' `Date` headers, when a run began. All times of the run go on from there by
+/// the monotonic clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockProof {
+    /// When it was looked at, by this machine's clock.
+    pub at: Timestamp,
+    /// Anchors that said what time it is.
+    pub anchors: usize,
+    /// How far it was ahead of them, in milliseconds: the median. Negative: behind.
+    pub ahead_ms: i64,
+}
+
+impl ClockProof {
+    /// From how far it is ahead of each anchor, in milliseconds. None: too few said anything.
+    pub fn from_anchors(at: Timestamp, mut ahead: Vec<i64>) -> Option<Self> {
+        ahead.sort_unstable();
+        let anchors = ahead.len();
+        (anchors >= WITNESSES).then(|| Self { at, anchors, ahead_ms: ahead[anchors / 2] })
+    }
+
+    /// The clock is right.
+    pub fn holds(&self) -> bool {
+        u128::from(self.ahead_ms.unsigned_abs()) <= CLOCK_TOLERANCE.as_millis()
+    }
+}
+
 /// One self-test of a resolver: could its word be believed at this moment?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DnsProof {
@@ -64,6 +97,18 @@ pub enum ResolverState {
     Invents,
 }
 
+impl ResolverState {
+    /// The stable word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sane => "sane",
+            Self::Silent => "silent",
+            Self::Denies => "denies",
+            Self::Invents => "invents",
+        }
+    }
+}
+
 /// Where a run measures from, and the proofs that it could.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vantage {
@@ -78,6 +123,9 @@ pub struct Vantage {
     /// Self-tests of the resolvers, in order of time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dns_proofs: Vec<DnsProof>,
+    /// Whether its clock was right. None: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockProof>,
 }
 
 /// One check of the run gate.

@@ -102,6 +102,8 @@ pub struct RegionSummary {
     pub code: RegionCode,
     /// Everything in it, at every level below.
     pub completion: Completion,
+    /// Service rows (其他系统) of its schools, at every level below. Here the counts are of rows, not of schools.
+    pub services: Completion,
     /// Per category.
     pub categories: BTreeMap<Category, Completion>,
     /// Per county; the empty code holds schools whose county is not known.
@@ -164,6 +166,9 @@ pub struct Policy {
 pub struct Summary {
     /// The whole province.
     pub total: Completion,
+    /// Service rows (其他系统): they decide nothing about completion and have a rate of their own. Here the counts are of
+    /// rows, not of schools.
+    pub services: Completion,
     /// Every region with schools, in list order.
     pub regions: Vec<RegionSummary>,
     /// Per category.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::deep::{Latencies, LinkRates, Skylight};
 use super::evidence::Pointer;
 use super::finding::{Finding, Severity};
 use super::site::SiteKey;
@@ -161,4 +162,16 @@ pub struct Facts {
     /// A resolver that has IPv6 only finds the servers of all zones the site needs. None: not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolves6: Option<bool>,
+    /// Host on which the site lands over IPv4, where it is another one. None: the same host, or it did not land.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lands_on: Option<String>,
+    /// Rates of the site's links. None: not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<LinkRates>,
+    /// What its landing page is put together from. None: not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skylight: Option<Skylight>,
+    /// Success and speed. None: not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latencies: Option<Latencies>,
 }

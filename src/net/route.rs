@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::model::address::Family;
 use crate::model::failure::Icmp;
@@ -67,5 +68,27 @@ impl Route for Direct {
 
     fn identity(&self, family: Family) -> u64 {
         super::local::identity(family)
+    }
+}
+
+/// Another way out for a run that was told to leave IPv6 alone: whatever somebody forgets, nothing is sent over it.
+#[derive(Clone, Debug)]
+pub struct WithoutIpv6(pub Arc<dyn Route>);
+
+impl Route for WithoutIpv6 {
+    fn dial(&self, transport: Transport, target: SocketAddr) -> Dial {
+        if target.is_ipv6() { Dial::NoRoute } else { self.0.dial(transport, target) }
+    }
+
+    fn announce(&self, transport: Transport, local: SocketAddr, target: SocketAddr) {
+        self.0.announce(transport, local, target);
+    }
+
+    fn standing_in_for(&self, target: SocketAddr) -> Option<SocketAddr> {
+        self.0.standing_in_for(target)
+    }
+
+    fn identity(&self, family: Family) -> u64 {
+        self.0.identity(family)
     }
 }

@@ -2,13 +2,12 @@
 //!
 //! A site costs one question for the zone cut of its name, and one for each name of its alias chain. A zone is looked at
 //! once per run, or once per round while something fails, however many sites are in it: `survey` asks parent and zone,
-//! `checks` the name servers, `walk` goes the way of a resolver without IPv4, `shared` keeps what was learnt. Leaves to
+//! `checks` the name servers, `walk` goes the way of a resolver without IPv4, [`super::shared`] keeps what was learnt. Leaves to
 //! others: what it means ([`crate::judge`]).
 
 mod budget;
 mod checks;
 mod names;
-mod shared;
 mod survey;
 mod walk;
 
@@ -16,11 +15,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use self::names::{above, is_in};
-use self::shared::Shared;
 use self::survey::{Host, Survey, Surveyor};
 use self::walk::Ways;
 use super::Prober;
 use super::record::Recorder;
+use super::shared::Shared;
 use crate::model::evidence::{Delegation, Lookup, LookupOutcome, RecordType, ServerCheck, ServerRole, Whose};
 use crate::net::dns::exchange::Ask;
 use crate::net::work;

@@ -1,13 +1,17 @@
 //! Observing one site: the explicit steps of the method, in order, each recorded with its one outcome.
 //!
 //! Lookup, delegation, address scope, connect, handshake, exchange; once more over IPv4 where the families' pages differ, and
-//! once more over IPv6 with small segments where it stalls. The result is a [`Round`] of evidence. Leaves to others: what the
+//! once more over IPv6 with small segments where it stalls; in the deep profile then links, resources and samples. The result is a [`Round`] of evidence. Leaves to others: what the
 //! evidence means ([`crate::judge`]), which sites to probe
 //! and when ([`crate::engine`]), and everything that touches a socket ([`crate::net`]).
 
+pub mod deep;
 pub mod delegation;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod harvest;
+mod hosts;
+mod links;
 mod marks;
 pub mod page;
 mod proof;
@@ -15,6 +19,9 @@ mod reach;
 mod record;
 mod resolve;
 mod retry;
+mod samples;
+mod shared;
+mod skylight;
 mod target;
 mod walk;
 
@@ -22,6 +29,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::deep::Deep;
 use self::delegation::Delegations;
 use self::page::Depth;
 use self::record::Recorder;
@@ -36,7 +44,7 @@ use crate::net::connect::Connector;
 use crate::net::dns::authority::Authorities;
 use crate::net::dns::exchange::Exchanges;
 use crate::net::http::HttpLimits;
-use crate::net::pages::Pages;
+use crate::net::pages::{Pages, Visit};
 use crate::net::tls::TlsClient;
 use crate::net::turn::{Subject, Turns};
 use crate::net::work;
@@ -124,8 +132,10 @@ pub struct Net {
     pub connector: Connector,
     /// TLS.
     pub tls: TlsClient,
-    /// Pages over IPv4, for the noise floor.
+    /// Pages over IPv4, for the noise floor and for links.
     pub pages_v4: Pages,
+    /// Pages over IPv6, for links.
+    pub pages_v6: Pages,
     /// Turns.
     pub turns: Arc<dyn Turns>,
     /// The clock.
@@ -153,6 +163,22 @@ pub struct Prober {
     pub opt_outs: OptOuts,
     /// What is known about zones and their name servers.
     pub delegations: Arc<Delegations>,
+    /// How much of a site is looked at.
+    pub profile: Profile,
+    /// Bounds of the deep profile, and what is known about other hosts.
+    pub deep: Arc<Deep>,
+}
+
+/// How much of a site is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// Without its zones.
+    Quick,
+    /// All that the verdict rests on.
+    #[default]
+    Standard,
+    /// With its links, what its landing page is put together from, and samples of it.
+    Deep,
 }
 
 /// Which transports a round may use.
@@ -164,11 +190,15 @@ pub enum Transports {
     WithoutIpv6,
 }
 
-/// Whether the zones of a site's names are looked at as well.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Zones {
-    Measured,
-    LeftOut,
+/// What of a site is looked at in one round.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Extent {
+    /// Names, addresses and pages.
+    Pages,
+    /// The zones of its names as well.
+    Zones,
+    /// All there is.
+    Deep,
 }
 
 impl Prober {
@@ -183,48 +213,56 @@ impl Prober {
             bounds: self.bounds,
             opt_outs: self.opt_outs.clone(),
             delegations: Arc::clone(&self.delegations),
+            profile: self.profile,
+            deep: Arc::clone(&self.deep),
         }
     }
 
     /// Observes one site once. Always ends within the site's deadline, with whatever was seen by then.
     pub async fn observe(&self, site: &Site, number: u8, transports: Transports) -> Round {
-        let zones = if transports == Transports::Both { Zones::Measured } else { Zones::LeftOut };
-        self.observe_parts(site, number, transports, zones).await
+        let extent = match (transports, self.profile) {
+            (Transports::WithoutIpv6, _) | (_, Profile::Quick) => Extent::Pages,
+            (Transports::Both, Profile::Standard) => Extent::Zones,
+            (Transports::Both, Profile::Deep) => Extent::Deep,
+        };
+        self.observe_parts(site, number, transports, extent).await
     }
 
     /// The same without its zones, for anchors: they prove that pages can be fetched.
     pub async fn observe_pages(&self, site: &Site, number: u8, transports: Transports) -> Round {
-        self.observe_parts(site, number, transports, Zones::LeftOut).await
+        self.observe_parts(site, number, transports, Extent::Pages).await
     }
 
-    async fn observe_parts(&self, site: &Site, number: u8, transports: Transports, zones: Zones) -> Round {
+    async fn observe_parts(&self, site: &Site, number: u8, transports: Transports, extent: Extent) -> Round {
         let mut round = Round::new(number, self.net.clock.now());
         round.without_ipv6 = transports == Transports::WithoutIpv6;
-        let record = Recorder::new(round);
-        let steps = self.steps(&record, site, transports, zones);
+        let record = Recorder::new(round, extent == Extent::Deep);
+        let steps = self.steps(&record, site, transports, extent);
         if work::within(self.deadlines.site, steps).await.is_none() {
             record.limit(Limit::Site);
+        } else if extent == Extent::Deep {
+            Box::pin(self.look_deeper(&record, site)).await;
         }
         let mut round = record.finish();
         round.ended = self.net.clock.now();
         round
     }
 
-    async fn steps(&self, record: &Recorder, site: &Site, transports: Transports, zones: Zones) {
+    async fn steps(&self, record: &Recorder, site: &Site, transports: Transports, extent: Extent) {
         // On the heap: the steps' state is large, and callers hold this among other things.
-        Box::pin(self.pass(record, site, transports, zones)).await;
+        Box::pin(self.pass(record, site, transports, extent)).await;
         // Somebody who answers in the name servers' place is noticed by the second answer, which may come late. Whatever
         // was dialled by then says nothing about the site. Nothing is sent meanwhile, so the site needs no place.
         if work::waiting(record.contradicted()).await {
             record.start_over();
-            Box::pin(self.pass(record, site, transports, zones)).await;
+            Box::pin(self.pass(record, site, transports, extent)).await;
         }
     }
 
-    async fn pass(&self, record: &Recorder, site: &Site, transports: Transports, zones: Zones) {
+    async fn pass(&self, record: &Recorder, site: &Site, transports: Transports, extent: Extent) {
         let (v4, v6) = self.resolve_listed(record, &site.host).await;
         let about_zones = async {
-            if zones == Zones::Measured {
+            if extent >= Extent::Zones {
                 let looking = Box::pin(self.look_at_zones(record, &site.host, record.read(|round| round.number)));
                 // Zones must not use up the time that the page needs: without them, the site is judged all the same.
                 work::within(self.deadlines.site / 2, looking).await;
@@ -359,7 +397,7 @@ impl Prober {
         let host = parsed.host_str().unwrap_or_default().to_owned();
         let pass = self.net.turns.take(Subject::Request(host, address)).await;
         let started = self.net.clock.now();
-        let fetched = self.net.pages_v4.get(&parsed, address).await;
+        let fetched = self.net.pages_v4.get(&parsed, address, Visit::Once).await;
         drop(pass);
         let (exchange, end) = match fetched {
             Ok(fetched) => {
@@ -383,6 +421,16 @@ impl Prober {
             }],
             end,
         });
+    }
+}
+
+impl Net {
+    /// The page client of a family.
+    fn pages(&self, family: Family) -> &Pages {
+        match family {
+            Family::V4 => &self.pages_v4,
+            Family::V6 => &self.pages_v6,
+        }
     }
 }
 

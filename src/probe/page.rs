@@ -102,7 +102,7 @@ pub fn read(body: &[u8], facts: &Facts, depth: Depth) -> Extract {
 }
 
 /// The character encoding: header, byte order mark, `<meta>` in the first 1,024 bytes, then a guess.
-fn encoding_of(body: &[u8], content_type: &str) -> &'static Encoding {
+pub(super) fn encoding_of(body: &[u8], content_type: &str) -> &'static Encoding {
     if let Some((encoding, _)) = Encoding::for_bom(body) {
         return encoding;
     }

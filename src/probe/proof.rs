@@ -126,6 +126,7 @@ mod tests {
             server: None,
             content_type: None,
             retry_after_s: None,
+            date: None,
             cookies: Vec::new(),
             started: Timestamp(0),
             ttfb_us: 0,

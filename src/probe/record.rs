@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use super::page::{Extract, Facts};
 use crate::model::address::Family;
 use crate::model::evidence::{
-    AddressFact, Connect, Delegation, Exchange, Handshake, Lookup, MssProof, Page, Rival, Round, Sibling, Walk,
+    AddressFact, Connect, Delegation, Exchange, Handshake, Lookup, MssProof, Page, Purpose, Rival, Round, Sibling, Walk,
 };
 use crate::model::failure::Limit;
 use crate::net::dns::watch::Watch;
@@ -24,6 +24,17 @@ pub(crate) struct Recorder {
     cookies: Mutex<HashMap<String, Vec<u8>>>,
     /// Lookups whose socket is still listened to, by their index.
     watches: Mutex<Vec<(usize, Watch)>>,
+    /// Bodies are kept for those who look deeper.
+    deep: bool,
+}
+
+/// The page on which a round landed.
+#[derive(Debug)]
+pub(crate) struct LandingPage {
+    pub(crate) url: String,
+    pub(crate) family: Family,
+    pub(crate) content_type: String,
+    pub(crate) body: Arc<Vec<u8>>,
 }
 
 /// A page that was read.
@@ -56,8 +67,39 @@ impl PageKey {
 }
 
 impl Recorder {
-    pub(crate) fn new(round: Round) -> Self {
-        Self { round: Mutex::new(round), pages: Mutex::default(), cookies: Mutex::default(), watches: Mutex::default() }
+    /// `deep`: the landing page's body is wanted afterwards.
+    pub(crate) fn new(round: Round, deep: bool) -> Self {
+        Self {
+            round: Mutex::new(round),
+            pages: Mutex::default(),
+            cookies: Mutex::default(),
+            watches: Mutex::default(),
+            deep,
+        }
+    }
+
+    /// The page that IPv6 landed on, else the one that IPv4 did; of several entries, the last one's. All bodies are let go.
+    /// None: no page came.
+    pub(crate) fn take_landing(&self) -> Option<LandingPage> {
+        let pages = std::mem::take(&mut *self.pages());
+        let round = self.round();
+        let landing = |family: Family| {
+            let walks = round.walks.iter().filter(|walk| walk.family == family && walk.purpose == Purpose::Entry);
+            let found = walks.rev().find_map(|walk| {
+                let exchange = walk.landing().filter(|exchange| (200..300).contains(&exchange.status))?;
+                let key = PageKey::of(exchange);
+                let body = pages.iter().find(|known| known.key == key)?.body.clone()?;
+                let content_type = exchange.content_type.clone().unwrap_or_default();
+                Some(LandingPage { url: walk.landing_url()?.to_owned(), family, content_type, body })
+            });
+            found
+        };
+        landing(Family::V6).or_else(|| landing(Family::V4))
+    }
+
+    /// Changes the round.
+    pub(crate) fn write(&self, change: impl FnOnce(&mut Round)) {
+        change(&mut self.round());
     }
 
     fn round(&self) -> MutexGuard<'_, Round> {
@@ -113,7 +155,7 @@ impl Recorder {
     }
 
     pub(crate) fn remember_page(&self, key: PageKey, extract: Extract, body: Arc<Vec<u8>>) {
-        let body = (extract.page.is_some() && !extract.to_the_end).then_some(body);
+        let body = (extract.page.is_some() && (self.deep || !extract.to_the_end)).then_some(body);
         self.pages().push(KnownPage { key, extract, body });
     }
 
@@ -131,6 +173,7 @@ impl Recorder {
         let keys: Vec<PageKey> = landings(Family::V4).chain(landings(Family::V6)).map(PageKey::of).collect();
         let pages = self.pages();
         let wanted = pages.iter().filter(|known| keys.contains(&known.key));
+        let wanted = wanted.filter(|known| !known.extract.to_the_end);
         wanted.filter_map(|known| Some((known.key.clone(), Arc::clone(known.body.as_ref()?)))).collect()
     }
 

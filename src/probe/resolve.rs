@@ -178,7 +178,8 @@ impl Prober {
         // The end of the alias chain is what its own servers can speak for.
         let servers = self.net.authorities.of(&known.end).await;
         let mut lookups = Vec::new();
-        for server in servers.iter() {
+        let without_ipv6 = record.read(|round| round.without_ipv6);
+        for server in servers.iter().filter(|server| !(without_ipv6 && server.is_ipv6())) {
             if lookups.len() == AUTHORITIES {
                 break;
             }

@@ -1,7 +1,8 @@
-//! Retry-After (RFC 9110 §10.2.3): how long a server asks to be left alone, from either of its forms. Pure.
+//! What a server says of time: how long it asks to be left alone (Retry-After, RFC 9110 §10.2.3, in either of its forms), and
+//! what time it is there. Pure.
 
 use hyper::HeaderMap;
-use hyper::header::{DATE, HeaderName, RETRY_AFTER};
+use hyper::header::{AGE, DATE, HeaderName, RETRY_AFTER};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
@@ -19,13 +20,20 @@ pub(super) fn after(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
         // A number too large to be held is for ever.
         return (!asked.is_empty()).then(|| asked.parse().unwrap_or(u64::MAX));
     }
-    let at = date(asked)?;
-    let now = text(DATE).and_then(date).unwrap_or(now);
+    let at = parse(asked)?;
+    let now = text(DATE).and_then(parse).unwrap_or(now);
     // A moment that has passed: at once.
     Some(u64::try_from(at.0 - now.0).unwrap_or(0).div_ceil(1000))
 }
 
-fn date(text: &str) -> Option<Timestamp> {
+/// What time it is at the server. A cache leaves the Date of the response that it keeps, and says how old that is.
+pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+    let age: u32 = text(AGE).and_then(|age| age.parse().ok()).unwrap_or(0);
+    Some(parse(text(DATE)?)?.plus_ms(i64::from(age) * 1000))
+}
+
+fn parse(text: &str) -> Option<Timestamp> {
     let local = DATES.iter().find_map(|form| DateTime::strptime(form, text).ok())?;
     Some(Timestamp(local.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond()))
 }
@@ -33,6 +41,22 @@ fn date(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cache_keeps_the_date_and_says_how_old_it_is() {
+        let now = |date: &str, age: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(DATE, date.parse().unwrap());
+            if let Some(age) = age {
+                headers.insert(AGE, age.parse().unwrap());
+            }
+            super::date(&headers).map(|at| at.0)
+        };
+        assert_eq!(now("Sun, 06 Nov 1994 08:49:37 GMT", None), Some(784_111_777_000));
+        assert_eq!(now("Sun, 06 Nov 1994 08:49:37 GMT", Some("60")), Some(784_111_837_000));
+        assert_eq!(now("Sun, 06 Nov 1994 08:49:37 GMT", Some("-1")), Some(784_111_777_000));
+        assert_eq!(now("now", Some("60")), None);
+    }
 
     #[test]
     fn both_forms_are_read() {

@@ -10,7 +10,7 @@ use url::Url;
 use crate::model::failure::Failure;
 
 /// Ports a redirect may lead to, besides the listed one (docs/method/exchange.md).
-const REDIRECT_PORTS: [u16; 4] = [80, 443, 8080, 8443];
+pub(super) const REDIRECT_PORTS: [u16; 4] = [80, 443, 8080, 8443];
 
 /// Why a reference is not followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

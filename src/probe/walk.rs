@@ -113,6 +113,7 @@ impl Prober {
             server: text(SERVER, 200),
             content_type,
             retry_after_s: retry::after(&fetched.headers, self.net.clock.now()),
+            date: retry::date(&fetched.headers),
             cookies: cookies.iter().take(20).map(|(name, _)| text_of(name).chars().take(100).collect()).collect(),
             started,
             ttfb_us: super::micros(fetched.ttfb),
@@ -165,7 +166,7 @@ pub(super) async fn read_body(body: Arc<Vec<u8>>, facts: Facts, depth: Depth) ->
 }
 
 /// All content codings, as one list. None: none was applied.
-fn codings(headers: &HeaderMap) -> Option<String> {
+pub(super) fn codings(headers: &HeaderMap) -> Option<String> {
     let values: Vec<_> = headers.get_all(CONTENT_ENCODING).iter().map(|value| text_of(value.as_bytes())).collect();
     (!values.is_empty()).then(|| values.join(",").chars().take(CODINGS).collect())
 }
@@ -180,7 +181,7 @@ fn leads_elsewhere(exchange: &Exchange) -> bool {
     matches!(exchange.status, 301 | 302 | 303 | 307 | 308) && exchange.location.is_some()
 }
 
-fn header(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String> {
+pub(super) fn header(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String> {
     let value = headers.get(name)?;
     Some(text_of(value.as_bytes()).chars().take(most).collect())
 }

@@ -1,22 +1,27 @@
 //! From the inner types to the published shapes of [`super::model`]. No wording, no rounding, no decisions: sums come from
 //! the summary, verdicts from the assessments.
 
-use std::collections::BTreeMap;
+mod causes;
+mod scores;
 
-use crate::judge::summarise::{Standing, counted_rows, row_standing};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::judge::operators::{self, Operator, Origin};
+use crate::judge::summarise::{Standing, counted_rows, row_standing, schools_of_sites};
 use crate::model::evidence::Pointer;
-use crate::model::outage::Outage;
+use crate::model::outage::{Lapse, Outage, lapses};
 use crate::model::run::RunEnd;
 use crate::model::school::{Category, RegionCode, Role, Roster, RosterState, RowProblem, School, SourceLine};
 use crate::model::site::SiteKey;
 use crate::model::summary::{Completion, RegionSummary, TaskProgress};
-use crate::model::verdict::Assessment;
+use crate::model::verdict::{Assessment, Facts};
 
 use super::ReportInput;
 use super::format::rfc3339;
 use super::model::{
-    Change, Changes, FindingInfo, Group, Mark, OutageInfo, PolicyInfo, ProblemInfo, RegionInfo, RejectedInfo, Report,
-    RunInfo, SCHEMA_VERSION, SchoolRow, TaskInfo,
+    Change, Changes, DeepRow, FindingInfo, Group, LapseInfo, Mark, NetworkInfo, OperatorInfo, OutageInfo, PolicyInfo,
+    ProblemInfo, RegionInfo, RejectedInfo, Report, RunInfo, SCHEMA_VERSION, SchoolRow, TaskInfo,
 };
 
 impl From<&RowProblem> for ProblemInfo {
@@ -45,6 +50,7 @@ impl Report {
             },
             marks: marks(input),
             total: (&input.summary.total).into(),
+            services: (&input.summary.services).into(),
             tasks: input.summary.tasks.iter().map(task_info).collect(),
             regions: region_infos(input, &schools),
             categories: category_groups(&input.summary.categories),
@@ -54,6 +60,10 @@ impl Report {
                 .iter()
                 .map(|(name, completion)| Group { key: name.clone(), name: None, counts: completion.into() })
                 .collect(),
+            causes: causes::infos(input, &input.causes.failures),
+            defect_causes: causes::infos(input, &input.causes.defects),
+            rule_sets: scores::infos(input),
+            operators: operator_infos(&schools),
             changes: changes(&schools),
             schools,
             rejected: input
@@ -82,6 +92,16 @@ fn run_info(input: &ReportInput) -> RunInfo {
         lab: run.lab,
         simulated: run.simulated || input.roster.simulated,
         breaker: run.outages.iter().map(outage_info).collect(),
+        resolver_lapses: lapses(&run.vantage.dns_proofs).iter().map(lapse_info).collect(),
+    }
+}
+
+fn lapse_info(lapse: &Lapse) -> LapseInfo {
+    LapseInfo {
+        resolver: lapse.server.to_string(),
+        state: lapse.state,
+        since: rfc3339(lapse.since),
+        until: lapse.until.map(rfc3339),
     }
 }
 
@@ -155,6 +175,7 @@ fn region_infos(input: &ReportInput, schools: &[SchoolRow]) -> Vec<RegionInfo> {
             parent: region.and_then(|region| region.parent.clone()),
             page: super::names::region_page(&summary.code),
             counts: (&summary.completion).into(),
+            services: (&summary.services).into(),
             direct: direct.get(&summary.code).unwrap_or(&nothing).into(),
             categories: category_groups(&summary.categories),
             counties: summary
@@ -193,6 +214,7 @@ fn changes(schools: &[SchoolRow]) -> Changes {
 fn school_rows(input: &ReportInput) -> Vec<SchoolRow> {
     let roster = input.roster;
     let counted = counted_rows(roster);
+    let shared = schools_of_sites(roster);
     let mut entries: Vec<SchoolRow> = roster
         .rows
         .iter()
@@ -205,6 +227,7 @@ fn school_rows(input: &ReportInput) -> Vec<SchoolRow> {
             entry.source = source(&row.source);
             entry.problem = row.problem.as_ref().map(ProblemInfo::from);
             if let Some(key) = &row.site {
+                entry.shared_by = shared.get(key).copied();
                 add_site(&mut entry, input, key);
             }
             Some(entry)
@@ -231,6 +254,7 @@ fn bare_row(roster: &Roster, index: usize, school: &School, standing: Standing) 
         subtype: school.subtype.clone(),
         responsible_unit: school.responsible_unit.clone(),
         role: Role::Portal,
+        shared_by: None,
         counted: true,
         readiness: standing.name(),
         counts_as: standing.counts_as(),
@@ -241,6 +265,7 @@ fn bare_row(roster: &Roster, index: usize, school: &School, standing: Standing) 
         findings: Vec::new(),
         evidence: Vec::new(),
         aaaa: Vec::new(),
+        networks: Vec::new(),
         a: Vec::new(),
         v6_status: String::new(),
         v4_status: String::new(),
@@ -248,8 +273,10 @@ fn bare_row(roster: &Roster, index: usize, school: &School, standing: Standing) 
         latency_v4_ms: None,
         v6_tries: None,
         ns6: None,
+        deep: DeepRow::default(),
         resolves6: None,
         title: None,
+        scores: Vec::new(),
         first_seen: None,
         previous: None,
         changed: None,
@@ -276,6 +303,7 @@ fn add_site(entry: &mut SchoolRow, input: &ReportInput, key: &SiteKey) {
     let Some(assessment) = input.assessments.get(key) else { return };
     entry.changed = Some(Change::between(entry.previous, assessment.readiness));
     entry.repeat = Some(assessment.repeat_command());
+    entry.scores = input.rules.iter().map(|rules| scores::of_site(rules, assessment)).collect();
     add_verdict(entry, assessment);
 }
 
@@ -287,6 +315,7 @@ fn add_verdict(entry: &mut SchoolRow, assessment: &Assessment) {
     entry.rule = Some(assessment.rule);
     entry.evidence = pointers(&assessment.evidence);
     entry.aaaa = facts.aaaa.iter().map(ToString::to_string).collect();
+    entry.networks = networks(facts);
     entry.a = facts.a.iter().map(ToString::to_string).collect();
     entry.v6_status.clone_from(&facts.v6_status);
     entry.v4_status.clone_from(&facts.v4_status);
@@ -294,6 +323,7 @@ fn add_verdict(entry: &mut SchoolRow, assessment: &Assessment) {
     entry.latency_v4_ms = facts.latency_v4_ms;
     entry.v6_tries = facts.v6_tries;
     entry.ns6 = facts.ns6;
+    entry.deep = DeepRow { links: facts.links, skylight: facts.skylight.clone(), latencies: facts.latencies };
     entry.resolves6 = facts.resolves6;
     entry.title.clone_from(&facts.title);
     entry.raw_findings.clone_from(&assessment.findings);
@@ -307,6 +337,30 @@ fn add_verdict(entry: &mut SchoolRow, assessment: &Assessment) {
             evidence: pointers(&finding.evidence),
         })
         .collect();
+}
+
+fn networks(facts: &Facts) -> Vec<NetworkInfo> {
+    let v6 = facts.aaaa.iter().filter_map(|address| match address {
+        IpAddr::V6(address) => Some(*address),
+        IpAddr::V4(_) => None,
+    });
+    v6.map(|address| NetworkInfo { address: address.to_string(), hint: operators::hint(address, &facts.a) }).collect()
+}
+
+/// Every site once, however many rows name it.
+fn operator_infos(schools: &[SchoolRow]) -> Vec<OperatorInfo> {
+    let sites: BTreeMap<&SiteKey, &SchoolRow> =
+        schools.iter().filter_map(|row| Some((row.domain.as_ref()?, row))).collect();
+    let info = |operator: Operator| {
+        let hints = |row: &&SchoolRow| row.networks.iter().any(|of| of.hint.operator == operator);
+        let native = |row: &&SchoolRow| {
+            row.networks.iter().all(|of| of.hint.operator != operator || of.hint.origin == Origin::Native)
+        };
+        let there: Vec<&SchoolRow> = sites.values().copied().filter(hints).collect();
+        let all_native = there.iter().filter(|row| native(row)).count();
+        OperatorInfo { operator, sites: there.len() as u64, not_native: (there.len() - all_native) as u64 }
+    };
+    Operator::ALL.into_iter().map(info).filter(|info| info.sites > 0).collect()
 }
 
 fn pointers(evidence: &[Pointer]) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! `schools.csv`, `regions.csv`, `findings.csv`: UTF-8 with BOM, CRLF, RFC 4180, for spreadsheets and scripts alike.
+//! `schools.csv`, `regions.csv`, `causes.csv`, `findings.csv`: UTF-8 with BOM, CRLF, RFC 4180, for spreadsheets and scripts alike.
 //!
 //! Text that a spreadsheet would take for a formula gets a leading apostrophe ([`guard`]), which [`unguard`] takes away
 //! again. Characters that act without being seen are written out ([`super::clean`]). Numbers come from numeric types only.
@@ -9,6 +9,7 @@ use super::model::{ROSTER_STATES, RegionInfo, Report, SchoolRow};
 use super::text::{Lang, Text};
 use super::{File, html};
 use crate::judge::summarise::Standing;
+use crate::model::site::SiteKey;
 use crate::model::verdict::Readiness;
 
 /// Columns of `schools.csv`: a contract, never reordered.
@@ -70,6 +71,25 @@ pub const FINDINGS: [&str; 12] = [
     "evidence",
 ];
 
+/// Columns of `causes.csv`. Completion is that of the whole province.
+pub const CAUSES: [&str; 15] = [
+    "effect",
+    "code",
+    "subject",
+    "outside",
+    "schools_helped",
+    "schools_touched",
+    "rows",
+    "sites",
+    "ready_after",
+    "judged",
+    "rate_after_pct",
+    "regions",
+    "responsible_units",
+    "title",
+    "remedy",
+];
+
 /// Puts an apostrophe before text that a spreadsheet could take for a formula (OWASP: `= + - @`, TAB, CR, LF, NUL; the
 /// full-width forms as well), and before text that already begins with an apostrophe and such a character, so that
 /// [`unguard`] can tell.
@@ -88,11 +108,12 @@ fn needs_guard(text: &str) -> bool {
     bare.starts_with(acts) || bare.trim_start().starts_with(acts)
 }
 
-/// Renders the three files.
+/// Renders the four files.
 pub fn render(report: &Report, lang: Lang) -> Vec<File> {
     vec![
         ("schools.csv".into(), table(&SCHOOLS, report.schools.iter().map(school))),
         ("regions.csv".into(), regions(report)),
+        ("causes.csv".into(), table(&CAUSES, causes(report, lang))),
         ("findings.csv".into(), table(&FINDINGS, report.schools.iter().flat_map(|row| findings(row, lang)))),
     ]
 }
@@ -190,7 +211,36 @@ fn findings(row: &SchoolRow, lang: Lang) -> Vec<Vec<String>> {
     row.findings.iter().zip(advices).map(line).collect()
 }
 
-fn cell(text: &str) -> String {
+/// Causes of failures, then those of defects.
+fn causes(report: &Report, lang: Lang) -> impl Iterator<Item = Vec<String>> + '_ {
+    let failures = report.causes.iter().map(|cause| ("fails", cause));
+    let all = failures.chain(report.defect_causes.iter().map(|cause| ("defect", cause)));
+    all.map(move |(effect, cause)| {
+        let advice = Text::of(lang).advise(&cause.finding, &super::text::Context::new());
+        let remedy = [advice.remedy, advice.example].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+        let regions: Vec<&str> = cause.regions.iter().map(|of| of.key.as_str()).collect();
+        let sites: Vec<&str> = cause.sites.iter().map(SiteKey::as_str).collect();
+        vec![
+            effect.into(),
+            cause.code.clone(),
+            cell(&cause.subject),
+            cause.outside.map(|outside| outside.to_string()).unwrap_or_default(),
+            cause.helped.to_string(),
+            cause.touched.to_string(),
+            cause.rows.to_string(),
+            cell(&sites.join(" ")),
+            cause.after.ready.to_string(),
+            cause.after.judged.to_string(),
+            percent(cause.after.ready, cause.after.judged).unwrap_or_default(),
+            cell(&regions.join(" ")),
+            cell(&cause.units.join("; ")),
+            guard(&advice.title),
+            guard(&remedy.join("\n")),
+        ]
+    })
+}
+
+pub(super) fn cell(text: &str) -> String {
     guard(&clean(text))
 }
 
@@ -203,7 +253,7 @@ fn milliseconds(value: Option<f64>) -> String {
 }
 
 /// Rows of cells as a file.
-fn table<S: AsRef<str>>(columns: &[S], rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
+pub(super) fn table<S: AsRef<str>>(columns: &[S], rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
     // Excel takes a file without it for the system's code page.
     let mut bytes = b"\xef\xbb\xbf".to_vec();
     {

@@ -4,8 +4,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::judge::causes::causes;
+use crate::judge::rules::{self, RuleSet};
 use crate::judge::summarise::summarise;
 use crate::model::address::{Family, Scope};
+use crate::model::cause::Causes;
 use crate::model::evidence::{
     AddressFact, AddressRecord, Certificate, Connect, DnsTransport, EVIDENCE_VERSION, Exchange, Handshake, Hop, Lookup,
     LookupOutcome, Observation, Page, Pointer, Purpose, RecordType, Round, ServerRole, Sketch, StepKind, Via, Walk,
@@ -14,7 +17,7 @@ use crate::model::evidence::{
 use crate::model::failure::Failure;
 use crate::model::finding::{Code, Finding};
 use crate::model::outage::{Line, Outage, Trigger};
-use crate::model::run::{CheckOutcome, Gate, GateCheck, Proof, Run, RunEnd, RunId, Vantage};
+use crate::model::run::{CheckOutcome, DnsProof, Gate, GateCheck, Proof, ResolverState, Run, RunEnd, RunId, Vantage};
 use crate::model::school::{
     Category, Region, RegionCode, RegionLevel, RejectedRow, Role, Roster, RosterState, Row, RowProblem, School,
     SourceFile, SourceLine, Tile,
@@ -39,6 +42,8 @@ pub(crate) struct Fixture {
     pub(crate) policy: Policy,
     pub(crate) assessments: BTreeMap<SiteKey, Assessment>,
     pub(crate) summary: Summary,
+    pub(crate) causes: Causes,
+    pub(crate) rules: Vec<RuleSet>,
     pub(crate) trails: BTreeMap<SiteKey, Vec<String>>,
     pub(crate) history: BTreeMap<SiteKey, SiteHistory>,
     pub(crate) zone: jiff::tz::TimeZone,
@@ -52,6 +57,8 @@ impl Fixture {
             policy: &self.policy,
             assessments: &self.assessments,
             summary: &self.summary,
+            causes: &self.causes,
+            rules: &self.rules,
             trails: &self.trails,
             history: &self.history,
             lang,
@@ -62,6 +69,7 @@ impl Fixture {
     /// Counts anew after something was changed.
     pub(crate) fn recount(&mut self) {
         self.summary = summarise(&self.roster, &self.policy, &self.assessments);
+        self.causes = causes(&self.roster, &self.policy, &self.assessments);
     }
 }
 
@@ -276,6 +284,7 @@ fn assessment(verdict: &Verdict) -> Assessment {
             ns6: named6.then_some((2, 2)),
             resolves6: named6.then_some(true),
             v6_tries: named6.then_some(if serves6 { (2, 2) } else { (0, 6) }),
+            ..Facts::default()
         },
     }
 }
@@ -321,7 +330,20 @@ pub(crate) fn fixture() -> Fixture {
         .collect();
     trails.insert(SiteKey("www.broken.school.example".into()), trail(&timeout_observation("甲州市第二中学"), Lang::Zh));
     let summary = summarise(&roster, &policy, &assessments);
-    Fixture { run: run(), roster, policy, assessments, summary, trails, history: history(), zone: zone() }
+    let causes = causes(&roster, &policy, &assessments);
+    let rules = rules::shipped().map(|id| rules::by_id(id).unwrap().unwrap()).collect();
+    Fixture {
+        rules,
+        run: run(),
+        roster,
+        policy,
+        assessments,
+        summary,
+        causes,
+        trails,
+        history: history(),
+        zone: zone(),
+    }
 }
 
 fn zone() -> jiff::tz::TimeZone {
@@ -361,7 +383,12 @@ fn run() -> Run {
                 Proof { at: START.plus_ms(20_000), family: Family::V6, good: false, page_bytes: 0 },
                 Proof { at: START.plus_ms(40_000), family: Family::V6, good: true, page_bytes: 0 },
             ],
-            dns_proofs: vec![],
+            dns_proofs: [ResolverState::Sane, ResolverState::Silent, ResolverState::Sane]
+                .into_iter()
+                .zip([0, 20_000, 40_000])
+                .map(|(state, at)| DnsProof { at: START.plus_ms(at), server: "192.0.2.53:53".parse().unwrap(), state })
+                .collect(),
+            clock: None,
         },
         started: START,
         ended: Some(START.plus_ms(95_000)),
@@ -472,6 +499,7 @@ pub(crate) fn timeout_observation(title: &str) -> Observation {
         server: Some("nginx".into()),
         content_type: Some("text/html".into()),
         retry_after_s: None,
+        date: None,
         cookies: Vec::new(),
         started: START,
         ttfb_us: 48_000,

@@ -7,6 +7,7 @@
 mod build;
 pub mod clean;
 pub mod csv;
+mod deep;
 pub mod format;
 pub mod html;
 pub mod json;
@@ -23,6 +24,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use crate::judge::rules::RuleSet;
+use crate::model::cause::Causes;
 use crate::model::run::Run;
 use crate::model::school::Roster;
 use crate::model::site::SiteKey;
@@ -50,6 +53,10 @@ pub struct ReportInput<'a> {
     pub assessments: &'a BTreeMap<SiteKey, Assessment>,
     /// The sums.
     pub summary: &'a Summary,
+    /// What would have to be mended.
+    pub causes: &'a Causes,
+    /// Rule sets to show the points of.
+    pub rules: &'a [RuleSet],
     /// The evidence as short lines ([`trail()`]). A site may be missing.
     pub trails: &'a BTreeMap<SiteKey, Vec<String>>,
     /// What earlier runs knew. Empty: this is the first run.
@@ -65,6 +72,7 @@ pub fn render_all(input: &ReportInput) -> Vec<File> {
     let report = Report::new(input);
     let mut files = html::render(&report, input);
     files.extend(csv::render(&report, input.lang));
+    files.extend(deep::render(&report));
     files.push(json::summary(&report));
     files.push(json::manifest(&report, input, &files));
     files

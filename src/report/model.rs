@@ -8,10 +8,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::judge::operators::{Hint, Operator};
+use crate::judge::rules::{RuleSet, Tally};
 use crate::judge::summarise::Standing;
+use crate::model::deep::{Latencies, LinkRates, Skylight};
 use crate::model::finding::{Finding, Severity};
 use crate::model::outage::{Line, Trigger};
-use crate::model::run::RunEnd;
+use crate::model::run::{ResolverState, RunEnd};
 use crate::model::school::{Category, RegionCode, RegionLevel, Role, RosterState};
 use crate::model::site::{Site, SiteKey};
 use crate::model::summary::Completion;
@@ -43,6 +46,8 @@ pub struct Report {
     pub marks: Vec<Mark>,
     /// The whole province.
     pub total: Counts,
+    /// Service rows (其他系统), with a rate of their own. The counts are of rows, not of schools.
+    pub services: Counts,
     /// Progress to each task of the policy.
     pub tasks: Vec<TaskInfo>,
     /// Regions with schools, in list order.
@@ -51,6 +56,14 @@ pub struct Report {
     pub categories: Vec<Group>,
     /// By 责任单位, by name; the empty name holds schools without one.
     pub units: Vec<Group>,
+    /// Why rows fail, what helps most first.
+    pub causes: Vec<CauseInfo>,
+    /// Why rows pass with defects, likewise.
+    pub defect_causes: Vec<CauseInfo>,
+    /// What published rule sets make of the same evidence.
+    pub rule_sets: Vec<RuleSetInfo>,
+    /// In whose networks the sites' IPv6 addresses are, in report order; only operators that have any.
+    pub operators: Vec<OperatorInfo>,
     /// What changed since the run before, for schools by the site they count by.
     pub changes: Changes,
     /// One entry per accepted row of the lists, in list order.
@@ -102,6 +115,21 @@ pub struct RunInfo {
     pub simulated: bool,
     /// What was lost in its course, in order of time: the breaker's log.
     pub breaker: Vec<OutageInfo>,
+    /// When single resolvers failed their self-tests, in order of time.
+    pub resolver_lapses: Vec<LapseInfo>,
+}
+
+/// A stretch of the run in which one resolver failed its self-tests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LapseInfo {
+    /// Its address and port.
+    pub resolver: String,
+    /// The worst that came out.
+    pub state: ResolverState,
+    /// The first test that failed, RFC 3339.
+    pub since: String,
+    /// The next one that did not, RFC 3339. None: there was none before the run's end.
+    pub until: Option<String>,
 }
 
 /// A stretch of the run in which a line of the vantage could not be proven.
@@ -245,6 +273,8 @@ pub struct RegionInfo {
     pub counts: Counts,
     /// Only the schools that report to it directly.
     pub direct: Counts,
+    /// Service rows of its schools, at every level below. The counts are of rows.
+    pub services: Counts,
     /// Everything in it, by category.
     pub categories: Vec<Group>,
     /// Everything in it, by county; the empty key holds schools whose county is not known.
@@ -264,6 +294,62 @@ pub struct Group {
     pub name: Option<String>,
     /// Its schools.
     pub counts: Counts,
+}
+
+/// One thing that would have to be mended, and what would follow.
+#[derive(Clone, Debug, Serialize)]
+pub struct CauseInfo {
+    /// Its code: the finding whose wording and remedy it has.
+    pub code: String,
+    /// What it is about.
+    pub subject: String,
+    /// Details for the wording.
+    pub args: BTreeMap<String, String>,
+    /// It belongs to none of those whose sites it holds back. None: it has no name that could tell.
+    pub outside: Option<bool>,
+    /// Rows of the lists that it holds back.
+    pub rows: u64,
+    /// Schools that it alone holds back.
+    pub helped: u64,
+    /// Schools that it holds back, alone or among other causes.
+    pub touched: u64,
+    /// The whole province after it was mended.
+    pub after: After,
+    /// Regions with touched schools, in list order.
+    pub regions: Vec<AfterIn>,
+    /// Tasks with touched schools.
+    pub tasks: Vec<AfterIn>,
+    /// 责任单位 of the schools.
+    pub units: Vec<String>,
+    /// Its sites.
+    pub sites: Vec<SiteKey>,
+    /// The cause with its inner types, for the wording.
+    #[serde(skip)]
+    pub finding: Finding,
+}
+
+/// Completion after one cause was mended and nothing else. For a cause of defects it is what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct After {
+    /// Schools that would pass.
+    pub ready: u64,
+    /// Schools that pass or fail, as before.
+    pub judged: u64,
+    /// ready / judged.
+    pub rate: Option<f64>,
+}
+
+/// What a cause does to a region or a task.
+#[derive(Clone, Debug, Serialize)]
+pub struct AfterIn {
+    /// Code of the region, or number of the task.
+    pub key: String,
+    /// Schools that the cause alone holds back.
+    pub helped: u64,
+    /// Schools that it holds back, alone or among other causes.
+    pub touched: u64,
+    /// Completion after it was mended.
+    pub after: After,
 }
 
 /// How a site changed since the run before.
@@ -350,6 +436,8 @@ pub struct SchoolRow {
     pub responsible_unit: Option<String>,
     /// Role of the site for the school.
     pub role: Role,
+    /// Schools that the site is listed for. Several: it is shared, and every one has its own line. None: no site.
+    pub shared_by: Option<u64>,
     /// The school counts by this row. Over these, the sums hold.
     pub counted: bool,
     /// Verdict, or roster state where there is none. `LISTED` was not reached.
@@ -370,6 +458,8 @@ pub struct SchoolRow {
     pub evidence: Vec<String>,
     /// IPv6 addresses.
     pub aaaa: Vec<String>,
+    /// Whose network each IPv6 address is in, and how it seems to have come about: hints.
+    pub networks: Vec<NetworkInfo>,
     /// IPv4 addresses.
     pub a: Vec<String>,
     /// Landing status over IPv6, or the failure's word, or `none`, or empty (not measured).
@@ -394,12 +484,17 @@ pub struct SchoolRow {
     pub previous: Option<Readiness>,
     /// What changed. None: no verdict.
     pub changed: Option<Change>,
+    /// Points by each rule set. Empty: no verdict.
+    pub scores: Vec<ScoreInfo>,
     /// What is wrong with the row itself.
     pub problem: Option<ProblemInfo>,
     /// The list and line it came from.
     pub source: String,
     /// The command that repeats the probe.
     pub repeat: Option<String>,
+    /// What the deep profile gave.
+    #[serde(skip)]
+    pub deep: DeepRow,
     /// Where it stands.
     #[serde(skip)]
     pub standing: Standing,
@@ -412,6 +507,89 @@ pub struct SchoolRow {
     /// The findings with their inner types, for the wording.
     #[serde(skip)]
     pub raw_findings: Vec<Finding>,
+}
+
+/// What the deep profile gave for one site.
+#[derive(Clone, Debug, Default)]
+pub struct DeepRow {
+    /// Rates of its links. None: not measured.
+    pub links: Option<LinkRates>,
+    /// What its landing page is put together from. None: not measured.
+    pub skylight: Option<Skylight>,
+    /// Success and speed. None: not measured.
+    pub latencies: Option<Latencies>,
+}
+
+impl DeepRow {
+    /// Anything was measured.
+    pub fn is_measured(&self) -> bool {
+        self.links.is_some() || self.skylight.is_some() || self.latencies.is_some()
+    }
+}
+
+/// A hint about an address (docs/method/operators.md).
+#[derive(Clone, Debug, Serialize)]
+pub struct NetworkInfo {
+    /// The address.
+    pub address: String,
+    /// Whose network, and how it came about.
+    #[serde(flatten)]
+    pub hint: Hint,
+}
+
+/// IPv6 addresses of one operator.
+#[derive(Clone, Debug, Serialize)]
+pub struct OperatorInfo {
+    /// The operator.
+    pub operator: Operator,
+    /// Sites with an address in its network. One site may have addresses with several.
+    pub sites: u64,
+    /// Of these, sites with an address there that does not look native.
+    pub not_native: u64,
+}
+
+/// A rule set and what all schools make by it (docs/method/rules.md).
+#[derive(Clone, Debug, Serialize)]
+pub struct RuleSetInfo {
+    /// Its name.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Its title in English.
+    pub title_en: String,
+    /// Its day.
+    pub date: String,
+    /// Where it is from.
+    pub source: String,
+    /// The source itself gives all limits.
+    pub official: bool,
+    /// All points there are.
+    pub maximum: f64,
+    /// Points with which a site passes.
+    pub passes_at: f64,
+    /// All schools by the site they count by.
+    #[serde(flatten)]
+    pub tally: Tally,
+    /// The rule set itself, for the names of its indicators.
+    #[serde(skip)]
+    pub rules: RuleSet,
+}
+
+/// Points of one site.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScoreInfo {
+    /// The rule set.
+    pub rules: String,
+    /// Points given.
+    pub points: f64,
+    /// Points of what was judged.
+    pub judged: f64,
+    /// All points.
+    pub maximum: f64,
+    /// It passes. None: that depends on what was not judged.
+    pub passes: Option<bool>,
+    /// Points lost by indicator; only where any were. `null`: the indicator was not judged.
+    pub lost: BTreeMap<&'static str, Option<f64>>,
 }
 
 /// A finding as published.

@@ -59,6 +59,7 @@ fn the_files_are_those_that_the_contract_names() {
             "regions/990281.html",
             "schools.csv",
             "regions.csv",
+            "causes.csv",
             "findings.csv",
             "summary.json",
             "manifest.json"
@@ -128,6 +129,69 @@ fn all_formats_show_the_same_numbers() {
             assert!(rate.is_none_or(|rate| page.contains(&rate) && index.contains(&rate)));
         }
     }
+}
+
+#[test]
+fn causes_say_what_mending_them_brings() {
+    let fixture = fixture();
+    let files = render_all(&fixture.input(Lang::Zh));
+    let summary = json(&files, "summary.json");
+    let causes = summary["causes"].as_array().unwrap();
+    // 3 ABSENT and 3 BROKEN portals, one ABSENT service: 7 rows, each of them a cause of its own.
+    assert_eq!(causes.iter().map(|cause| cause["rows"].as_u64().unwrap()).sum::<u64>(), 7);
+    assert_eq!(causes.iter().map(|cause| cause["helped"].as_u64().unwrap()).sum::<u64>(), 6);
+    assert_eq!(causes[0]["after"], serde_json::json!({"ready": 8, "judged": 13, "rate": 8.0 / 13.0}));
+    let lines = table(&files, "causes.csv");
+    assert_eq!(lines.len(), causes.len() + summary["defect_causes"].as_array().unwrap().len());
+    let line = lines.iter().find(|line| line["subject"] == "sy.school.example").unwrap();
+    assert_eq!((&*line["effect"], &*line["code"], &*line["rate_after_pct"]), ("fails", "AAAA_ABSENT", "61.54"));
+    assert_eq!(line["regions"], "990000 990100");
+    let certificate = lines.iter().find(|line| line["code"] == "CERT_V6").unwrap();
+    assert_eq!((&*certificate["effect"], &*certificate["rate_after_pct"]), ("defect", "53.85"));
+    assert!(file(&files, "index.html").contains("<code>sy.school.example</code>"));
+    assert!(file(&files, "regions/990100.html").contains("80.00 % (4 / 5)"));
+}
+
+#[test]
+fn services_are_counted_apart_and_shared_sites_say_so() {
+    let files = render_all(&fixture().input(Lang::Zh));
+    let summary = json(&files, "summary.json");
+    // lib.school.example fails, the shared portal serves.
+    let services = &summary["services"];
+    assert_eq!((&services["listed"], &services["ready"], &services["judged"]), (&2.into(), &1.into(), &2.into()));
+    let city = summary["regions"].as_array().unwrap().iter().find(|region| region["code"] == "990100").unwrap();
+    assert_eq!(city["services"], *services);
+    let shared: Vec<_> = summary["schools"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["shared_by"] == 2)
+        .map(|row| &row["domain"])
+        .collect();
+    assert_eq!(shared, ["www.yz1.school.example"; 2]);
+    for page in ["index.html", "regions/990100.html"] {
+        assert!(file(&files, page).contains("<h3>其他系统</h3>") || file(&files, page).contains("<h2>其他系统</h2>"));
+    }
+    assert!(!file(&files, "regions/990300.html").contains("其他系统</h2>"));
+    assert!(file(&files, "regions/990100.html").contains("2 所学校共用，只探测一次"));
+}
+
+#[test]
+fn rule_sets_stand_side_by_side() {
+    let files = render_all(&fixture().input(Lang::Zh));
+    let summary = json(&files, "summary.json");
+    let sets = summary["rule_sets"].as_array().unwrap();
+    let of = |id: &str| sets.iter().find(|set| set["id"] == id).unwrap();
+    // 7 pass, 6 fail, and who is not judged or out of the base passes nothing.
+    assert_eq!(of("readiness")["total"], serde_json::json!({"pass": 7, "fail": 6, "not_judged": 1}));
+    assert_eq!(of("portal")["kinds"]["普通本科"], serde_json::json!({"pass": 2, "fail": 0, "not_judged": 1}));
+    let links = of("municipal-20-40-40")["indicators"].as_array().unwrap()[1].clone();
+    assert_eq!(links, serde_json::json!({"measure": "links2", "judged": 0, "full": 0, "lost": null}));
+    let row = summary["schools"].as_array().unwrap().iter().find(|row| row["domain"] == "sy.school.example").unwrap();
+    let score = row["scores"].as_array().unwrap().iter().find(|score| score["rules"] == "municipal-20-40-40").unwrap();
+    assert_eq!((&score["points"], &score["judged"], &score["passes"]), (&0.0.into(), &20.0.into(), &false.into()));
+    assert_eq!(score["lost"], serde_json::json!({"home_success": 20.0, "links2": null, "links3": null}));
+    assert!(file(&files, "index.html").contains("首页 20、二级链接 40、三级链接 40"));
 }
 
 #[test]
@@ -346,6 +410,8 @@ fn the_manifest_has_the_checksum_of_every_other_file() {
     let outage = &manifest["run"]["breaker"][0];
     assert_eq!((&outage["line"], &outage["why"]), (&"ipv6".into(), &"canaries".into()));
     assert_eq!((&outage["quarantined"], &outage["redone"]), (&3.into(), &2.into()));
+    let lapse = &manifest["run"]["resolver_lapses"][0];
+    assert_eq!((&lapse["resolver"], &lapse["state"]), (&"192.0.2.53:53".into(), &"silent".into()));
     assert_eq!(manifest["gate"]["open"], true);
     assert_eq!(
         (&manifest["versions"]["method"], &manifest["config_sha256"]),

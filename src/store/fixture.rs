@@ -51,6 +51,7 @@ pub(super) fn run(id: &str, started: i64) -> Run {
             resolvers: vec![],
             proofs: vec![],
             dns_proofs: vec![],
+            clock: None,
         },
         started: Timestamp(started),
         ended: None,

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Write one invented province: what is true of every name, and the configuration of the servers that make it true.
 
-usage: make_world.py FOLDER
+usage: make_world.py FOLDER [TIMES]     TIMES: so many times as many schools of each kind (1)
 
-A pure function of this file: no randomness, no clock. Everything below the tables is plumbing; what a kind of site is, how
+A pure function of this file and of TIMES: no randomness, no clock. Everything below the tables is plumbing; what a kind of site is, how
 its servers behave over each family, and what the scanner must say of it stands in KINDS. The words of the last columns come
 from the method (docs/method), not from what the program happens to answer.
 """
@@ -12,6 +12,7 @@ import os
 import sys
 
 OUT = sys.argv[1]
+TIMES = int(sys.argv[2]) if len(sys.argv) > 2 else 1
 CITIES = ["lanxi", "yunqi", "beiling", "shiqiao"]  # school zones, all on the two good name servers
 REGION = {"lanxi": "990100", "yunqi": "990200", "beiling": "990300", "shiqiao": "990400"}
 REFUSING, FAILING = "guhe", "maolin"  # delegated zones that the servers refuse (lame), or cannot load
@@ -422,7 +423,7 @@ http {{
  default_type text/html;
  charset utf-8;
  client_body_temp_path {OUT}/t1; proxy_temp_path {OUT}/t2; fastcgi_temp_path {OUT}/t3; uwsgi_temp_path {OUT}/t4; scgi_temp_path {OUT}/t5;
- server_names_hash_max_size 16384; server_names_hash_bucket_size 128;
+ server_names_hash_max_size 131072; server_names_hash_bucket_size 128;
  ssl_protocols TLSv1.2 TLSv1.3;
  root {OUT}/pages;
 """
@@ -496,7 +497,8 @@ anchors = [
 
 world = World()
 for row in KINDS:
-    world.school(*row)
+    kind, count, *rest = row
+    world.school(kind, count * TIMES, *rest)
 world.self_names()
 world.lossy_names()
 world.write()

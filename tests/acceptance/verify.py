@@ -129,10 +129,7 @@ def outage(full_folder, found_folder, line):
     different = [n for n in full if n in got and verdict(got[n]) != verdict(full[n])]
     failing = [n for n in different if full[n]["readiness"].startswith("READY") and not got[n]["readiness"].startswith("READY")]
     invented = [n for n in different if got[n]["readiness"] in ("ABSENT", "NO_NAME")]
-    # A name may stay not judged, where it cannot be known any more; a few may, and no more than that.
-    unjudged = [n for n in different if got[n]["readiness"] == "INCONCLUSIVE"]
-    wrong = [f"{n}: undisturbed {verdict(full[n])}, disturbed {verdict(got[n])} {got[n]['findings']}" for n in different
-             if n not in unjudged or len(unjudged) * 100 > len(full) * 3]
+    wrong = [f"{n}: undisturbed {verdict(full[n])}, disturbed {verdict(got[n])} {got[n]['findings']}" for n in different]
     wrong += [f"{n}: no row" for n in full if n not in got]
     opened = [entry for entry in log if entry["line"] == line and entry.get("opened")]
     affected, redone = (sum(entry[key] for entry in log) for key in ("quarantined", "redone"))
@@ -140,7 +137,7 @@ def outage(full_folder, found_folder, line):
     wrong += [] if opened and affected else [f"the outage was not felt: {log}"]
     wrong += [] if affected == redone and all(entry.get("until") for entry in log) else [f"not all were measured anew: {log}"]
     wrong += [] if len(published) == len(log) else ["the report does not tell of it"]
-    finish(f"n={len(full)} names, {len(failing)} turned from pass to fail, {len(invented)} to ABSENT or NO_NAME, {len(different)} differ at all, {len(unjudged)} of them not judged; "
+    finish(f"n={len(full)} names, {len(failing)} turned from pass to fail, {len(invented)} to ABSENT or NO_NAME, {len(different)} differ at all; "
            f"{affected} set aside, {redone} measured anew, {len(log)} entries in the log", wrong)
 
 

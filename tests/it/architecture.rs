@@ -23,7 +23,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("engine", &["model", "clock", "calendar", "net", "probe", "judge"]),
     ("store", &["model", "clock"]),
     ("report", &["model", "judge"]),
-    ("lab", &["model", "net"]),
+    ("lab", &["model", "net", "clock"]),
     // The one match from error to exit code.
     ("exit", &["config", "targets", "store", "report"]),
     ("cli", &["*"]),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use v6ready::calendar::Freeze;
-use v6ready::clock::SystemClock;
+use v6ready::clock::{Clock, SystemClock};
 use v6ready::engine::breaker::BreakerRules;
 use v6ready::engine::gate::{self, Anchor, GateRules};
 use v6ready::engine::pace::{Pacer, Rules};
@@ -32,8 +32,9 @@ use v6ready::net::route::Route;
 use v6ready::net::scope::AddressPolicy;
 use v6ready::net::tls::TlsClient;
 use v6ready::net::turn::Turns;
+use v6ready::probe::deep::{Deep, DeepRules};
 use v6ready::probe::delegation::{DelegationRules, Delegations};
-use v6ready::probe::{Attempts, Bounds, Deadlines, Net, Prober, Transports};
+use v6ready::probe::{Attempts, Bounds, Deadlines, Net, Prober, Profile, Transports};
 
 /// How long the bench waits for silence. Everything that answers does so at once; the rest is a machine's slowness.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +122,7 @@ pub(crate) fn prober_on(
             authorities: Authorities::new(&resolvers, patience.dns, connector.clone(), Arc::clone(&turns))
                 .expect("a finder of authorities"),
             pages_v4: Pages::new(Family::V4, connector.clone(), &tls, &user_agent, http).expect("a page client"),
+            pages_v6: Pages::new(Family::V6, connector.clone(), &tls, &user_agent, http).expect("a page client"),
             connector,
             tls,
             turns,
@@ -139,6 +141,8 @@ pub(crate) fn prober_on(
         bounds: Bounds { retry_after: Duration::from_secs(10), ..Bounds::default() },
         opt_outs: OptOuts::default(),
         delegations: Arc::new(Delegations::new(DelegationRules { roots: lab_roots(), ..DelegationRules::default() })),
+        profile: Profile::Standard,
+        deep: Arc::new(Deep::new(DeepRules { samples: 0, time: Duration::from_mins(1), ..DeepRules::default() })),
     }
 }
 
@@ -195,13 +199,15 @@ pub(crate) struct Setting {
     pub(crate) gate: Gate,
     pub(crate) rules: ScanRules,
     pub(crate) listener: Listener,
+    /// The machine's own clock.
+    pub(crate) wall: Arc<dyn Clock>,
 }
 
 impl Setting {
     /// From a good vantage, without a listener.
     pub(crate) fn usual(jobs: usize, transports: Transports) -> Self {
         let rules = ScanRules { jobs, transports, ..scan_rules() };
-        Self { gate: Gate::MustBeOpen, rules, listener: Arc::new(|_| {}) }
+        Self { gate: Gate::MustBeOpen, rules, listener: Arc::new(|_| {}), wall: Arc::new(SystemClock) }
     }
 }
 
@@ -235,7 +241,7 @@ pub(crate) fn scan_rules() -> ScanRules {
 
 /// The same under a setting of its own, with what the scan says of itself.
 pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site>) -> (Evidence, ScanReport) {
-    let Setting { gate, rules, listener } = setting;
+    let Setting { gate, rules, listener, wall } = setting;
     let prober = Arc::new(prober);
     let opening = gate::check(&prober, &gate_rules(), rules.transports).await;
     let failures: Vec<_> = opening.gate.failures().collect();
@@ -251,6 +257,7 @@ pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site
         rules,
         canaries: opening.canaries,
         dns_controls: opening.dns_controls,
+        wall,
         listener,
         sink,
         stop,
@@ -272,7 +279,7 @@ pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site
     let resolvers = prober.net.resolvers.clone();
     let evidence = Evidence {
         observations: collecting.await.expect("the collector ends"),
-        vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs, dns_proofs },
+        vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs, dns_proofs, clock: opening.clock },
     };
     (evidence, report)
 }

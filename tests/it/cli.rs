@@ -90,6 +90,37 @@ fn a_demo_and_looking_back_at_it() {
     assert_eq!(code(&first), 0, "{}", stderr(&first));
     assert_eq!(first.stdout, second.stdout);
 
+    // Every failing row is in a cause, and nobody is helped twice.
+    let causes = summary["causes"].as_array().unwrap();
+    let of_causes: BTreeSet<&str> =
+        causes.iter().flat_map(|cause| cause["sites"].as_array().unwrap()).filter_map(|site| site.as_str()).collect();
+    let failing: BTreeSet<&str> = schools
+        .iter()
+        .filter(|school| school["counts_as"] == "fail")
+        .filter_map(|school| school["domain"].as_str())
+        .collect();
+    assert_eq!(of_causes, failing);
+    let helped: u64 = causes.iter().filter_map(|cause| cause["helped"].as_u64()).sum();
+    let judged = |what: &str| summary["total"][what].as_u64().unwrap();
+    assert!(helped <= judged("judged") - judged("ready"));
+
+    // The same evidence in points, as often as one likes; a file of one's own, and mistakes in it.
+    let score =
+        |rules: &str| run(folder.path(), &["judge", "--run", "demo", "--store", store, "--rules", rules, "--json"]);
+    for rules in v6ready::judge::rules::shipped() {
+        let (first, second) = (score(rules), score(rules));
+        assert_eq!(code(&first), 0, "{}", stderr(&first));
+        assert!(first.stdout == second.stdout && first.stdout.len() > 1000, "{rules}");
+    }
+    assert_eq!(code(&score("no-such-rules")), 3);
+    let own = include_str!("../../src/judge/rules/portal.toml").replace("\"portal\"", "\"own\"");
+    fs::write(folder.path().join("own.toml"), &own).unwrap();
+    assert!(String::from_utf8_lossy(&score("own.toml").stdout).contains("\"rules\":\"own\""));
+    fs::write(folder.path().join("own.toml"), own.replace("weight", "wieght")).unwrap();
+    let bad = score("own.toml");
+    assert_eq!(code(&bad), 3);
+    assert!(stderr(&bad).contains("own.toml:") && stderr(&bad).contains("wieght"), "{}", stderr(&bad));
+
     // One site's evidence, with the command that repeats the probe.
     let broken = schools.iter().find(|school| school["readiness"] == "BROKEN").unwrap();
     let name = broken["domain"].as_str().unwrap();
@@ -164,4 +195,20 @@ fn an_interrupted_run_keeps_what_is_finished() {
     let judged = run(folder.path(), &["judge", "--run", "demo", "--store", "reports/demo.db", "--json"]);
     let rows = String::from_utf8_lossy(&judged.stdout).lines().count();
     assert!(rows > 0 && rows < 352, "{rows}");
+}
+
+#[test]
+fn too_few_descriptors_are_refused_with_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("list.txt"), "www.school.example\n").unwrap();
+    let limited = |limit: &str| {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {limit} && exec \"$0\" --lang en scan list.txt --resolver 127.0.0.1:9");
+        command.current_dir(folder.path()).args(["-c", &script, env!("CARGO_BIN_EXE_v6ready")]);
+        command.output().unwrap()
+    };
+    let refused = limited("64");
+    assert_eq!(code(&refused), 3, "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("ulimit -n 4096"), "{}", stderr(&refused));
+    assert!(!folder.path().join("history.db").exists());
 }

@@ -23,7 +23,7 @@ use v6ready::model::site::Site;
 use v6ready::model::verdict::{Assessment, Readiness};
 use v6ready::probe::Transports;
 
-use crate::bench_net::{Evidence, Gate, Patience, Setting, gate_rules, prober, scan, scan_rules, scan_under, site};
+use crate::bench_net::{Evidence, Patience, Setting, gate_rules, prober, scan, scan_rules, scan_under, site};
 
 fn habit(habit: Habit) -> ServerFacts {
     ServerFacts { habit: Some(habit), ..ServerFacts::default() }
@@ -163,7 +163,7 @@ async fn change_in_the_middle(facts: ServerFacts) -> (Evidence, BTreeMap<String,
     };
     let prober = prober(&lab, Patience::USUAL);
     let rules = ScanRules { jobs: 2, dns_interval: TESTED_EVERY, second_round_after: SPELL * 2, ..scan_rules() };
-    let setting = Setting { gate: Gate::MustBeOpen, rules, listener: Arc::new(listener) };
+    let setting = Setting { rules, listener: Arc::new(listener), ..Setting::usual(1, Transports::Both) };
     let (evidence, report) = scan_under(setting, prober, sites(&truth)).await;
     assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
     (evidence, truth)

@@ -89,7 +89,7 @@ pub(crate) fn vantage(choices: &mut Choices<'_>) -> Vantage {
     }
     let resolvers = servers()[..2].to_vec();
     let dns_proofs = dns_proofs(choices, &resolvers);
-    Vantage { name: "v".to_owned(), isp: None, resolvers, proofs, dns_proofs }
+    Vantage { name: "v".to_owned(), isp: None, resolvers, proofs, dns_proofs, clock: None }
 }
 
 /// Self-tests of the resolvers around the rounds, most of them good.
@@ -351,6 +351,7 @@ fn exchange(choices: &mut Choices<'_>) -> Exchange {
         server: None,
         content_type: Some("text/html".to_owned()),
         retry_after_s: (matches!(status, 429 | 503)).then_some(7200),
+        date: None,
         cookies: Vec::new(),
         started: Timestamp(0),
         ttfb_us: 5000,

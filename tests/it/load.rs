@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
+use v6ready::clock::SystemClock;
 use v6ready::config::Config;
 use v6ready::engine::ScanEvent;
 use v6ready::engine::pace::{Pacer, Rules};
@@ -99,6 +100,7 @@ async fn until_all_normal_are_done(lab: &Lab, sites: Vec<Site>) -> f64 {
         },
         canaries: Vec::new(),
         dns_controls: DnsControls::default(),
+        wall: Arc::new(SystemClock),
         listener,
         sink,
         stop,

@@ -3,8 +3,11 @@
 mod architecture;
 mod bench_net;
 mod cli;
+mod clocks;
+mod deep;
 mod dns_lies;
 mod evidence;
+mod gate;
 mod golden;
 mod hostile;
 mod injection;

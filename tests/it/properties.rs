@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
+use v6ready::judge::causes::needs;
 use v6ready::judge::{Criteria, assess, first_look};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::{
@@ -57,6 +58,9 @@ fn resolves(observation: &Observation, pointer: Pointer) -> bool {
         StepKind::Sibling => usize::from(round.sibling.is_some()),
         StepKind::Delegation => round.delegations.len(),
         StepKind::MssProof => round.mss_proofs.len(),
+        StepKind::Link => round.links.as_ref().map_or(0, |links| links.links.len()),
+        StepKind::Resource => round.resources.as_ref().map_or(0, |resources| resources.hosts.len()),
+        StepKind::Sample => round.samples.len(),
         StepKind::Round => 1,
     };
     pointer.index < steps
@@ -109,6 +113,15 @@ proptest! {
         }
         let reasonless = matches!(assessment.readiness, Readiness::Ready | Readiness::Absent | Readiness::NoName);
         prop_assert_eq!(assessment.reason.is_empty(), reasonless);
+    }
+
+    #[test]
+    fn whatever_fails_has_a_cause((observation, vantage) in cases()) {
+        let assessment = judged(&observation, &vantage);
+        let needs = needs(&assessment);
+        let fails = assessment.readiness.counts_as() == CountsAs::Fail;
+        prop_assert_eq!(!needs.is_empty(), fails || assessment.readiness == Readiness::ReadyDefect);
+        prop_assert!(needs.iter().all(|need| !need.key.subject.is_empty()), "{needs:?}");
     }
 
     #[test]

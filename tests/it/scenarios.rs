@@ -18,8 +18,8 @@ use v6ready::model::evidence::Observation;
 use v6ready::model::finding::Code;
 use v6ready::model::run::Vantage;
 use v6ready::model::site::Site;
-use v6ready::model::verdict::Assessment;
-use v6ready::probe::Transports;
+use v6ready::model::verdict::{Assessment, Facts};
+use v6ready::probe::{Profile, Transports};
 
 use crate::bench_net::{Evidence, Patience, Setting, criteria, prober, scan, scan_under, site};
 
@@ -79,10 +79,27 @@ fn differences(scenario: &Scenario, assessment: &Assessment) -> Vec<String> {
     let facts = &assessment.facts;
     let ns6 = facts.ns6.map_or_else(|| "?".to_owned(), |(works, all)| format!("{works}/{all}"));
     differ("ns6", expect.ns6.clone().unwrap_or_else(|| ns6.clone()), ns6);
+    for (what, expected) in &expect.rates {
+        differ(what, expected.clone(), rate(facts, what).unwrap_or_default());
+    }
     if expect.resolves6.is_some() {
         differ("resolves6", format!("{:?}", expect.resolves6), format!("{:?}", facts.resolves6));
     }
     found
+}
+
+/// A rate as scenario files write it. None: not measured.
+fn rate(facts: &Facts, what: &str) -> Option<String> {
+    let links = facts.links;
+    let rate = match what {
+        "level2" => links?.level2,
+        "level2_external" => links?.level2_external,
+        "level3" => links?.level3,
+        "level3_external" => links?.level3_external,
+        "skylight" => facts.skylight.as_ref()?.hosts,
+        _ => return Some("no such rate".to_owned()),
+    };
+    Some(format!("{}/{} of {}", rate.supported, rate.judged, rate.found))
 }
 
 fn report(scenario: &Scenario, lines: &[String], observation: Option<&Observation>, vantage: &Vantage) -> String {
@@ -113,7 +130,9 @@ pub(crate) async fn run(scenario: &Scenario) -> (Lab, Evidence) {
     let transports = if scenario.options.without_ipv6 { Transports::WithoutIpv6 } else { Transports::Both };
     let mut setting = Setting::usual(4, transports);
     setting.rules.criteria = criteria(scenario.options.timed);
-    let (evidence, report) = scan_under(setting, prober(&lab, Patience::USUAL), vec![listed(scenario)]).await;
+    let mut prober = prober(&lab, Patience::USUAL);
+    prober.profile = if scenario.options.deep { Profile::Deep } else { Profile::Standard };
+    let (evidence, report) = scan_under(setting, prober, vec![listed(scenario)]).await;
     assert_eq!(report.lost, 0);
     (lab, evidence)
 }
@@ -137,10 +156,16 @@ async fn every_scenario_alone() {
 
 /// All rows whose vantage is an ordinary one and that are not about time, in one world.
 pub(crate) async fn in_one_world() -> (Vec<Scenario>, Lab) {
+    world_of(Profile::Standard).await
+}
+
+/// The same for the rows of one profile.
+async fn world_of(profile: Profile) -> (Vec<Scenario>, Lab) {
     let mut scenarios = all();
     scenarios.retain(|scenario| {
         let options = scenario.options;
-        !options.without_ipv6 && options.vantage_ipv6 && !options.timed
+        let usual = !options.without_ipv6 && options.vantage_ipv6 && !options.timed;
+        usual && options.deep == (profile == Profile::Deep)
     });
     let mut world = Scenario::merged_world(&scenarios).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(world.merge(World::new().with_anchors()), Vec::<String>::new());
@@ -169,6 +194,19 @@ async fn all_scenarios_at_once() {
         together(200, &format!("at once {seed}"), Patience::CROWDED).await;
     }
     println!("all rows at once: n={times} runs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_deep_scenarios_in_one_world() {
+    for (jobs, patience) in [(1, Patience::USUAL), (200, Patience::CROWDED)] {
+        let (scenarios, lab) = world_of(Profile::Deep).await;
+        let sites = plan::order(scenarios.iter().map(listed).collect(), "deep");
+        let mut prober = prober(&lab, patience);
+        prober.profile = Profile::Deep;
+        let evidence = scan(prober, sites, jobs, Transports::Both).await;
+        let failures: Vec<String> = scenarios.iter().filter_map(|scenario| check(scenario, &evidence, &lab)).collect();
+        none_failed(&failures, scenarios.len());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

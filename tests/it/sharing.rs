@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use v6ready::judge::causes::causes;
+use v6ready::judge::summarise::summarise;
 use v6ready::judge::{Criteria, assess};
 use v6ready::lab::Lab;
 use v6ready::lab::dns::facts::{Reach, ServerFacts, ZoneFacts};
@@ -12,7 +14,9 @@ use v6ready::lab::world::World;
 use v6ready::model::evidence::{DnsTransport, ServerRole};
 use v6ready::model::finding::Code;
 use v6ready::model::site::Site;
+use v6ready::model::summary::{Completion, Policy};
 use v6ready::probe::Transports;
+use v6ready::targets::{LoadOptions, load_bytes};
 
 use crate::bench_net::{Evidence, Patience, prober, scan, site};
 
@@ -98,6 +102,40 @@ async fn fifty_schools_with_zones_of_their_own_at_one_provider() {
     let of_parent = |name: &str| name == "example";
     assert_eq!(asked(&log, "NS", of_parent, |role, _, _| role == ServerRole::Authority), 1);
     assert_eq!(asked(&log, "SOA", of_parent, |role, _, _| role == ServerRole::Resolver), 1);
+}
+
+/// One site of three schools, and a platform of two: asked for once, counted by every row.
+#[tokio::test(flavor = "multi_thread")]
+async fn schools_that_share_a_site() {
+    let list = "name,domain,role\nFirst,shared.example,portal\nSecond,shared.example,portal\nThird,shared.example,portal\n\
+                First,cloud.example,service\nSecond,cloud.example,service\n";
+    let roster = load_bytes(&[("schools.csv", list)], &LoadOptions::lab()).expect("a list").roster;
+    let names = ["shared.example".to_owned(), "cloud.example".to_owned()];
+    let listed: Vec<String> = roster.sites.keys().map(|key| key.as_str().to_owned()).collect();
+    assert_eq!(listed, ["cloud.example", "shared.example"]);
+    let mut world = World::new().with_anchors();
+    let healthy = HostFacts { web: Some(Spot::default()), ..HostFacts::default() };
+    let (a, aaaa) = (Ipv4Addr::new(198, 51, 100, 101), Ipv6Addr::new(0x2001, 0xdb8, 0xa1, 0, 0, 0, 0, 0x101));
+    world.add_site(&names[0], Some(a), Some(aaaa), &healthy);
+    world.add_site(&names[1], Some(a), None, &healthy);
+    let (evidence, log) = run(world, &listed).await;
+    let requests = |host: &str, tls: bool| {
+        log.count(|event| {
+            matches!(event, Event::Request { host: of, tls: over, address, .. }
+            if of == host && *over == tls && address.is_ipv4())
+        })
+    };
+    for name in &names {
+        assert_eq!((requests(name, false), requests(name, true)), (1, 1), "{name}");
+    }
+    let judged = evidence.observations.values().map(|seen| assess(seen, &evidence.vantage, &Criteria::default()));
+    let assessments = judged.map(|assessment| (assessment.site.clone(), assessment)).collect();
+    let summary = summarise(&roster, &Policy::default(), &assessments);
+    let counts = |of: &Completion| (of.listed, of.ready(), of.judged());
+    assert_eq!((counts(&summary.total), counts(&summary.services)), ((3, 3, 3), (2, 0, 2)));
+    let causes = causes(&roster, &Policy::default(), &assessments);
+    let [cause] = causes.failures.as_slice() else { panic!("{causes:?}") };
+    assert_eq!((cause.key.subject.as_str(), cause.rows, cause.touched), ("cloud.example", 2, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

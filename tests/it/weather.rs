@@ -12,11 +12,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use v6ready::engine::plan;
 use v6ready::lab::Lab;
+use v6ready::lab::log::Event;
 use v6ready::lab::scenario::Scenario;
 use v6ready::model::address::Family;
 use v6ready::model::run::RunEnd;
 use v6ready::model::verdict::Readiness;
-use v6ready::net::route::{Dial, Route, Transport};
+use v6ready::net::route::{Dial, Route, Transport, WithoutIpv6};
 use v6ready::probe::Transports;
 
 use crate::bench_net::{Evidence, Gate, Patience, Setting, lab_policy, lab_resolvers, prober_on, scan_under};
@@ -80,39 +81,17 @@ impl Route for Lossy {
     }
 }
 
-/// A host without any IPv6 route.
-#[derive(Debug)]
-struct WithoutV6(Arc<dyn Route>);
-
-impl Route for WithoutV6 {
-    fn dial(&self, transport: Transport, target: SocketAddr) -> Dial {
-        if target.is_ipv6() { Dial::NoRoute } else { self.0.dial(transport, target) }
-    }
-
-    fn announce(&self, transport: Transport, local: SocketAddr, target: SocketAddr) {
-        self.0.announce(transport, local, target);
-    }
-
-    fn standing_in_for(&self, target: SocketAddr) -> Option<SocketAddr> {
-        self.0.standing_in_for(target)
-    }
-
-    fn identity(&self, family: Family) -> u64 {
-        self.0.identity(family)
-    }
-}
-
 /// All rows with an ordinary vantage in one world and one run, reached by a way of `lay`'s making.
 async fn together(
     lay: impl FnOnce(Arc<dyn Route>) -> Arc<dyn Route>,
-    gate: Gate,
+    (gate, transports): (Gate, Transports),
     seed: u64,
 ) -> (Vec<Scenario>, Lab, Evidence) {
     let (scenarios, lab) = in_one_world().await;
     let sites = plan::order(scenarios.iter().map(listed).collect(), &format!("weather {seed}"));
     let anchors = [lab.ca_pem().into_bytes()];
     let prober = prober_on(lay(lab.route()), lab_policy(), lab_resolvers(), &anchors, Patience::CROWDED);
-    let setting = Setting { gate, ..Setting::usual(200, Transports::Both) };
+    let setting = Setting { gate, ..Setting::usual(200, transports) };
     let (evidence, report) = scan_under(setting, prober, sites).await;
     assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
     (scenarios, lab, evidence)
@@ -159,7 +138,7 @@ async fn with_loss(seed: u64) {
         let (dials, lost) = (AtomicU64::new(0), AtomicU64::new(0));
         Arc::clone(lossy.insert(Arc::new(Lossy { inner, per_mille: 50, seed, dials, lost }))) as Arc<dyn Route>
     };
-    let (scenarios, lab, evidence) = together(lay, Gate::MayBeShut, seed).await;
+    let (scenarios, lab, evidence) = together(lay, (Gate::MayBeShut, Transports::Both), seed).await;
     let undecided = check(&scenarios, &lab, &evidence, |scenario, readiness| {
         // A defect that one look has and the other has not is no other verdict: the site passes either way.
         let passes = |readiness| matches!(readiness, Readiness::Ready | Readiness::ReadyDefect);
@@ -181,11 +160,31 @@ async fn five_per_cent_loss_makes_no_other_verdict() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vantage_without_ipv6_judges_only_what_dns_and_ipv4_say() {
-    let (scenarios, lab, evidence) = together(|inner| Arc::new(WithoutV6(inner)), Gate::MustBeShut, 0).await;
+    let (scenarios, lab, evidence) =
+        together(|inner| Arc::new(WithoutIpv6(inner)), (Gate::MustBeShut, Transports::Both), 0).await;
     let undecided = check(&scenarios, &lab, &evidence, |scenario, readiness| {
         let known_all_the_same = matches!(readiness, Readiness::Absent | Readiness::NoName | Readiness::Down);
         readiness == Readiness::Inconclusive || (known_all_the_same && readiness == scenario.expect.readiness)
     });
     println!("no IPv6: n={} rows, {undecided} not judged", scenarios.len());
     assert!(undecided < scenarios.len(), "DNS alone decides some rows");
+}
+
+/// Nothing holds IPv6 back here but the run's own word.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_without_ipv6_sends_nothing_over_it() {
+    let (scenarios, lab, evidence) = together(|inner| inner, (Gate::MustBeOpen, Transports::WithoutIpv6), 0).await;
+    let (mut over_v4, mut over_v6) = (0, Vec::new());
+    for entry in lab.log().entries() {
+        match entry.event {
+            Event::Dial { target, .. } if target.is_ipv6() => over_v6.push(target),
+            Event::Dial { .. } => over_v4 += 1,
+            _ => {}
+        }
+    }
+    println!("without IPv6 by the run's own choice: {} dials over IPv6, n={over_v4} over IPv4", over_v6.len());
+    assert!(over_v6.is_empty() && over_v4 > scenarios.len(), "{over_v6:?}");
+    check(&scenarios, &lab, &evidence, |_, readiness| {
+        !matches!(readiness, Readiness::Ready | Readiness::ReadyDefect | Readiness::Broken)
+    });
 }

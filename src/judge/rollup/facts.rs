@@ -1,6 +1,7 @@
 //! What is printed beside the verdict: stack, reach, facts, and the evidence the verdict rests on.
 
 use super::{Case, primary};
+use crate::judge::landing;
 use crate::judge::naming::Presence;
 use crate::judge::pair;
 use crate::judge::service::{Landing, Outcome};
@@ -106,6 +107,11 @@ impl<'a> Case<'a> {
             let title = |e: &Exchange| e.page.as_ref()?.title.clone();
             facts.title = landing(&entry.v6).and_then(title).or_else(|| landing(&entry.v4).and_then(title));
         }
+        facts.lands_on = shown.and_then(|entry| entry.v4.as_ref()).and_then(|v4| {
+            v4.landing.exchange()?;
+            let host = landing::host_of(&v4.hops.last()?.url)?;
+            (host != self.observation.site.host).then_some(host)
+        });
         facts.v6_tries = self.tries();
         facts
     }

@@ -2,10 +2,14 @@
 //!
 //! Leaves to others: which verdict they make.
 
+use std::collections::BTreeSet;
+
 use super::{Case, speaks_other_tls};
+use crate::judge::deep;
 use crate::judge::delegation::{self, Indicators, Proof};
 use crate::judge::naming::{Absence, Presence};
 use crate::judge::parity::Sameness;
+use crate::judge::resolvers::Resolvers;
 use crate::judge::service::{Entry, Landing, Outcome};
 use crate::judge::{landing, pair, service};
 use crate::model::address::{Family, Scope};
@@ -54,6 +58,19 @@ impl Case<'_> {
         let mut findings = std::mem::take(&mut self.findings);
         let proof = Proof { rounds, at: &|at| self.v6_proven_at(at) };
         let indicators = delegation::judge(self.observation, self.naming.alias.as_deref(), &proof, &mut findings);
+        self.findings = findings;
+        indicators
+    }
+
+    /// The deep profile's numbers. A first look asks for no proofs.
+    pub(super) fn note_deep(&mut self) -> deep::Indicators {
+        let mut findings = std::mem::take(&mut self.findings);
+        let resolvers = Resolvers::new(self.vantage, self.criteria.dns_alibi);
+        let proof = deep::Proof {
+            family: &|family, at| self.proven_at(family, at),
+            resolver: &|server, at| resolvers.proven_at(server, at),
+        };
+        let indicators = deep::judge(self.observation, &proof, &mut findings);
         self.findings = findings;
         indicators
     }
@@ -175,21 +192,50 @@ impl Case<'_> {
             Landing::Auth(_) => self.findings.add(Code::AuthRequired, &[v6.pointer]),
             _ => {}
         }
-        if let Some((faults, at)) = service::certificate_faults(self.observation, v6)
-            && !faults.is_empty()
-        {
-            self.findings.add_with(Code::CertV6, &[("fault", words(faults.iter()))], &[at]);
+        if let Some((mut faults, at)) = service::certificate_faults(self.observation, v6) {
+            self.drop_untimely(&mut faults, at);
+            if faults.is_empty() {
+                return;
+            }
+            let args = [("fault", words(faults.iter())), ("certificate", self.certificate(at))];
+            self.findings.add_with(Code::CertV6, &args, &[at]);
         }
+    }
+
+    /// What seems out of date by a clock that was not proven is not called so.
+    fn drop_untimely(&mut self, faults: &mut BTreeSet<CertificateFault>, at: Pointer) {
+        if self.vantage.is_none_or(|vantage| vantage.clock.is_some_and(|clock| clock.holds())) {
+            return;
+        }
+        let before = faults.len();
+        faults.retain(|fault| !matches!(fault, CertificateFault::Expired | CertificateFault::NotYetValid));
+        if faults.len() < before {
+            self.findings.add(Code::ClockUnproven, &[at]);
+        }
+    }
+
+    /// What a certificate is known by: its common name, and the beginning of its digest.
+    fn certificate(&self, at: Pointer) -> String {
+        let round = self.observation.rounds.iter().find(|round| round.number == at.round);
+        let handshake = round.and_then(|round| round.handshakes.get(at.index));
+        let Some(certificate) = handshake.and_then(|handshake| handshake.certificate.as_ref()) else {
+            return String::new();
+        };
+        let digest = certificate.sha256.get(..16).unwrap_or_default();
+        format!("{} {digest}", certificate.subject.as_deref().unwrap_or_default()).trim().replace(", ", " ")
     }
 
     pub(super) fn note_certificates(&mut self, v4: &Outcome<'_>, v6: &Outcome<'_>) {
         let over = |outcome| service::certificate_faults(self.observation, outcome);
-        let (Some((faults4, at4)), Some((faults6, at6))) = (over(v4), over(v6)) else { return };
+        let (Some((mut faults4, at4)), Some((mut faults6, at6))) = (over(v4), over(v6)) else { return };
+        self.drop_untimely(&mut faults4, at4);
+        self.drop_untimely(&mut faults6, at6);
         let only6 = words(faults6.difference(&faults4));
         let only4 = words(faults4.difference(&faults6));
         let both = words(faults4.intersection(&faults6));
         if !only6.is_empty() {
-            self.findings.add_with(Code::CertV6, &[("fault", only6)], &[at6]);
+            let args = [("fault", only6), ("certificate", self.certificate(at6))];
+            self.findings.add_with(Code::CertV6, &args, &[at6]);
         }
         if !only4.is_empty() {
             self.findings.add_with(Code::CertV4, &[("fault", only4)], &[at4]);
@@ -224,6 +270,11 @@ impl Case<'_> {
             let proven = |round: &Round, family| self.alibis.of(round.number, family);
             for address in service::dead_addresses(self.observation, Family::V6, port, &proven) {
                 let at = self.connects(|connect| connect.address == address);
+                self.findings.add_with(Code::SomeAddressesDead, &[("address", address.to_string())], &at);
+            }
+            // One greeting that comes to nothing may be weather: on a first look, it asks for a second.
+            let rounds = if self.vantage.is_none() { 1 } else { self.criteria.rounds };
+            for (address, at) in service::mute_addresses(self.observation, port, rounds, &proven) {
                 self.findings.add_with(Code::SomeAddressesDead, &[("address", address.to_string())], &at);
             }
         }

@@ -87,8 +87,13 @@ impl Case<'_> {
 
     /// The vantage's IPv6 was proven around a moment, which need not be within a round: zones are shared between sites.
     pub(super) fn v6_proven_at(&self, at: Timestamp) -> bool {
+        self.proven_at(Family::V6, at)
+    }
+
+    /// The same of either family.
+    pub(super) fn proven_at(&self, family: Family, at: Timestamp) -> bool {
         let near_ms = u64::try_from(self.criteria.alibi.as_millis()).unwrap_or(u64::MAX);
-        self.vantage.is_none_or(|vantage| is_proven((at, at), Family::V6, vantage, near_ms))
+        self.vantage.is_none_or(|vantage| is_proven((at, at), family, vantage, near_ms))
     }
 
     /// Packets of full size reached this vantage over IPv6 close to the failures of every round that counts, on both sides: a

@@ -13,7 +13,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::facts::{Bomb, CharsetIn, Cut, Drip, Spot};
 use super::pages::{self, Page};
 use super::{Peer, Shared, host_name, part};
+use crate::clock::{Clock, SystemClock};
 use crate::lab::log::Event;
+use crate::model::time::Timestamp;
 
 /// Longest request head that is read.
 const HEAD: usize = 16 * 1024;
@@ -91,6 +93,9 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     if let Some(filler) = spot.filler {
         let value = "a".repeat(filler.bytes);
         answer.headers.extend((0..filler.lines).map(|line| (format!("X-Filler-{line}"), value.clone())));
+    }
+    if !answer.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("date")) {
+        answer.headers.push(("Date".to_owned(), date(SystemClock.now())));
     }
     let (mut bytes, body) = (head(&answer), answer.body);
     if spot.drip.is_some_and(|drip| drip.body_only) {
@@ -215,6 +220,12 @@ fn document(spot: &Spot, page: Page) -> Answer {
         headers.push(("Content-Encoding".to_owned(), "gzip".to_owned()));
     }
     Answer { status: page.status, headers, body }
+}
+
+/// A moment as a header says it (RFC 9110 §5.6.7).
+fn date(at: Timestamp) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 fn owned(headers: &[(&str, &str)]) -> Vec<(String, String)> {

@@ -123,6 +123,10 @@ pub struct Exchange {
     pub content_type: Option<String>,
     /// Retry-After in seconds from the response on, whichever form it had. None: not sent, or not readable.
     pub retry_after_s: Option<u64>,
+    /// What time it was at the server: Date, and Age on top where the response comes from a cache (RFC 9110 §6.6.1, RFC 9111
+    /// §5.1). None: not sent, or not readable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<Timestamp>,
     /// Names of cookies that were set: at most 20.
     pub cookies: Vec<String>,
     /// When the request was sent.

@@ -3,7 +3,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::shared::Lasting;
 use super::survey::Surveyor;
 use crate::model::address::Scope;
 use crate::model::evidence::{
@@ -11,6 +10,7 @@ use crate::model::evidence::{
 };
 use crate::net::dns::exchange::{Ask, Heard};
 use crate::net::work;
+use crate::probe::shared::Lasting;
 
 /// IPv6 addresses of a zone that are asked, one of each name server before the second of any.
 const ADDRESSES: usize = 26;

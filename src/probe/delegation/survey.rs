@@ -9,7 +9,6 @@ use std::sync::atomic::AtomicBool;
 
 use super::budget::Budget;
 use super::names::{above, is_in};
-use super::shared::Lasting;
 use super::walk::Walker;
 use crate::model::evidence::{
     AddressFact, Delegation, DnsTransport, Glue, LookupOutcome, NameServer, NsAnswer, RecordType, ServerRole, Whose,
@@ -18,6 +17,7 @@ use crate::model::evidence::{
 use crate::net::dns::exchange::{Ask, Heard};
 use crate::net::work;
 use crate::probe::Prober;
+use crate::probe::shared::Lasting;
 
 /// Name servers of a zone that are looked at: the root has thirteen, and nobody needs more.
 const NAME_SERVERS: usize = 13;

@@ -14,12 +14,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::budget::Budget;
 use super::names::{above, is_in};
-use super::shared::{Lasting, Shared};
 use crate::model::evidence::{
     BrokenReply, DnsTransport, LookupOutcome, RecordType, ServerRole, WalkStep, ZoneWalk, ZoneWalkEnd,
 };
 use crate::net::dns::exchange::{Ask, Heard};
 use crate::net::dns::wire::Referral;
+use crate::probe::shared::{Lasting, Shared};
 use crate::probe::{Attempts, Net};
 
 /// Servers of one zone that are tried with one question.

@@ -2,8 +2,9 @@
 
 use askama::Template;
 
+use crate::judge::operators;
 use crate::judge::summarise::Standing;
-use crate::model::outage::Outage;
+use crate::model::outage::{Lapse, Outage, lapses};
 use crate::model::school::RosterState;
 use crate::model::verdict::Readiness;
 
@@ -13,8 +14,10 @@ use super::super::clean::clean;
 use super::super::format::{percent, utc};
 use super::super::model::{Change, Report, SchoolRow, TaskInfo};
 use super::super::text::{Lang, Text};
+use super::causes::{self, Tickets};
 use super::class;
 use super::head::{Fact, Head, minimum, percent_sign, range};
+use super::scores::{self, RuleView};
 use super::tables::{self, Line, Map, Table};
 
 /// `index.html`.
@@ -31,8 +34,15 @@ pub(super) struct Index<'a> {
     rank_note: String,
     categories: Table,
     units: Table,
+    services: Option<Table>,
+    /// Network, sites with an address in it, sites that do not look native.
+    operators: Vec<(String, u64, u64)>,
+    operators_note: String,
     first_run: bool,
     changes: Vec<ChangeView>,
+    rule_sets: Vec<RuleView>,
+    causes: Tickets,
+    defects: Tickets,
     named: Vec<NamedView>,
     rejected: Vec<[String; 4]>,
     verdicts: Vec<VerdictView>,
@@ -134,8 +144,18 @@ impl<'a> Index<'a> {
                 category,
             )),
             units: with_total(tables::groups("units", text.w("col.unit").to_owned(), &units, unit)),
+            operators: report
+                .operators
+                .iter()
+                .map(|of| (text.operator(of.operator).to_owned(), of.sites, of.not_native))
+                .collect(),
+            operators_note: text.fill("op.note", &[("date", operators::source().0), ("source", operators::source().1)]),
+            services: tables::services(report, text, &entries),
             first_run: report.changes.first_run,
             changes: changes(report, text),
+            rule_sets: scores::views(report, text),
+            causes: causes::of_province(report, text, &report.causes),
+            defects: causes::of_province(report, text, &report.defect_causes),
             named: outside(report, text),
             rejected: rejected(report),
             verdicts: verdicts(report, text),
@@ -322,7 +342,20 @@ fn breaker(input: &ReportInput, text: &Text) -> Vec<String> {
             ],
         )
     };
-    input.run.outages.iter().map(line).collect()
+    let lapse = |lapse: &Lapse| {
+        let until = lapse.until.map_or_else(|| text.w("m.breaker.end").to_owned(), utc);
+        text.fill(
+            "m.breaker.resolver",
+            &[
+                ("resolver", &lapse.server.to_string()),
+                ("since", &utc(lapse.since)),
+                ("until", &until),
+                ("state", text.w(&format!("resolver.{}", lapse.state.name()))),
+            ],
+        )
+    };
+    let lapses = lapses(&input.run.vantage.dns_proofs);
+    input.run.outages.iter().map(line).chain(lapses.iter().map(lapse)).collect()
 }
 
 fn lists(input: &ReportInput, text: &Text) -> Vec<String> {

@@ -4,9 +4,11 @@
 //! exactly these two, by hash. Templates escape everything; text that nobody vouches for is made visible first. The
 //! script only sorts, filters and searches what is already readable without it.
 
+mod causes;
 mod head;
 mod index;
 mod region;
+mod scores;
 mod tables;
 
 use askama::Template;

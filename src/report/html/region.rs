@@ -1,7 +1,10 @@
 //! The page of one region: its numbers, then every school with verdict, findings, remedies and evidence.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 
+use crate::judge::operators::Origin;
 use crate::judge::summarise::Standing;
 use crate::model::finding::Severity;
 use crate::model::school::{RegionLevel, Role, RosterState};
@@ -12,6 +15,7 @@ use super::super::ReportInput;
 use super::super::clean::clean;
 use super::super::model::{Counts, Group, RegionInfo, Report, SchoolRow};
 use super::super::text::Text;
+use super::causes::{self, Tickets};
 use super::head::{Fact, Head};
 use super::tables::{self, Entry, Line, Table};
 use super::{class, context, link};
@@ -27,6 +31,8 @@ pub(super) struct RegionPage<'a> {
     below: Option<Table>,
     counties: Option<Table>,
     categories: Option<Table>,
+    services: Option<Table>,
+    causes: Tickets,
     filters: Vec<Filter>,
     schools: Vec<SchoolView>,
 }
@@ -105,6 +111,8 @@ impl<'a> RegionPage<'a> {
             below: (!subregions.is_empty()).then(|| tables::regions(report, text, &subregions, "../")),
             counties: counties(text, rows, entry.counts()),
             categories: categories(text, rows, entry.counts()),
+            services: tables::services_of(text, rows),
+            causes: causes::of_region(text, &report.causes, &region.code.0),
             filters: filters(text, rows),
             schools: rows.iter().enumerate().map(|(number, row)| school(input, text, number + 1, row)).collect(),
         }
@@ -241,6 +249,7 @@ fn facts(text: &Text, row: &SchoolRow, opted_out: String) -> Vec<Fact> {
             _ => addresses.join(text.w("sep")),
         };
         add("s.aaaa", list(&row.aaaa));
+        add("s.networks", networks(text, row));
         add("s.a", list(&row.a));
         let status = |word: &str| match word {
             "" => "–".to_owned(),
@@ -262,11 +271,36 @@ fn facts(text: &Text, row: &SchoolRow, opted_out: String) -> Vec<Fact> {
         "s.resolves6",
         row.resolves6.map(|yes| text.w(if yes { "s.yes" } else { "s.no" }).to_owned()).unwrap_or_default(),
     );
+    for (label, line) in super::super::deep::lines(row, text) {
+        add(label, line);
+    }
     add("s.pagetitle", row.title.clone().unwrap_or_default());
+    if let Some(schools) = row.shared_by.filter(|schools| *schools > 1) {
+        add("s.shared", text.fill("s.shared.by", &[("schools", &schools.to_string())]));
+    }
     add("s.unit", row.responsible_unit.clone().unwrap_or_default());
     add("s.code", row.school_code.clone().unwrap_or_default());
+    add("s.scores", super::scores::of_row(row, text));
     add("s.change", row.changed.map(|change| text.change(change).to_owned()).unwrap_or_default());
     facts
+}
+
+/// Whose networks the IPv6 addresses are in, and what looks translated.
+fn networks(text: &Text, row: &SchoolRow) -> String {
+    let words: BTreeSet<String> = row
+        .networks
+        .iter()
+        .map(|of| {
+            let operator = text.operator(of.hint.operator);
+            match of.hint.origin {
+                Origin::Native => operator.to_owned(),
+                origin => {
+                    format!("{operator}{}{}{}", text.w("bracket.open"), text.origin(origin), text.w("bracket.close"))
+                }
+            }
+        })
+        .collect();
+    words.into_iter().collect::<Vec<_>>().join(text.w("sep"))
 }
 
 fn findings(text: &Text, row: &SchoolRow) -> Vec<FindingView> {

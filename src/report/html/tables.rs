@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::school::{RegionCode, RegionLevel, Roster};
+use crate::model::school::{RegionCode, RegionLevel, Role, Roster};
+use crate::model::summary::Completion;
 
 use super::super::clean::clean;
 use super::super::format::percent;
@@ -190,6 +191,40 @@ fn changes(rows: &[&SchoolRow]) -> String {
 pub(super) fn groups(id: &'static str, label: String, groups: &[Group], name: impl Fn(&Group) -> String) -> Table {
     let rows = groups.iter().map(|group| Line::new(clean(&name(group)).into_owned(), &group.counts)).collect();
     Table { id, label, ranked: false, changes: false, rows, total: None }
+}
+
+/// Services of the lines of the index, and all of them. None: no list names any.
+pub(super) fn services(report: &Report, text: &Text, entries: &[Entry]) -> Option<Table> {
+    if report.services.listed == 0 {
+        return None;
+    }
+    let scopes = scopes(report);
+    let line = |entry: &Entry| {
+        let counts = service_counts(scopes.get(&entry.info().code).map_or(&[][..], Vec::as_slice));
+        (counts.listed > 0).then(|| Line::new(entry_name(text, *entry), &counts))
+    };
+    let rows = entries.iter().filter_map(line).collect();
+    Some(services_table(text, rows, &report.services))
+}
+
+/// Services of one page. None: there are none.
+pub(super) fn services_of(text: &Text, rows: &[&SchoolRow]) -> Option<Table> {
+    let counts = service_counts(rows);
+    (counts.listed > 0).then(|| services_table(text, Vec::new(), &counts))
+}
+
+fn services_table(text: &Text, rows: Vec<Line>, all: &Counts) -> Table {
+    let total = Some(Line::new(text.w("col.total").to_owned(), all));
+    Table { id: "services", label: text.w("h.services").to_owned(), ranked: false, changes: false, rows, total }
+}
+
+/// Counted by row of the lists.
+fn service_counts(rows: &[&SchoolRow]) -> Counts {
+    let mut sum = Completion::default();
+    for row in rows.iter().filter(|row| row.role == Role::Service) {
+        row.standing.count_into(&mut sum);
+    }
+    (&sum).into()
 }
 
 /// A tile of the schematic map.

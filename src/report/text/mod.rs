@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::judge::operators::{Operator, Origin};
 use crate::judge::summarise::Standing;
 use crate::model::finding::{Finding, Severity};
 use crate::model::run::{CheckOutcome, RunEnd};
@@ -42,6 +43,8 @@ pub struct Text {
     severities: BTreeMap<String, String>,
     outcomes: BTreeMap<String, String>,
     ends: BTreeMap<String, String>,
+    operators: BTreeMap<String, String>,
+    origins: BTreeMap<String, String>,
     marks: BTreeMap<String, String>,
     words: BTreeMap<String, String>,
     #[serde(skip)]
@@ -165,6 +168,16 @@ impl Text {
     /// Which families serve, in words.
     pub fn stack(&self, stack: Stack) -> &str {
         look_up(&self.stacks, stack.name())
+    }
+
+    /// Whose network, in words.
+    pub fn operator(&self, operator: Operator) -> &str {
+        look_up(&self.operators, operator.word())
+    }
+
+    /// How an address seems to have come about, in words.
+    pub fn origin(&self, origin: Origin) -> &str {
+        look_up(&self.origins, origin.word())
     }
 
     /// What changed, in words.

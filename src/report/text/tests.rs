@@ -80,6 +80,12 @@ fn every_closed_vocabulary_is_worded() {
         for category in Category::ALL {
             assert_ne!(text.category(category), category.name());
         }
+        for operator in Operator::ALL {
+            assert!(text.operators.contains_key(operator.word()));
+        }
+        for word in ["native", "six_to_four", "teredo", "nat64", "isatap", "ivi", "embeds_v4", "spells_v4"] {
+            assert!(text.origins.contains_key(word));
+        }
         for word in ["refused", "limit_body", "tls_alert(40)", "unreachable(host)"] {
             assert_ne!(text.reason(word), word);
         }
@@ -99,6 +105,9 @@ fn pages_ask_for_known_words_only() {
         include_str!("../../../templates/region.html"),
         include_str!("../../../templates/school.html"),
         include_str!("../../../templates/counts.html"),
+        include_str!("../../../templates/causes.html"),
+        include_str!("../html/causes.rs"),
+        include_str!("../html/scores.rs"),
         include_str!("../html/mod.rs"),
         include_str!("../html/head.rs"),
         include_str!("../html/index.rs"),

@@ -4,9 +4,11 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
+
+use crate::net::work;
 
 /// Keys kept before those nobody is using are dropped: far more than a province has, and a bound all the same.
 const KEYS: usize = 20_000;
@@ -18,16 +20,28 @@ pub(super) trait Lasting {
 }
 
 /// Values by name, each made once.
-pub(super) struct Shared<T>(Mutex<HashMap<String, Slot<T>>>);
+pub(super) struct Shared<T>(std::sync::Mutex<HashMap<String, Slot<T>>>);
 
 struct Slot<T> {
     round: u8,
-    cell: Arc<OnceCell<Arc<T>>>,
+    cell: Arc<Cell<T>>,
+}
+
+/// A value, and the turn to make it.
+struct Cell<T> {
+    value: OnceLock<Arc<T>>,
+    turn: Mutex<()>,
+}
+
+impl<T> Default for Cell<T> {
+    fn default() -> Self {
+        Self { value: OnceLock::new(), turn: Mutex::default() }
+    }
 }
 
 impl<T> Default for Shared<T> {
     fn default() -> Self {
-        Self(Mutex::new(HashMap::new()))
+        Self(std::sync::Mutex::new(HashMap::new()))
     }
 }
 
@@ -38,31 +52,38 @@ impl<T> fmt::Debug for Shared<T> {
 }
 
 impl<T: Lasting> Shared<T> {
-    /// The value of a name. Whoever comes first in a round makes it, the others wait for that.
+    /// The value of a name. Whoever comes first in a round makes it. The others wait for that, which is no work of theirs: it
+    /// takes neither their time nor their places.
     pub(super) async fn get(&self, name: &str, round: u8, make: impl Future<Output = T>) -> Arc<T> {
         let cell = self.cell(name, round);
-        Arc::clone(cell.get_or_init(|| async { Arc::new(make.await) }).await)
+        let _turn = work::waiting(cell.turn.lock()).await;
+        if let Some(value) = cell.value.get() {
+            return Arc::clone(value);
+        }
+        let made = Arc::new(make.await);
+        // Somebody may have put one there meanwhile: all must have the same.
+        Arc::clone(cell.value.get_or_init(|| made))
     }
 
     /// The value, if somebody has finished making it. Nobody is waited for.
     pub(super) fn peek(&self, name: &str, round: u8) -> Option<Arc<T>> {
-        self.cell(name, round).get().cloned()
+        self.cell(name, round).value.get().cloned()
     }
 
     /// Keeps a value that was made without waiting, unless another is there already.
     pub(super) fn put(&self, name: &str, round: u8, value: Arc<T>) {
         // Somebody else was faster: that value is as good.
-        let _ = self.cell(name, round).set(value);
+        let _ = self.cell(name, round).value.set(value);
     }
 
-    fn cell(&self, name: &str, round: u8) -> Arc<OnceCell<Arc<T>>> {
+    fn cell(&self, name: &str, round: u8) -> Arc<Cell<T>> {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.len() >= KEYS && !slots.contains_key(name) {
             slots.retain(|_, slot| Arc::strong_count(&slot.cell) > 1);
         }
         let slot = slots.entry(name.to_owned()).or_insert_with(|| Slot { round, cell: Arc::default() });
         if slot.round < round {
-            if slot.cell.get().is_some_and(|value| !value.lasts()) {
+            if slot.cell.value.get().is_some_and(|value| !value.lasts()) {
                 slot.cell = Arc::default();
             }
             slot.round = round;
@@ -73,7 +94,10 @@ impl<T: Lasting> Shared<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::net::work::Places;
 
     #[derive(Debug, PartialEq)]
     struct Value(u8, bool);
@@ -95,6 +119,27 @@ mod tests {
         assert_eq!(*get("failure", 2, Value(3, true)).await, Value(3, true));
         // Canaries are sent as in a first round while the second is under way.
         assert_eq!(*get("failure", 1, Value(4, true)).await, Value(3, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_another_gives_its_place_back() {
+        let (shared, places) = (Shared::default(), Places::new(2, 0, Duration::from_secs(1)));
+        let site = |number| {
+            let made = async move {
+                tokio::time::sleep(Duration::from_mins(1)).await;
+                Value(number, true)
+            };
+            work::Work::at(&places).run(shared.get("zone", 1, made))
+        };
+        let (first, second) = (site(1), site(2));
+        assert!(!places.is_free(), "both begin with a place");
+        let looking = async {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            places.is_free()
+        };
+        let (first, second, free) = tokio::join!(first, second, looking);
+        assert_eq!((first.0, second.0), (1, 1));
+        assert!(free, "the one that waits has none");
     }
 
     #[tokio::test]

@@ -1,0 +1,62 @@
+//! The deep profile's numbers: links, skylight, samples (docs/method/deep.md). They make findings, and none of them decides whether
+//! a site is ready.
+//!
+//! Nothing counts as missing over IPv6 unless this vantage, or the resolver whose word it is, was proven around that very
+//! moment; what cannot be judged is in no base.
+
+mod classes;
+mod latency;
+mod links;
+mod skylight;
+
+use std::net::SocketAddr;
+
+use super::findings::Findings;
+use crate::model::address::Family;
+use crate::model::deep::{Latencies, LinkRates, Skylight};
+use crate::model::evidence::Observation;
+use crate::model::time::Timestamp;
+
+/// What was proven of the vantage.
+pub(super) struct Proof<'a> {
+    /// The family worked around this moment.
+    pub(super) family: &'a dyn Fn(Family, Timestamp) -> bool,
+    /// The resolver told the truth around this moment.
+    pub(super) resolver: &'a dyn Fn(SocketAddr, Timestamp) -> bool,
+}
+
+/// What can be said of one thing over IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Support {
+    /// Nothing.
+    Unknown,
+    /// It is missing.
+    No,
+    /// It is there: a success proves itself, whatever other rounds saw.
+    Yes,
+}
+
+/// All numbers. None: not measured.
+pub(super) struct Indicators {
+    pub(super) links: Option<LinkRates>,
+    pub(super) skylight: Option<Skylight>,
+    pub(super) latencies: Option<Latencies>,
+}
+
+/// Judges everything.
+pub(super) fn judge(observation: &Observation, proof: &Proof<'_>, findings: &mut Findings) -> Indicators {
+    Indicators {
+        links: links::judge(observation, proof, findings),
+        skylight: skylight::judge(observation, proof, findings),
+        latencies: latency::judge(observation, proof, findings),
+    }
+}
+
+/// A failure over IPv6 with what it proves: nothing, where it is ours or a bound of ours.
+fn is_evidence(failure: &crate::model::failure::Failure) -> bool {
+    !failure.is_local() && !matches!(failure, crate::model::failure::Failure::Limit(_))
+}
+
+#[cfg(test)]
+#[path = "deep_tests.rs"]
+mod tests;

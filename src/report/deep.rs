@@ -1,0 +1,153 @@
+//! What the deep profile gave, as files and lines: `links.csv` with a line for each site, `blocking.csv` with the hosts that are in
+//! the way in each region, those that hold back most schools first. Made only where something was measured.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::File;
+use super::csv::{cell, table};
+use super::format::percent;
+use super::model::{Report, SchoolRow};
+use super::text::Text;
+use crate::model::deep::{HostClass, Rate};
+
+/// Columns of `links.csv`. For each rate four columns.
+const LINKS: [&str; 4] = ["domain", "name", "region_code", "region"];
+/// The rates, by the beginning of their columns' names.
+const RATES: [&str; 6] = ["level2", "level2_external", "level3", "level3_external", "resource_hosts", "resources"];
+/// The columns of the samples that follow.
+const SAMPLES: [&str; 6] =
+    ["success_v6", "samples_v6", "success_v4", "samples_v4", "page_v6_median_ms", "page_v4_median_ms"];
+/// Columns of `blocking.csv`.
+const BLOCKING: [&str; 7] = ["region_code", "region", "host", "class", "dead", "schools", "resources"];
+
+/// The files. Empty: nothing was measured.
+pub(super) fn render(report: &Report) -> Vec<File> {
+    let measured: Vec<&SchoolRow> = report.schools.iter().filter(|row| row.deep.is_measured()).collect();
+    if measured.is_empty() {
+        return Vec::new();
+    }
+    let mut columns: Vec<String> = LINKS.iter().map(|name| (*name).to_owned()).collect();
+    for rate in RATES {
+        columns.extend(["supported", "judged", "found", "capped"].map(|part| format!("{rate}_{part}")));
+    }
+    columns.extend(SAMPLES.iter().map(|name| (*name).to_owned()));
+    vec![
+        ("links.csv".into(), table(&columns, measured.iter().map(|row| links(row)))),
+        ("blocking.csv".into(), table(&BLOCKING, blocking(&measured).into_iter())),
+    ]
+}
+
+fn links(row: &SchoolRow) -> Vec<String> {
+    let domain = row.domain.as_ref().map(|key| cell(key.as_str())).unwrap_or_default();
+    let mut cells = vec![domain, cell(&row.name), cell(&row.region.0), cell(&row.region_name)];
+    let (links, skylight) = (row.deep.links, row.deep.skylight.as_ref());
+    let rates = [
+        links.map(|links| links.level2),
+        links.map(|links| links.level2_external),
+        links.map(|links| links.level3),
+        links.map(|links| links.level3_external),
+        skylight.map(|skylight| skylight.hosts),
+        skylight.map(|skylight| skylight.resources),
+    ];
+    for rate in rates {
+        cells.extend(match rate {
+            Some(rate) => [
+                rate.supported.to_string(),
+                rate.judged.to_string(),
+                rate.found.to_string(),
+                if rate.capped { "yes" } else { "no" }.to_owned(),
+            ],
+            None => Default::default(),
+        });
+    }
+    let samples = row.deep.latencies;
+    let count =
+        |pick: fn((u32, u32)) -> u32, of: Option<(u32, u32)>| of.map(|of| pick(of).to_string()).unwrap_or_default();
+    for of in [samples.map(|samples| samples.success6), samples.map(|samples| samples.success4)] {
+        cells.extend([count(|(good, _)| good, of), count(|(_, all)| all, of)]);
+    }
+    let page = samples.map(|samples| samples.page);
+    for spread in [page.and_then(|page| page.v6), page.and_then(|page| page.v4)] {
+        cells.push(spread.map(|spread| (spread.median_us / 1000).to_string()).unwrap_or_default());
+    }
+    cells
+}
+
+/// What is known of a host that is in the way in one region.
+struct InTheWay {
+    region_name: String,
+    class: HostClass,
+    dead: bool,
+    schools: BTreeSet<usize>,
+    resources: u32,
+}
+
+fn blocking(rows: &[&SchoolRow]) -> Vec<Vec<String>> {
+    let mut hosts: BTreeMap<(String, String), InTheWay> = BTreeMap::new();
+    for row in rows {
+        for host in row.deep.skylight.iter().flat_map(|skylight| &skylight.blocking) {
+            let known = hosts.entry((row.region.0.clone(), host.host.clone())).or_insert_with(|| InTheWay {
+                region_name: row.region_name.clone(),
+                class: host.class,
+                dead: host.dead,
+                schools: BTreeSet::new(),
+                resources: 0,
+            });
+            known.schools.insert(row.school);
+            known.resources += host.resources;
+        }
+    }
+    let mut sorted: Vec<_> = hosts.into_iter().collect();
+    // Stable: hosts of equal weight stay in the order of their names.
+    sorted.sort_by(|((one, _), a), ((other, _), b)| one.cmp(other).then(b.schools.len().cmp(&a.schools.len())));
+    let line = |((region, host), known): ((String, String), InTheWay)| {
+        vec![
+            cell(&region),
+            cell(&known.region_name),
+            cell(&host),
+            known.class.name().to_owned(),
+            if known.dead { "yes" } else { "no" }.to_owned(),
+            known.schools.len().to_string(),
+            known.resources.to_string(),
+        ]
+    };
+    sorted.into_iter().map(line).collect()
+}
+
+/// Lines of a school on its region's page: key of the label, and text.
+pub(super) fn lines(row: &SchoolRow, text: &Text) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if let Some(links) = row.deep.links {
+        lines.push(("s.level2", rate(links.level2, text)));
+        lines.push(("s.level3", rate(links.level3, text)));
+    }
+    if let Some(skylight) = &row.deep.skylight {
+        let mut line = rate(skylight.hosts, text);
+        let named: Vec<&str> = skylight.blocking.iter().take(5).map(|host| host.host.as_str()).collect();
+        if !named.is_empty() {
+            line = format!("{line} · {}", named.join(text.w("sep")));
+        }
+        if skylight.scripts > 0 {
+            line = format!("{line} · {}", text.w("s.scripts"));
+        }
+        lines.push(("s.skylight", line));
+    }
+    if let Some(latencies) = row.deep.latencies {
+        let ((good6, all6), (good4, all4)) = (latencies.success6, latencies.success4);
+        lines.push(("s.samples", format!("IPv6 {good6} / {all6} · IPv4 {good4} / {all4}")));
+    }
+    lines
+}
+
+/// `15 / 20 (75.00 %)`, and how many there are where that is more.
+fn rate(rate: Rate, text: &Text) -> String {
+    let Some(percent) = percent(rate.supported.into(), rate.judged.into()) else {
+        return text.fill("s.rate.none", &[("found", &rate.found.to_string())]);
+    };
+    let shown = format!("{} / {} ({percent}%)", rate.supported, rate.judged);
+    if rate.found > rate.judged {
+        format!("{shown} · {}", text.fill("s.rate.found", &[("found", &rate.found.to_string())]))
+    } else {
+        shown
+    }
+}

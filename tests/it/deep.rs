@@ -1,0 +1,170 @@
+//! The deep profile beyond single sites: what is shared, what is left out, how fast it goes, and what jitter makes of it.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use v6ready::engine::pace::{Pacer, Rules};
+use v6ready::judge::assess;
+use v6ready::lab::Lab;
+use v6ready::lab::log::Event;
+use v6ready::lab::web::facts::{HostFacts, Spot};
+use v6ready::lab::world::World;
+use v6ready::model::finding::Code;
+use v6ready::model::site::Site;
+use v6ready::model::verdict::Assessment;
+use v6ready::net::route::Transport;
+use v6ready::probe::deep::{Deep, DeepRules};
+use v6ready::probe::{Prober, Profile, Transports};
+
+use crate::bench_net::{Evidence, Patience, criteria, prober, scan, site};
+
+fn spot(body: &str, delay_ms: u64) -> Spot {
+    Spot { body: Some(body.to_owned()), delay_ms, ..Spot::default() }
+}
+
+fn web(spot: Spot) -> HostFacts {
+    HostFacts { web: Some(spot), ..HostFacts::default() }
+}
+
+fn v4(last: u8) -> Ipv4Addr {
+    Ipv4Addr::new(192, 0, 2, last)
+}
+
+fn v6(network: u16) -> Ipv6Addr {
+    Ipv6Addr::new(0x2001, 0xdb8, network, 0, 0, 0, 0, 1)
+}
+
+fn deep(lab: &Lab, rules: DeepRules) -> Prober {
+    Prober { profile: Profile::Deep, deep: Arc::new(Deep::new(rules)), ..prober(lab, Patience::USUAL) }
+}
+
+fn judged(evidence: &Evidence) -> BTreeMap<String, Assessment> {
+    let each = evidence.observations.iter();
+    each.map(|(key, seen)| (key.clone(), assess(seen, &evidence.vantage, &criteria(false)))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_is_looked_at_once_for_all_sites() {
+    let mut world = World::new().with_anchors();
+    let names: Vec<String> = (1..=6).map(|number| format!("www.school{number}.example")).collect();
+    let page = "<title>学校</title><p>欢迎访问</p><script src=https://cdn.lib.example/a.js></script><img src=//v4.lib.example/x.png>";
+    for (number, name) in (1..).zip(&names) {
+        world.add_site(name, Some(v4(number)), Some(v6(0x100 + u16::from(number))), &web(spot(page, 0)));
+    }
+    world.add_site("cdn.lib.example", Some(v4(90)), Some(v6(0x200)), &web(Spot::default()));
+    world.add_site("v4.lib.example", Some(v4(91)), None, &web(Spot::default()));
+    let lab = Lab::start(world).await.expect("a lab");
+    let sites: Vec<Site> = names.iter().map(|name| site(name)).collect();
+    let evidence = scan(deep(&lab, DeepRules { samples: 0, ..DeepRules::default() }), sites, 6, Transports::Both).await;
+    let log = lab.log();
+    let dials = |address: std::net::IpAddr| {
+        log.count(
+            |event| matches!(event, Event::Dial { transport: Transport::Tcp, target, .. } if target.ip() == address),
+        )
+    };
+    assert_eq!((dials(v6(0x200).into()), dials(v4(90).into()), dials(v4(91).into())), (1, 0, 0));
+    for wanted in ["cdn.lib.example", "v4.lib.example"] {
+        let asked = |event: &Event| matches!(event, Event::Query { name, rtype, .. } if name == wanted && rtype == "A");
+        assert_eq!(log.count(asked), 1, "{wanted}");
+    }
+    for (name, assessment) in judged(&evidence) {
+        let codes: Vec<Code> = assessment.findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, [Code::SkylightHost], "{name}");
+        let skylight = assessment.facts.skylight.expect("measured");
+        assert_eq!((skylight.hosts.supported, skylight.hosts.judged, skylight.scripts), (1, 2, 1), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_quick_profile_leaves_out_zones_and_nothing_is_deep_without_being_asked() {
+    let mut world = World::new().with_anchors();
+    let page = "<title>学校</title><p>欢迎访问</p><a href=/x.htm>x</a>";
+    world.add_site("www.school.example", Some(v4(1)), Some(v6(0x101)), &web(spot(page, 0)));
+    for (profile, zones) in [(Profile::Quick, false), (Profile::Standard, true)] {
+        let lab = Lab::start(world.clone()).await.expect("a lab");
+        let prober = Prober { profile, ..prober(&lab, Patience::USUAL) };
+        let evidence = scan(prober, vec![site("www.school.example")], 1, Transports::Both).await;
+        let round = &evidence.observations["www.school.example"].rounds[0];
+        assert_eq!(!round.delegations.is_empty(), zones, "{profile:?}");
+        assert!(round.links.is_none() && round.resources.is_none() && round.samples.is_empty());
+        let followed = lab.log().count(|event| matches!(event, Event::Request { path, .. } if path == "/x.htm"));
+        assert_eq!(followed, 0, "{profile:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slowness_is_told_from_jitter() {
+    let mut world = World::new().with_anchors();
+    let page = "<title>学校</title><p>欢迎访问</p>";
+    world.add_site("www.slow.example", Some(v4(1)), Some(v6(0x101)), &web(spot(page, 0)));
+    world.hosts.insert(v6(0x101).into(), web(spot(page, 950)));
+    world.add_site("www.jitter.example", Some(v4(2)), Some(v6(0x102)), &web(spot(page, 0)));
+    // Every third request over IPv6 takes long.
+    let mut jitter = spot(page, 0);
+    for number in (3..40).step_by(3) {
+        jitter.nth.insert(number.to_string(), spot(page, 1500));
+    }
+    world.hosts.insert(v6(0x102).into(), web(jitter));
+    let lab = Lab::start(world).await.expect("a lab");
+    let sites = vec![site("www.slow.example"), site("www.jitter.example")];
+    let evidence = scan(deep(&lab, DeepRules { samples: 6, ..DeepRules::default() }), sites, 2, Transports::Both).await;
+    for (name, assessment) in judged(&evidence) {
+        let latencies = assessment.facts.latencies.expect("measured");
+        assert_eq!((latencies.success6, latencies.success4), ((6, 6), (6, 6)), "{name}");
+        let noted = assessment.findings.iter().any(|finding| finding.code == Code::LatencyDegraded);
+        assert_eq!(noted, name == "www.slow.example", "{name} {latencies:?}");
+    }
+    // The families in turns, the first to go changing.
+    let samples = &evidence.observations["www.slow.example"].rounds[0].samples;
+    let order: Vec<&str> = samples.iter().map(|sample| sample.family.name()).collect();
+    assert_eq!(order[..4], ["ipv4", "ipv6", "ipv6", "ipv4"]);
+}
+
+/// Sites with links of their own, as many of each as asked for, at a real run's manners and a fraction of its pauses.
+async fn links_at_a_pace(sites: u8, links: usize, interval: Duration) -> (Duration, usize) {
+    let mut world = World::new().with_anchors();
+    let list: String = (0..links).map(|number| format!("<a href=/p{number}.pdf>{number}</a>")).collect();
+    let page = format!("<title>学校</title><p>欢迎访问</p>{list}");
+    let names: Vec<String> = (0..sites).map(|number| format!("www.school{number}.example")).collect();
+    for (number, name) in (0..).zip(&names) {
+        world.add_site(name, Some(v4(number + 1)), Some(v6(0x100 + u16::from(number))), &web(spot(&page, 0)));
+    }
+    let lab = Lab::start(world).await.expect("a lab");
+    let mut prober = deep(&lab, DeepRules { samples: 3, ..DeepRules::default() });
+    let rules =
+        Rules { per_host_interval: interval, per_prefix: 0, resolver_qps: 0, authority_qps: 0, ..Rules::default() };
+    Arc::get_mut(&mut prober.net).expect("nobody else has it").turns = Arc::new(Pacer::new(rules));
+    let sites: Vec<Site> = names.iter().map(|name| site(name)).collect();
+    let evidence = scan(prober, sites, 64, Transports::Both).await;
+    for (name, assessment) in judged(&evidence) {
+        let rate = assessment.facts.links.expect("measured").level2;
+        assert_eq!((rate.supported as usize, rate.judged as usize), (links.min(50), links.min(50)), "{name}");
+    }
+    let (mut before, mut least, mut n) = (BTreeMap::new(), Duration::MAX, 0);
+    for entry in lab.log().entries() {
+        if let Event::Request { host, .. } = entry.event {
+            if let Some(last) = before.insert(host, entry.at) {
+                least = least.min(entry.at.saturating_sub(last));
+                n += 1;
+            }
+        }
+    }
+    (least, n)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_keep_to_the_pace() {
+    let interval = Duration::from_millis(30);
+    let (least, n) = links_at_a_pace(4, 10, interval).await;
+    assert!(least >= interval && n > 80, "{least:?} apart, n={n}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a minute"]
+async fn two_hundred_sites_with_fifty_links_keep_to_the_pace() {
+    let interval = Duration::from_millis(100);
+    let (least, n) = links_at_a_pace(200, 50, interval).await;
+    assert!(least >= interval && n >= 200 * 100, "{least:?} apart, n={n}");
+}
