@@ -2,7 +2,7 @@
 //!
 //! A site costs one question for the zone cut of its name, and one for each name of its alias chain. A zone is looked at
 //! once per run, or once per round while something fails, however many sites are in it: `survey` asks parent and zone,
-//! `checks` the name servers, `walk` goes the way of a resolver without IPv4, [`super::shared`] keeps what was learnt. Leaves to
+//! `checks` the name servers, `walk` goes the way of a resolver without IPv4, `shared` keeps what was learnt. Leaves to
 //! others: what it means ([`crate::judge`]).
 
 mod budget;

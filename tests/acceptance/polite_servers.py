@@ -128,7 +128,6 @@ class Server:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
         self.context.num_tickets = 0
-        self.epoch = time.time() - time.monotonic()
         self.epoll, self.handlers, self.number, self.waited = select.epoll(), {}, 0, set()
         self.later = []  # answers that take their time, as real ones do: they make connections overlap where they may
         for family, any_address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
@@ -170,7 +169,7 @@ class Server:
         for level, kind, data in control:
             if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
                 seconds, nanoseconds = struct.unpack("qq", data[:16])
-                return seconds + nanoseconds / 1e9 - self.epoch
+                return seconds + nanoseconds / 1e9 - time.time() + time.monotonic()
         raise OSError("no time stamp from the kernel")
 
     def dns_over_tcp(self, listener):

@@ -83,13 +83,14 @@ def limits(path, interval):
         good = good and holds
         print(f"{'ok  ' if holds else 'FAIL'} {name}: {text}")
 
-    def most(name, limit, found):
-        # That more would be seen is what the run without limits shows.
-        line(name, 0 < found[0] <= limit, f"at most {found[0]} (limit {limit}), n={found[1]} connections")
+    def most(name, limit, found, least):
+        # Less than this would mean that the limit was not tried.
+        line(name, least <= found[0] <= limit, f"at most {found[0]} (limit {limit}), n={found[1]} connections")
 
-    most("connections at once to one name", 1, at_once(events, lambda c: c.host))
-    most("connections at once to one IPv4 address or IPv6 /64", 2, at_once(events, lambda c: network(c.address, 32, 64)))
-    most("connections at once to one IPv4 /24 or IPv6 /48", 4, at_once(events, lambda c: network(c.address, 24, 48)))
+    most("connections at once to one name", 1, at_once(events, lambda c: c.host), 1)
+    most("connections at once to one IPv4 address or IPv6 /64", 2, at_once(events, lambda c: network(c.address, 32, 64)), 2)
+    # Four at once take a machine that is quick enough: more than one address can have is what counts.
+    most("connections at once to one IPv4 /24 or IPv6 /48", 4, at_once(events, lambda c: network(c.address, 24, 48)), 3)
     for name, key in (("name, over both families", lambda c: c.host), ("address, for all names", lambda c: c.address)):
         least, n = distances(events, key)
         line(f"between two requests to one {name}", least >= interval and n > 0, f"at least {least:.1f} ms (limit {interval}), n={n}")

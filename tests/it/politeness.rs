@@ -27,7 +27,7 @@ use v6ready::model::verdict::Readiness;
 use v6ready::probe::{Prober, Transports};
 use v6ready::targets::{LoadOptions, load_bytes};
 
-use crate::bench_net::{Evidence, Patience, Setting, prober, scan, scan_rules, scan_under, site};
+use crate::bench_net::{Evidence, Gate, Patience, Setting, prober, scan, scan_rules, scan_under, site};
 
 /// Between two requests to a name or an address.
 const INTERVAL: Duration = Duration::from_millis(40);
@@ -221,7 +221,8 @@ async fn nothing_is_begun_in_a_window() {
     let freeze = Freeze::read(&["12:00-12:02".to_owned()], jiff::tz::TimeZone::UTC).expect("a window");
     let rules = ScanRules { jobs: 1, freeze, ..scan_rules() };
     let sites = names.iter().map(|name| site(&format!("http://{name}/"))).collect();
-    let setting = Setting { rules, ..Setting::usual(1, Transports::Both) };
+    // The gate sees that this clock is not that of the anchors.
+    let setting = Setting { rules, gate: Gate::MayBeShut, ..Setting::usual(1, Transports::Both) };
     let (evidence, report) = scan_under(setting, prober, sites).await;
     assert_eq!((report.end, evidence.observations.len()), (RunEnd::Complete, 60));
     // What was begun just before may still be under way for a second.
