@@ -85,6 +85,7 @@ fn comes_back(json: &[u8], flip: Option<u8>) {
             resolvers: Vec::new(),
             proofs: Vec::new(),
             dns_proofs: Vec::new(),
+            clock: None,
         };
         let assessment = assess(&observation, &vantage, &Criteria::default());
         assert_eq!(assessment, assess(&observation, &vantage, &Criteria::default()));

@@ -129,8 +129,9 @@ async fn links_at_a_pace(sites: u8, links: usize, interval: Duration) -> (Durati
     let list = list.concat();
     let page = format!("<title>学校</title><p>欢迎访问</p>{list}");
     let names: Vec<String> = (0..sites).map(|number| format!("www.school{number}.example")).collect();
+    // The addresses behind that of a resolver.
     for (number, name) in (0..).zip(&names) {
-        world.add_site(name, Some(v4(number + 1)), Some(v6(0x100 + u16::from(number))), &web(spot(&page, 0)));
+        world.add_site(name, Some(v4(number + 54)), Some(v6(0x100 + u16::from(number))), &web(spot(&page, 0)));
     }
     let lab = Lab::start(world).await.expect("a lab");
     let mut prober = deep(&lab, DeepRules { samples: 3, ..DeepRules::default() });
