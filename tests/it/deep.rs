@@ -162,11 +162,3 @@ async fn links_keep_to_the_pace() {
     let (least, n) = links_at_a_pace(4, 10, interval).await;
     assert!(least >= interval && n > 80, "{least:?} apart, n={n}");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes a minute"]
-async fn two_hundred_sites_with_fifty_links_keep_to_the_pace() {
-    let interval = Duration::from_millis(100);
-    let (least, n) = links_at_a_pace(200, 50, interval).await;
-    assert!(least >= interval && n >= 200 * 100, "{least:?} apart, n={n}");
-}
