@@ -54,7 +54,7 @@ pub(super) fn name(raw: &str) -> Cleaned {
             gap = !cleaned.text.is_empty();
         } else if c.is_control() || is_invisible(c) {
             cleaned.removed = true;
-        } else if length >= NAME_LIMIT {
+        } else if length + usize::from(gap) >= NAME_LIMIT {
             cleaned.text.push('…');
             cleaned.cut = true;
             break;
@@ -126,6 +126,9 @@ mod tests {
         let long = name(&"校".repeat(5000));
         assert!(long.cut);
         assert_eq!(long.text.chars().count(), NAME_LIMIT + 1);
+        // A gap at the very end counts as well.
+        let gap = name(&format!("{} 校", "校".repeat(NAME_LIMIT - 1)));
+        assert!(gap.cut && gap.text.chars().count() == NAME_LIMIT, "{}", gap.text);
     }
 
     #[test]
