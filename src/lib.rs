@@ -9,13 +9,13 @@
 //! 2. [`engine`]: which sites when, how fast, and whether this vantage can be believed: plan, pace, run gate, canaries, breaker, two
 //!    rounds, stopping.
 //! 3. [`probe`]: one site, step by step: lookup, delegation, address scope, connect, handshake,
-//!    exchange.
+//!    exchange; in the deep profile links, embedded resources and samples as well.
 //! 4. [`net`]: the outside world, the only part that opens sockets. Facts, never opinions. Its seam
 //!    [`net::route`] is where the lab stands in for the Internet.
 //! 5. [`model::evidence::Observation`]: the evidence. Left of it the weather decides; from here on everything is
 //!    deterministic and can be done again offline.
 //! 6. [`judge`]: evidence, the vantage's proofs and parameters become one verdict with findings, and verdicts become
-//!    numbers. Pure.
+//!    numbers: completion, root causes, points by rule sets. Pure.
 //! 7. [`store`]: evidence, runs and verdicts in one SQLite file. The only part that knows SQL.
 //! 8. [`report`]: verdicts and numbers become bytes, and bytes a folder. Wording is a table by code and language.
 //! 9. [`cli`]: arguments become calls, events become progress, errors become exit codes. No decisions.
