@@ -66,7 +66,10 @@ impl From<&StoreError> for Exit {
             StoreError::Create { .. } | StoreError::LockFile { .. } => Self::CannotCreate,
             StoreError::Full { .. } | StoreError::Damaged { .. } | StoreError::Corrupt { .. } => Self::InputOutput,
             StoreError::Locked { .. } => Self::Locked,
-            StoreError::NoSuchRun { .. } | StoreError::AmbiguousRun { .. } | StoreError::NoRuns { .. } => Self::Usage,
+            StoreError::NoSuchRun { .. }
+            | StoreError::AmbiguousRun { .. }
+            | StoreError::NoRuns { .. }
+            | StoreError::NothingBefore { .. } => Self::Usage,
             StoreError::Missing { .. }
             | StoreError::Foreign { .. }
             | StoreError::NewerSchema { .. }

@@ -70,6 +70,8 @@ pub(super) enum Command {
     Runs(RunsArgs),
     /// Show the stored evidence and the verdict of one name
     Show(ShowArgs),
+    /// What changed from one run to another: gained, lost, to be confirmed
+    Diff(DiffArgs),
     /// Judge a run's stored evidence again, offline
     Judge(JudgeArgs),
     /// Write a run's reports again, offline
@@ -219,7 +221,7 @@ pub(super) struct RunsArgs {
 /// Arguments of `show`.
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    /// Run: its identifier, the beginning of one, or `latest`
+    /// Run: its identifier, the beginning of one, `latest`, or `previous`
     pub(super) run: String,
     /// Name or URL as listed
     pub(super) name: String,
@@ -230,10 +232,26 @@ pub(super) struct ShowArgs {
     pub(super) json: bool,
 }
 
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// Earlier run: its identifier, the beginning of one, `latest`, or `previous`
+    #[arg(default_value = "previous")]
+    pub(super) from: String,
+    /// Later run
+    #[arg(default_value = "latest")]
+    pub(super) to: String,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    /// Everything as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// Arguments of `judge`.
 #[derive(Debug, Args)]
 pub(super) struct JudgeArgs {
-    /// Run: its identifier, the beginning of one, or `latest`
+    /// Run: its identifier, the beginning of one, `latest`, or `previous`
     #[arg(long, value_name = "RUN", default_value = "latest")]
     pub(super) run: String,
     #[command(flatten)]
@@ -249,7 +267,7 @@ pub(super) struct JudgeArgs {
 /// Arguments of `report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// Run: its identifier, the beginning of one, or `latest`
+    /// Run: its identifier, the beginning of one, `latest`, or `previous`
     #[arg(long, value_name = "RUN", default_value = "latest")]
     pub(super) run: String,
     /// Rule sets that the report shows, separated by commas: names, or TOML files

@@ -82,6 +82,14 @@ pub(super) enum CliError {
         /// The name.
         name: String,
     },
+    /// Runs in the wrong order, or one run twice.
+    #[error("{from} did not begin before {to}: give the earlier run first")]
+    NotEarlier {
+        /// What was given as the earlier run.
+        from: String,
+        /// What was given as the later run.
+        to: String,
+    },
     /// The gate is shut. Everything about it was printed before.
     #[error("this vantage cannot measure now: nothing was judged")]
     GateShut,
@@ -117,7 +125,7 @@ impl From<&CliError> for Exit {
                 Some(std::io::ErrorKind::StorageFull) => Self::InputOutput,
                 _ => Self::CannotCreate,
             },
-            CliError::NoEvidence { .. } => Self::Usage,
+            CliError::NoEvidence { .. } | CliError::NotEarlier { .. } => Self::Usage,
             CliError::GateShut => Self::GateShut,
             CliError::Incomplete => Self::Incomplete,
             CliError::BelowThreshold { .. } => Self::BelowThreshold,

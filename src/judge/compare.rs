@@ -9,13 +9,15 @@
 
 mod past;
 mod ranks;
+mod trend;
 
 use crate::model::run::Run;
 use crate::model::verdict::{CountsAs, Readiness};
 
 use super::summarise::Standing;
 
-pub use past::{Delta, Gone, Past, PastRegion, PastRun, SchoolDelta, Trend, TrendPoint};
+pub use past::{Delta, Gone, LeftOut, Past, PastRegion, PastRun, SchoolDelta};
+pub use trend::{Trend, TrendPoint};
 
 /// Runs that are looked back on, the present one included: for flapping, and for the trend. The window of 21 checks is
 /// that of the Nagios family.

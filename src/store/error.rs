@@ -132,6 +132,12 @@ pub enum StoreError {
         /// The database.
         path: PathBuf,
     },
+    /// There is no run before this one.
+    #[error("there is no run of the same vantage before {id}")]
+    NothingBefore {
+        /// The run.
+        id: RunId,
+    },
     /// A run of this name is stored already.
     #[error("the history {} already has a run {id}: go on with it, or start another", path.display())]
     RunExists {
@@ -141,7 +147,7 @@ pub enum StoreError {
         id: RunId,
     },
     /// A run identifier that could not be asked for again, or is no name for a folder.
-    #[error("`{id}` cannot name a run: letters, digits, `-` and `_` only, and not `latest`")]
+    #[error("`{id}` cannot name a run: letters, digits, `-` and `_` only, and not `latest` or `previous`")]
     BadRunId {
         /// The identifier.
         id: RunId,

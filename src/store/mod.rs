@@ -30,7 +30,7 @@ pub use evidence::PutReport;
 pub use lock::Lock;
 pub use runs::{RunHeader, StoredRun};
 pub use schema::SCHEMA_VERSION;
-pub use verdicts::SiteHistory;
+pub use verdicts::KeptVerdicts;
 pub use writer::{Writer, WriterReport};
 
 /// What a history is opened for.

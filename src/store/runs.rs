@@ -165,12 +165,29 @@ impl Store {
         Ok(StoredRun { run, roster: lists.roster, policy: lists.policy, config })
     }
 
-    /// The run that a person means: an identifier, an unambiguous beginning of one, or `latest`.
+    /// Runs of the same vantage and kind that began before this one, latest first, complete or not.
+    pub async fn earlier_runs(&self, id: &RunId) -> Result<Vec<Run>, StoreError> {
+        let fault = |error| self.fault("look for earlier runs", error);
+        let select = "SELECT runs.id, runs.run_json, runs.roster, runs.config, runs.seal FROM runs JOIN runs AS this \
+                      ON this.id = ?1 AND runs.vantage = this.vantage AND runs.invented = this.invented \
+                      AND (runs.started, runs.id) < (this.started, this.id) ORDER BY runs.started DESC, runs.id DESC";
+        let rows = sqlx::query(select).bind(&id.0).fetch_all(&self.pool).await.map_err(fault)?;
+        rows.iter().map(|row| self.open_seal(row)).collect()
+    }
+
+    /// The run that a person means: an identifier, an unambiguous beginning of one, `latest`, or `previous`, which is the
+    /// one of the same vantage and kind before the latest.
     pub async fn resolve_run(&self, text: &str) -> Result<RunId, StoreError> {
         let fault = |error| self.fault("look for a run", error);
         if text == "latest" {
             let mut latest = self.latest(1).await?;
             return latest.pop().ok_or_else(|| StoreError::NoRuns { path: self.path.clone() });
+        }
+        if text == "previous" {
+            let latest = self.latest(1).await?.pop();
+            let latest = latest.ok_or_else(|| StoreError::NoRuns { path: self.path.clone() })?;
+            let earlier = self.earlier_runs(&latest).await?.into_iter().next();
+            return earlier.map(|run| run.id).ok_or_else(|| StoreError::NothingBefore { id: latest });
         }
         let select = "SELECT id FROM runs WHERE substr(id, 1, length(?1)) = ?1 AND ?1 <> '' ORDER BY started, id";
         let found: Vec<String> = sqlx::query_scalar(select).bind(text).fetch_all(&self.pool).await.map_err(fault)?;
@@ -223,7 +240,12 @@ fn run_json(run: &Run) -> Result<String, StoreError> {
 /// An identifier also names a folder, and must not be taken for a word of the command line.
 fn check_id(id: &RunId) -> Result<(), StoreError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if id.0.is_empty() || id.0.len() > 64 || id.0 == "latest" || id.0.starts_with('-') || !id.0.chars().all(plain) {
+    if id.0.is_empty()
+        || id.0.len() > 64
+        || ["latest", "previous"].contains(&id.0.as_str())
+        || id.0.starts_with('-')
+        || !id.0.chars().all(plain)
+    {
         return Err(StoreError::BadRunId { id: id.clone() });
     }
     Ok(())
@@ -296,7 +318,7 @@ mod tests {
             home.store.begin_run(&fixture::run(id, 1), &fixture::roster(1), &fixture::policy(), "").await.unwrap_err()
         };
         assert!(matches!(begin(RUN).await, StoreError::RunExists { .. }));
-        for id in ["", "latest", "../up", "a b", "-x"] {
+        for id in ["", "latest", "previous", "../up", "a b", "-x"] {
             assert!(matches!(begin(id).await, StoreError::BadRunId { .. }), "{id}");
         }
     }

@@ -14,7 +14,7 @@ use crate::model::time::Timestamp;
 
 use super::super::summarise::{VerdictOf, counted_rows, lineage, parents, standing_by, standings_by, summarise_by};
 use super::ranks::{self, Ranges};
-use super::{Change, Flapping, State, WINDOW};
+use super::{Change, Difference, Flapping, State};
 use crate::judge::summarise::Standing;
 
 /// What makes a school of one list the same as one of another list, strongest first. A key that occurs twice in a list
@@ -53,22 +53,33 @@ pub struct PastRegion {
     pub rank: Option<u32>,
 }
 
+/// An earlier run of the vantage that is no measure of this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its identifier.
+    pub id: RunId,
+    /// When it began.
+    pub started: Timestamp,
+    /// What stands between. Never empty.
+    pub why: Vec<Difference>,
+}
+
 /// A school's way through the runs.
 #[derive(Clone, Debug, Default)]
-struct Track {
+pub(super) struct Track {
     code: Option<String>,
     name: String,
     site: Option<SiteKey>,
     state: State,
-    seen: Vec<Seen>,
+    pub(super) seen: Vec<Seen>,
 }
 
 /// A school in a run.
 #[derive(Clone, Copy, Debug)]
-struct Seen {
+pub(super) struct Seen {
     /// Position of the run.
-    run: usize,
-    standing: Standing,
+    pub(super) run: usize,
+    pub(super) standing: Standing,
     /// Position in the table of regions.
     region: usize,
 }
@@ -96,14 +107,18 @@ impl Track {
 /// Runs that may be compared, earliest first, and the schools' ways through them.
 #[derive(Clone, Debug, Default)]
 pub struct Past {
-    runs: Vec<PastRun>,
-    tracks: Vec<Track>,
+    pub(super) runs: Vec<PastRun>,
+    /// Earlier runs of the vantage that are no measure of these, earliest first.
+    pub left_out: Vec<LeftOut>,
+    /// The run that the last one is compared with. None: the one right before it.
+    pub since: Option<RunId>,
+    pub(super) tracks: Vec<Track>,
     /// None: the key fits several.
     index: HashMap<Key, Option<usize>>,
     regions: Vec<RegionCode>,
     region_index: HashMap<RegionCode, usize>,
     /// For the run that was added last: the track of each school, in roster order.
-    schools: Vec<usize>,
+    pub(super) schools: Vec<usize>,
     /// For the run that was added last: the track of each site beside the portals.
     services: BTreeMap<SiteKey, usize>,
 }
@@ -151,26 +166,6 @@ pub struct Delta {
     pub removed: Vec<Gone>,
 }
 
-/// One run in a trend.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrendPoint {
-    /// Over the list of that time. None: the region was not on it.
-    pub listed: Option<Completion>,
-    /// Over the schools that are on the lists of all runs of the trend.
-    pub same: Completion,
-}
-
-/// Numbers over the runs of the window.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Trend {
-    /// The runs, as positions in [`Past::runs`].
-    pub runs: Vec<usize>,
-    /// The whole province, for each of the runs.
-    pub total: Vec<TrendPoint>,
-    /// Each region of the present list, for each of the runs. The same schools are counted in the region of today.
-    pub regions: BTreeMap<RegionCode, Vec<TrendPoint>>,
-}
-
 impl Past {
     /// Adds the next run, with its lists, its policy and its verdicts. Earlier runs have to be added earlier.
     pub fn add(&mut self, id: RunId, started: Timestamp, roster: &Roster, policy: &Policy, verdict: &VerdictOf) {
@@ -197,6 +192,15 @@ impl Past {
     /// The runs, earliest first.
     pub fn runs(&self) -> &[PastRun] {
         &self.runs
+    }
+
+    /// The run that the last one is compared with. None: there is none.
+    pub fn compared_with(&self) -> Option<&PastRun> {
+        let earlier = &self.runs[..self.runs.len().saturating_sub(1)];
+        match &self.since {
+            Some(since) => earlier.iter().find(|run| run.id == *since),
+            None => earlier.last(),
+        }
     }
 
     fn add_services(&mut self, run: usize, roster: &Roster, counted: &[Option<usize>], verdict: &VerdictOf) {
@@ -296,10 +300,11 @@ impl Past {
         sums.into_iter().map(|(code, sums)| (code.clone(), range(sums))).collect()
     }
 
-    /// What changed from this run to the one that was added last. None: there is no such earlier run.
-    pub fn delta(&self, from: &RunId) -> Option<Delta> {
-        let last = self.runs.len().checked_sub(1)?;
-        let from = self.runs[..last].iter().position(|run| run.id == *from)?;
+    /// What changed from the run that the last one is compared with. None: there is none.
+    pub fn delta(&self) -> Option<Delta> {
+        let from = &self.compared_with()?.id;
+        let last = self.runs.len() - 1;
+        let from = self.runs.iter().position(|run| run.id == *from)?;
         let delta = |id: &usize| self.school_delta(&self.tracks[*id], from, last);
         let gone = self.tracks.iter().filter(|track| !track.name.is_empty() && track.at(last).is_none());
         Some(Delta {
@@ -339,43 +344,6 @@ impl Past {
                 .filter(|earlier| now.is_some_and(|now| now.region != earlier.region))
                 .map(|earlier| self.regions[earlier.region].clone()),
             closed: closed(now) && !closed(earlier),
-        }
-    }
-
-    /// The numbers of the last [`WINDOW`] runs: over the lists of their times, and over the schools that all of them have.
-    pub fn trend(&self, roster: &Roster) -> Trend {
-        let runs: Vec<usize> = (self.runs.len().saturating_sub(WINDOW)..self.runs.len()).collect();
-        let parents = parents(roster);
-        let mut total = vec![Completion::default(); runs.len()];
-        let mut regions: BTreeMap<RegionCode, Vec<Completion>> = BTreeMap::new();
-        for (school, id) in roster.schools.iter().zip(&self.schools) {
-            let track = &self.tracks[*id];
-            let recent = &track.seen[track.seen.len().saturating_sub(runs.len())..];
-            if recent.len() < runs.len() || recent.first().map(|seen| seen.run) != runs.first().copied() {
-                continue;
-            }
-            let lineage = lineage(&parents, &school.region);
-            for (at, seen) in recent.iter().enumerate() {
-                seen.standing.count_into(&mut total[at]);
-                for code in &lineage {
-                    let sums =
-                        regions.entry((*code).clone()).or_insert_with(|| vec![Completion::default(); runs.len()]);
-                    seen.standing.count_into(&mut sums[at]);
-                }
-            }
-        }
-        let point = |listed: Option<&Completion>, same: Completion| TrendPoint { listed: listed.cloned(), same };
-        let of_region = |code: &RegionCode| {
-            let mut same = regions.get(code).cloned().unwrap_or_else(|| vec![Completion::default(); runs.len()]);
-            let points = runs.iter().zip(same.drain(..));
-            let listed = |run: &usize| self.runs[*run].regions.get(code).map(|region| &region.completion);
-            points.map(|(run, same)| point(listed(run), same)).collect()
-        };
-        let present = self.runs.last().map(|run| run.regions.keys().cloned().collect()).unwrap_or_else(Vec::new);
-        Trend {
-            total: runs.iter().zip(total).map(|(run, same)| point(Some(&self.runs[*run].total), same)).collect(),
-            regions: present.into_iter().map(|code| (code.clone(), of_region(&code))).collect(),
-            runs,
         }
     }
 }

@@ -174,8 +174,7 @@ impl Line {
     }
 
     fn delta(&self) -> Delta {
-        let runs = self.past.runs();
-        self.past.delta(&runs[runs.len() - 2].id).unwrap()
+        self.past.delta().unwrap()
     }
 }
 
