@@ -9,6 +9,7 @@ mod dns_lies;
 mod evidence;
 mod gate;
 mod golden;
+mod history;
 mod hostile;
 mod injection;
 mod load;
