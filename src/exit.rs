@@ -74,7 +74,9 @@ impl From<&StoreError> for Exit {
             | StoreError::Foreign { .. }
             | StoreError::NewerSchema { .. }
             | StoreError::OlderSchema { .. }
-            | StoreError::UnknownEvidence { .. } => Self::Unusable,
+            | StoreError::UnknownEvidence { .. }
+            | StoreError::NotEvidence { .. } => Self::Unusable,
+            StoreError::Export { .. } | StoreError::ReadExport { .. } => Self::InputOutput,
             StoreError::RunExists { .. }
             | StoreError::BadRunId { .. }
             | StoreError::Encode { .. }

@@ -76,6 +76,8 @@ pub(super) enum Command {
     Judge(JudgeArgs),
     /// Write a run's reports again, offline
     Report(ReportArgs),
+    /// Write runs with all their evidence to a file, or read such a file
+    History(HistoryArgs),
     /// Show the configuration with the origin of each value, or print a commented file
     Config(ConfigArgs),
 }
@@ -278,6 +280,42 @@ pub(super) struct ReportArgs {
     /// Folder for reports
     #[arg(long, value_name = "DIR", default_value = "reports", env = "V6READY_REPORTS")]
     pub(super) reports: PathBuf,
+}
+
+/// Arguments of `history`.
+#[derive(Debug, Args)]
+pub(super) struct HistoryArgs {
+    #[command(subcommand)]
+    pub(super) command: HistoryCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HistoryCommand {
+    /// Write runs to a file from which `import` makes them again
+    Export {
+        /// Runs: identifiers, beginnings of them, `latest`, or `previous` [default: latest]
+        #[arg(value_name = "RUN", conflicts_with = "all")]
+        runs: Vec<String>,
+        /// All runs
+        #[arg(long)]
+        all: bool,
+        /// File to write, which must not exist yet
+        #[arg(long, short, value_name = "FILE", default_value = "evidence.jsonl.zst")]
+        output: PathBuf,
+        /// Without what is not for the public: folders of lists, who asked not to be measured
+        #[arg(long)]
+        public: bool,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Read runs from files that `export` or a report has written, and judge them
+    Import {
+        /// Files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
 }
 
 /// Arguments of `config`.

@@ -45,6 +45,7 @@ pub(super) async fn run(common: &Common, args: &DiffArgs) -> Result<Exit, CliErr
         trails: &BTreeMap::new(),
         first_seen: &BTreeMap::new(),
         past: &past,
+        evidence: &[],
         lang,
         zone: &settings::zone(&config),
     });

@@ -36,6 +36,15 @@ pub(super) enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// A file that cannot be made.
+    #[error("cannot create {}", path.display())]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A rule file.
     #[error(transparent)]
     Rules(#[from] RuleError),
@@ -118,6 +127,7 @@ impl From<&CliError> for Exit {
         match error {
             CliError::Config(error) => error.into(),
             CliError::Store(error) => error.into(),
+            CliError::Create { .. } => Self::CannotCreate,
             CliError::Targets(_) | CliError::NothingToProbe | CliError::Read { .. } => Self::Unusable,
             CliError::Rules(_) | CliError::NoSuchRules { .. } => Self::Unusable,
             CliError::NotALab | CliError::FewDescriptors { .. } | CliError::Tls(_) => Self::Unusable,

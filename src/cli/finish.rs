@@ -24,7 +24,7 @@ use crate::report::publish::publish;
 use crate::report::text::Text;
 use crate::report::trail;
 use crate::report::{Lang, ReportInput, render_all};
-use crate::store::Store;
+use crate::store::{Scope, Store};
 
 /// A run with its verdicts.
 pub(super) struct Judged {
@@ -73,6 +73,8 @@ pub(super) async fn report_run(
 ) -> Result<PathBuf, CliError> {
     let first_seen = store.first_seen(&judged.run.id).await?;
     let past = past::of_run(store, judged).await?;
+    let mut evidence = Vec::new();
+    store.export_run(&judged.run.id, Scope::Public, &mut evidence).await?;
     let mut summary = judged.summary.clone();
     past::give_places(&mut summary, &past);
     let files = render_all(&ReportInput {
@@ -86,6 +88,7 @@ pub(super) async fn report_run(
         trails: &judged.trails,
         first_seen: &first_seen,
         past: &past,
+        evidence: &evidence,
         lang: settings::lang(config),
         zone: &settings::zone(config),
     });

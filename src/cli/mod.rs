@@ -20,6 +20,7 @@ mod rules;
 mod scan;
 mod settings;
 mod targets;
+mod transfer;
 
 use std::ffi::OsString;
 
@@ -66,6 +67,7 @@ fn run(cli: Cli) -> Result<Exit, CliError> {
             Command::Diff(args) => diff::run(&common, &args).await,
             Command::Judge(args) => history::judge(&common, &args).await,
             Command::Report(args) => history::report(&common, &args).await,
+            Command::History(args) => transfer::run(&common, &args).await,
             Command::Config(args) => config::run(&common, &args),
         }
     })

@@ -64,6 +64,7 @@ impl Fixture {
             trails: &self.trails,
             first_seen: &self.first_seen,
             past: &self.past,
+            evidence: &[],
             lang,
             zone: &self.zone,
         }

@@ -65,6 +65,8 @@ pub struct ReportInput<'a> {
     pub first_seen: &'a BTreeMap<SiteKey, Timestamp>,
     /// The runs that this one is compared with, and this one as the last of them.
     pub past: &'a Past,
+    /// What every verdict rests on, as the bytes of `evidence.jsonl.zst`. Empty: the report goes without.
+    pub evidence: &'a [u8],
     /// The language of pages and wording. Column names, codes and keys are the same in all.
     pub lang: Lang,
     /// The time zone of local times and days.
@@ -78,6 +80,9 @@ pub fn render_all(input: &ReportInput) -> Vec<File> {
     files.extend(csv::render(&report, input.lang));
     files.extend(deep::render(&report));
     files.push(json::summary(&report));
+    if !input.evidence.is_empty() {
+        files.push(("evidence.jsonl.zst".to_owned(), input.evidence.to_vec()));
+    }
     files.push(json::manifest(&report, input, &files));
     files
 }

@@ -152,6 +152,34 @@ pub enum StoreError {
         /// The identifier.
         id: RunId,
     },
+    /// Exported evidence could not be written.
+    #[error("cannot write the evidence of run {id}")]
+    Export {
+        /// The run.
+        id: RunId,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of exported evidence could not be read.
+    #[error("cannot read {}, line {line}", path.display())]
+    ReadExport {
+        /// The file.
+        path: PathBuf,
+        /// The line at which it ended.
+        line: u64,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is no exported evidence, or was changed. Nothing of the run in question was stored.
+    #[error("{}, line {line}: {problem}", path.display())]
+    NotEvidence {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A record could not be written as JSON.
     #[error("cannot write {what} as JSON")]
     Encode {

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::Transaction;
+use sqlx::sqlite::{Sqlite, SqliteRow};
 
 use super::codec::{Decoder, Encoder, ROSTER_BYTES, digest, hex, json_fault};
 use super::{Store, StoreError};
@@ -52,15 +53,15 @@ pub struct RunHeader {
 }
 
 #[derive(Serialize)]
-struct ListsOut<'a> {
-    roster: &'a Roster,
-    policy: &'a Policy,
+pub(super) struct ListsOut<'a> {
+    pub(super) roster: &'a Roster,
+    pub(super) policy: &'a Policy,
 }
 
 #[derive(Deserialize)]
-struct ListsIn {
-    roster: Roster,
-    policy: Policy,
+pub(super) struct ListsIn {
+    pub(super) roster: Roster,
+    pub(super) policy: Policy,
 }
 
 impl Store {
@@ -72,17 +73,29 @@ impl Store {
         policy: &Policy,
         config_toml: &str,
     ) -> Result<(), StoreError> {
+        let fault = |error| self.fault("begin a run", error);
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
+        self.insert_run(&mut transaction, run, (roster, policy), config_toml).await?;
+        transaction.commit().await.map_err(fault)
+    }
+
+    /// Inserts a run and what it was given.
+    pub(super) async fn insert_run(
+        &self,
+        transaction: &mut Transaction<'_, Sqlite>,
+        run: &Run,
+        (roster, policy): (&Roster, &Policy),
+        config_toml: &str,
+    ) -> Result<(), StoreError> {
         check_id(&run.id)?;
         let what = |source| StoreError::Encode { what: format!("the lists of run {}", run.id), source };
         let lists = Encoder::new().pack(&[], &ListsOut { roster, policy }).map_err(what)?;
         let run_json = run_json(run)?;
         let fault = |error| self.fault("begin a run", error);
-
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
         sqlx::query("INSERT INTO rosters (sha256, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
             .bind(&lists.sha256[..])
             .bind(&lists.body)
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await
             .map_err(fault)?;
         let insert = "INSERT INTO runs (id, started, state, vantage, invented, run_json, roster, config, seal) \
@@ -97,13 +110,13 @@ impl Store {
             .bind(&lists.sha256[..])
             .bind(config_toml)
             .bind(&seal(&run.id, &lists.sha256, config_toml, &run_json)[..])
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await
             .map_err(fault)?;
         if inserted.rows_affected() == 0 {
             return Err(StoreError::RunExists { path: self.path.clone(), id: run.id.clone() });
         }
-        transaction.commit().await.map_err(fault)
+        Ok(())
     }
 
     /// Stores how far a run has come: its end, its proofs, its gate. What it was given stays as it was.

@@ -204,10 +204,53 @@ async fn twenty_one_runs_and_another_vantage() {
     assert!(english.starts_with("r19 → r20"), "{english}");
     let across = said(folder, &["--lang", "en", "diff", "r11", "elsewhere", "--store", "history.db"]);
     assert!(across.contains("not quite comparable: another vantage"), "{across}");
+    exported_and_imported_it_is_the_same(folder);
     for wrong in [["diff", "r09", "r08"], ["diff", "r09", "r09"]] {
         let output = v6ready(folder, &[&wrong[..], &["--store", "history.db"]].concat());
         assert_eq!(output.status.code(), Some(2));
     }
+}
+
+/// Every file below a folder, with its bytes.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(at) = folders.pop() {
+        for entry in std::fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
+                found.insert(name, std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// All runs through a file into another history, and the first run from the file in its report's folder: reports come out
+/// byte for byte.
+fn exported_and_imported_it_is_the_same(folder: &Path) {
+    said(folder, &["history", "export", "--all", "--output", "all.jsonl.zst", "--store", "history.db"]);
+    let again = v6ready(folder, &["history", "export", "--output", "all.jsonl.zst", "--store", "history.db"]);
+    assert_eq!(again.status.code(), Some(73), "a file that is there is not overwritten");
+    let first = "reports/r00/evidence.jsonl.zst";
+    for (file, store, run) in [("all.jsonl.zst", "copy.db", "r20"), (first, "first.db", "r00")] {
+        let import = ["history", "import", file, "--store", store];
+        let told = said(folder, &import);
+        assert_eq!(told.lines().count(), if run == "r00" { 1 } else { 22 });
+        assert!(said(folder, &import).contains("已有，未改动"), "a second time changes nothing");
+        said(folder, &["report", "--run", run, "--store", store, "--reports", "copies"]);
+        let (original, copy) = (files(&folder.join("reports").join(run)), files(&folder.join("copies").join(run)));
+        assert!(original.len() > 8 && original.contains_key("evidence.jsonl.zst"));
+        let different: Vec<_> = original.keys().filter(|name| original.get(*name) != copy.get(*name)).collect();
+        assert!(original == copy, "{run}: {different:?}");
+    }
+    std::fs::write(folder.join("half"), &std::fs::read(folder.join(first)).unwrap()[..2000]).unwrap();
+    let half = v6ready(folder, &["history", "import", "half", "--store", "half.db"]);
+    assert!([3, 74].contains(&half.status.code().unwrap()), "{half:?}");
+    assert_eq!(said(folder, &["runs", "--store", "half.db"]), "");
 }
 
 /// A list on which schools are added and moved bends the numbers of its own time, and not those over the same schools.
