@@ -181,7 +181,7 @@ fn rate(of: &Completion) -> String {
 
 /// Region, name, site, then and now, and why.
 fn moved(row: &SchoolRow, text: &Text) -> String {
-    let then = row.previous.map_or("–", |verdict| text.verdict(verdict));
+    let then = row.settled.or(row.previous).map_or("–", |verdict| text.verdict(verdict));
     let now = match row.standing {
         Standing::Verdict(verdict) => text.verdict(verdict),
         Standing::Roster(_) => text.standing(row.standing),

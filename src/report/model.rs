@@ -370,7 +370,7 @@ pub struct SchoolRow {
     pub first_seen: Option<String>,
     /// The verdict of the run before.
     pub previous: Option<Readiness>,
-    /// The last verdict that counts. None: there is no earlier run.
+    /// The verdict that counted before this run. None: there is none.
     pub settled: Option<Readiness>,
     /// The verdict contradicts the settled one and was seen once: 待确认.
     pub unconfirmed: bool,

@@ -20,6 +20,7 @@ mod politeness;
 mod properties;
 mod redirects;
 mod registry;
+mod sample;
 mod scenarios;
 mod sharing;
 mod slowness;

@@ -31,7 +31,7 @@ pub(super) fn add(entry: &mut SchoolRow, delta: Option<&Delta>) {
     };
     entry.changed = own.change;
     entry.unconfirmed = own.after.pending.is_some();
-    entry.settled = own.after.settled;
+    entry.settled = own.before.settled;
     entry.flapping = own.flapping;
 }
 

@@ -164,10 +164,9 @@ fn moves(text: &Text, rows: &[&SchoolRow]) -> Vec<MoveView> {
     .collect()
 }
 
-/// What was known of a school: the verdict that counts, where it is another one than the last.
+/// What counted before this run, or was seen last.
 fn was(text: &Text, row: &SchoolRow) -> String {
-    let known = if row.unconfirmed { row.settled } else { row.previous };
-    known.map(|verdict| text.verdict(verdict).to_owned()).unwrap_or_default()
+    row.settled.or(row.previous).map(|verdict| text.verdict(verdict).to_owned()).unwrap_or_default()
 }
 
 fn lists(text: &Text, changes: &Changes) -> Vec<ListView> {

@@ -180,15 +180,16 @@ pub(super) fn regions(report: &Report, text: &Text, entries: &[Entry], prefix: &
     }
 }
 
-/// `+2 −1 ?3`: schools gained, lost, unconfirmed.
+/// `+2 −1 ?3 ~1`: schools gained, lost, unconfirmed, flapping.
 fn changes(rows: &[&SchoolRow]) -> String {
     let count = |wanted| rows.iter().filter(|row| row.counted && row.changed == Some(wanted)).count();
-    let parts: Vec<String> = [("+", Change::Gained), ("−", Change::Lost), ("?", Change::Unconfirmed)]
-        .into_iter()
-        .map(|(sign, change)| (sign, count(change)))
-        .filter(|(_, count)| *count > 0)
-        .map(|(sign, count)| format!("{sign}{count}"))
-        .collect();
+    let parts: Vec<String> =
+        [("+", Change::Gained), ("−", Change::Lost), ("?", Change::Unconfirmed), ("~", Change::Flapping)]
+            .into_iter()
+            .map(|(sign, change)| (sign, count(change)))
+            .filter(|(_, count)| *count > 0)
+            .map(|(sign, count)| format!("{sign}{count}"))
+            .collect();
     if parts.is_empty() { "0".to_owned() } else { parts.join(" ") }
 }
 
