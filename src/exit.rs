@@ -64,7 +64,11 @@ impl From<&StoreError> for Exit {
     fn from(error: &StoreError) -> Self {
         match error {
             StoreError::Create { .. } | StoreError::LockFile { .. } => Self::CannotCreate,
-            StoreError::Full { .. } | StoreError::Damaged { .. } | StoreError::Corrupt { .. } => Self::InputOutput,
+            StoreError::Full { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Export { .. }
+            | StoreError::ReadExport { .. } => Self::InputOutput,
             StoreError::Locked { .. } => Self::Locked,
             StoreError::NoSuchRun { .. }
             | StoreError::AmbiguousRun { .. }
@@ -76,7 +80,6 @@ impl From<&StoreError> for Exit {
             | StoreError::OlderSchema { .. }
             | StoreError::UnknownEvidence { .. }
             | StoreError::NotEvidence { .. } => Self::Unusable,
-            StoreError::Export { .. } | StoreError::ReadExport { .. } => Self::InputOutput,
             StoreError::RunExists { .. }
             | StoreError::BadRunId { .. }
             | StoreError::Encode { .. }

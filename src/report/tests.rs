@@ -294,10 +294,10 @@ fn changes_are_counted_only_against_an_earlier_run() {
         let last = region["trend"].as_array().unwrap().last().unwrap();
         assert_eq!(last["listed"]["judged"], region["counts"]["judged"]);
     }
-    let changed: BTreeSet<String> =
+    let words_seen: BTreeSet<String> =
         table(&files, "schools.csv").into_iter().map(|mut row| row.remove("changed").unwrap()).collect();
     let words = ["", "gained", "lost", "new", "same", "unconfirmed"];
-    assert_eq!(changed, words.map(str::to_owned).into());
+    assert_eq!(words_seen, words.map(str::to_owned).into());
     let mut first = fixture;
     first.as_first_run();
     let files = render_all(&first.input(Lang::Zh));

@@ -12,7 +12,7 @@ use super::codec::hex;
 use super::runs::ListsOut;
 use super::{Store, StoreError};
 use crate::model::run::{Run, RunId};
-use crate::model::school::{Roster, SourceLine};
+use crate::model::school::Roster;
 
 /// Version of the format.
 pub(super) const FORMAT: u32 = 1;
@@ -114,14 +114,13 @@ fn public(mut roster: Roster) -> Roster {
             *path = rest.to_owned();
         }
     };
-    roster.sources.iter_mut().for_each(|source| strip(&mut source.path));
-    let lines: Vec<&mut SourceLine> = roster
-        .rows
-        .iter_mut()
-        .map(|row| &mut row.source)
-        .chain(roster.rejected.iter_mut().map(|row| &mut row.source))
-        .collect();
-    lines.into_iter().for_each(|line| strip(&mut line.file));
+    for source in &mut roster.sources {
+        strip(&mut source.path);
+    }
+    let rejected = roster.rejected.iter_mut().map(|row| &mut row.source);
+    for line in roster.rows.iter_mut().map(|row| &mut row.source).chain(rejected) {
+        strip(&mut line.file);
+    }
     roster.opt_outs = roster.opt_outs.without_names();
     roster
 }

@@ -88,10 +88,11 @@ impl<R: BufRead> Lines<R> {
             return Ok(false);
         }
         if self.line.pop() != Some(b'\n') {
-            return Err(match read as u64 > limit {
-                true => self.wrong(format!("longer than {limit} bytes")),
-                false => self.wrong("the file ends in the middle of a line".to_owned()),
-            });
+            return Err(self.wrong(if read as u64 > limit {
+                format!("longer than {limit} bytes")
+            } else {
+                "the file ends in the middle of a line".to_owned()
+            }));
         }
         Ok(true)
     }

@@ -62,7 +62,7 @@ async fn a_run_comes_back_whole() {
     assert_eq!((exported.rounds, exported.bytes), (4, text(&bytes).len() as u64));
     let copy = fixture::empty().await;
     let imported = Imported { id: id(), rounds: 4, known: false };
-    assert_eq!(import(&copy, &bytes).await.unwrap(), [imported.clone()]);
+    assert_eq!(import(&copy, &bytes).await.unwrap(), std::slice::from_ref(&imported));
     assert_eq!(copy.store.load_run(&id()).await.unwrap(), home.store.load_run(&id()).await.unwrap());
     assert_eq!(export(&copy, Scope::Whole).await.0, bytes, "and goes out again byte for byte");
     // Again: nothing new. In other words: refused, and what is there stays.

@@ -31,11 +31,12 @@ const HEADER: &str = "学校名称,网站地址,行政区划代码,县区代码,
 
 /// The schools, by the letter of their site.
 fn list(extra: &str) -> Loaded {
-    let mut rows = HEADER.to_owned();
-    for (letter, name) in [("a", "常新"), ("b", "往复"), ("c", "一度"), ("d", "失守"), ("e", "后来")] {
-        rows.push_str(&format!("云栎市{name}中学,{letter}.history.example,990100,,中学,云栎市教育局,\n"));
-    }
-    rows.push_str(extra);
+    let schools = [("a", "常新"), ("b", "往复"), ("c", "一度"), ("d", "失守"), ("e", "后来")];
+    let rows: Vec<String> = schools
+        .iter()
+        .map(|(letter, name)| format!("云栎市{name}中学,{letter}.history.example,990100,,中学,云栎市教育局,\n"))
+        .collect();
+    let rows = format!("{HEADER}{}{extra}", rows.concat());
     let policy =
         "title = \"示例\"\nnumber = \"示例函〔2026〕1号\"\narea = \"示例省\"\nminimum_coverage = 0.98\ntasks = []\n";
     load_bytes(
@@ -46,9 +47,9 @@ fn list(extra: &str) -> Loaded {
 }
 
 /// Whether a site works over IPv6 in a run.
-fn works(letter: char, run: usize) -> bool {
+fn works(letter: char, run: u32) -> bool {
     match letter {
-        'b' => run % 2 == 0,
+        'b' => run.is_multiple_of(2),
         'c' => run != 8,
         'd' => run < 15,
         'e' => run >= 10,
@@ -150,13 +151,13 @@ async fn twenty_one_runs_and_another_vantage() {
     let list = list("");
     // Equal worlds are measured once.
     let mut measured: BTreeMap<BTreeSet<char>, Evidence> = BTreeMap::new();
-    for run in 0..21_usize {
+    for run in 0..21_u32 {
         let refusing: BTreeSet<char> = ('a'..='e').filter(|letter| !works(*letter, run)).collect();
         if !measured.contains_key(&refusing) {
             measured.insert(refusing.clone(), measure(&list, &refusing).await);
         }
         let evidence = &measured[&refusing];
-        keep(&store, &run_of(&format!("r{run:02}"), run as i64, "campus", evidence), &list, evidence).await;
+        keep(&store, &run_of(&format!("r{run:02}"), i64::from(run), "campus", evidence), &list, evidence).await;
     }
     // From elsewhere nothing but the steady site can be reached, in the middle of it all.
     let elsewhere = measure(&list, &('b'..='e').collect()).await;
@@ -185,18 +186,18 @@ async fn twenty_one_runs_and_another_vantage() {
     );
     let loud = ["gained", "lost", "unconfirmed"];
     assert!(history[&'b'][3..].iter().all(|change| !loud.contains(&change.as_str())), "{:?}", history[&'b']);
-    let last = &reports[20];
-    assert_eq!(last["changes"]["flapping"], 1);
+    let end = &reports[20];
+    assert_eq!(end["changes"]["flapping"], 1);
     // All but d, which is lost.
-    assert_eq!((&last["total"]["ready"], &last["total"]["judged"]), (&4.into(), &5.into()));
-    assert_eq!(last["history"]["runs"].as_array().unwrap().len(), 21, "the other vantage is no part of it");
+    assert_eq!((&end["total"]["ready"], &end["total"]["judged"]), (&4.into(), &5.into()));
+    assert_eq!(end["history"]["runs"].as_array().unwrap().len(), 21, "the other vantage is no part of it");
 
     // The same by `diff`, whatever the order in which the names are shortened.
     let diff: Value =
         serde_json::from_str(&said(folder, &["diff", "r14", "r20", "--json", "--store", "history.db"])).unwrap();
-    let lost: Vec<&Value> =
+    let gone: Vec<&Value> =
         diff["schools"].as_array().unwrap().iter().filter(|school| school["changed"] == "lost").collect();
-    assert_eq!((lost.len(), &lost[0]["domain"]), (1, &"d.history.example".into()));
+    assert_eq!((gone.len(), &gone[0]["domain"]), (1, &"d.history.example".into()));
     assert_eq!(diff["differences"], serde_json::json!([]));
     let text = said(folder, &["diff", "r08", "r09", "--store", "history.db"]);
     assert!(text.contains("失去（连续两次监测均不达标） 0") && text.contains("同一批学校"), "{text}");

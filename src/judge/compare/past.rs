@@ -12,8 +12,8 @@ use crate::model::site::SiteKey;
 use crate::model::summary::{Completion, Policy, Summary};
 use crate::model::time::Timestamp;
 
-use super::super::summarise::{VerdictOf, counted_rows, lineage, parents, standing_by, standings_by, summarise_by};
-use super::ranks::{self, Ranges};
+use super::super::summarise::{VerdictOf, counted_rows, standing_by, standings_by, summarise_by};
+use super::ranks;
 use super::{Change, Difference, Flapping, State};
 use crate::judge::summarise::Standing;
 
@@ -70,7 +70,6 @@ pub(super) struct Track {
     code: Option<String>,
     name: String,
     site: Option<SiteKey>,
-    state: State,
     pub(super) seen: Vec<Seen>,
 }
 
@@ -183,9 +182,8 @@ impl Past {
             track.see(run, *standing, region);
         }
         self.add_services(run, roster, &counted, verdict);
-        let ranges = self.ranges(roster, &standings);
         let before: BTreeMap<RegionCode, u32> = self.runs.last().map(PastRun::places).unwrap_or_default();
-        ranks::keep(roster, &mut summary.regions, &before, &ranges);
+        ranks::keep(roster, &mut summary.regions, &before);
         self.runs.push(PastRun::new(id, started, summary));
     }
 
@@ -245,17 +243,17 @@ impl Past {
         let unique = |key: &&Key| uses.get(*key) == Some(&1);
         let mut found: Vec<Option<usize>> = vec![None; roster.schools.len()];
         let mut taken: BTreeSet<usize> = BTreeSet::new();
-        for strength in 0..3 {
-            for (index, school) in
-                roster.schools.iter().enumerate().filter(|(index, _)| keys[*index][strength].is_some())
-            {
-                let Some(key) = keys[index][strength].as_ref().filter(unique) else { continue };
-                let Some(id) = self.index.get(key).copied().flatten() else { continue };
-                // Two different codes are two schools, whatever they are called.
-                let other = matches!((&self.tracks[id].code, &school.code), (Some(was), Some(is)) if was != is);
-                if found[index].is_none() && !other && taken.insert(id) {
-                    found[index] = Some(id);
-                }
+        // All schools by one kind of key before any by the next: a weaker key must not take what a stronger one fits.
+        let by_strength = [0, 1, 2].into_iter().flat_map(|strength| {
+            keys.iter().enumerate().filter_map(move |(index, keys)| Some((index, keys[strength].as_ref()?)))
+        });
+        for (index, key) in by_strength.filter(|(_, key)| unique(key)) {
+            let Some(id) = self.index.get(key).copied().flatten() else { continue };
+            // Two different codes are two schools, whatever they are called.
+            let code = roster.schools[index].code.as_ref();
+            let other = self.tracks[id].code.as_ref().is_some_and(|was| code.is_some_and(|is| is != was));
+            if found[index].is_none() && !other && taken.insert(id) {
+                found[index] = Some(id);
             }
         }
         let ids: Vec<usize> = found
@@ -274,30 +272,6 @@ impl Past {
             }
         }
         ids
-    }
-
-    /// The lowest and the highest rate each region may truly have: what was not judged may be either, and what is
-    /// unconfirmed may be as it was or as it is.
-    fn ranges(&self, roster: &Roster, standings: &[Standing]) -> Ranges {
-        let parents = parents(roster);
-        let mut sums: BTreeMap<&RegionCode, [Completion; 2]> = BTreeMap::new();
-        for ((school, standing), id) in roster.schools.iter().zip(standings).zip(&self.schools) {
-            let state = self.tracks[*id].state;
-            let settled = match (state.pending, state.settled) {
-                (Some(_), Some(settled)) => Standing::Verdict(settled),
-                _ => *standing,
-            };
-            for code in lineage(&parents, &school.region) {
-                let sums = sums.entry(code).or_default();
-                standing.count_into(&mut sums[0]);
-                settled.count_into(&mut sums[1]);
-            }
-        }
-        let range = |[measured, settled]: [Completion; 2]| match (measured.range(), settled.range()) {
-            (Some(one), Some(other)) => (one.0.min(other.0), one.1.max(other.1)),
-            (one, other) => one.or(other).unwrap_or((0.0, 1.0)),
-        };
-        sums.into_iter().map(|(code, sums)| (code.clone(), range(sums))).collect()
     }
 
     /// What changed from the run that the last one is compared with. None: there is none.
@@ -350,7 +324,6 @@ impl Past {
 
 impl Track {
     fn see(&mut self, run: usize, standing: Standing, region: usize) {
-        self.state = self.state.step(standing);
         self.seen.push(Seen { run, standing, region });
     }
 }

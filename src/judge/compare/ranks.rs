@@ -9,23 +9,15 @@ use crate::model::summary::RegionSummary;
 
 use super::super::summarise::{by_rate, rivals};
 
-/// Lowest and highest rate that a region may truly have, 0 to 1.
-pub(super) type Ranges = BTreeMap<RegionCode, (f64, f64)>;
-
 /// Gives places anew, keeping those of the run before wherever the ranges overlap.
 ///
 /// 1. Who had a place keeps the order of the places; who had none comes in by rate.
 /// 2. Two neighbours change places only when the lower end of one range is above the upper end of the other.
 /// 3. Equal rates share a place, and so do neighbours that shared one and whose ranges overlap.
-pub(super) fn keep(
-    roster: &Roster,
-    summaries: &mut [RegionSummary],
-    before: &BTreeMap<RegionCode, u32>,
-    ranges: &Ranges,
-) {
+pub(super) fn keep(roster: &Roster, summaries: &mut [RegionSummary], before: &BTreeMap<RegionCode, u32>) {
     for mut members in rivals(roster, summaries) {
         let place = |index: usize| before.get(&summaries[index].code).copied();
-        let range = |index: usize| ranges.get(&summaries[index].code).copied().unwrap_or((0.0, 1.0));
+        let range = |index: usize| summaries[index].completion.range().unwrap_or((0.0, 1.0));
         let above = |left: usize, right: usize| range(left).0 > range(right).1;
         let equal = |left: usize, right: usize| by_rate(&summaries[left].completion, &summaries[right].completion);
         members.sort_by(|&left, &right| equal(left, right));

@@ -59,7 +59,7 @@ impl Past {
             let listed = |run: &usize| self.runs[*run].regions.get(code).map(|region| &region.completion);
             points.map(|(run, same)| point(listed(run), same)).collect()
         };
-        let present = self.runs.last().map(|run| run.regions.keys().cloned().collect()).unwrap_or_else(Vec::new);
+        let present = self.runs.last().map_or_else(Vec::new, |run| run.regions.keys().cloned().collect());
         Trend {
             total: runs.iter().zip(total).map(|(run, same)| point(Some(&self.runs[*run].total), same)).collect(),
             regions: present.into_iter().map(|code| (code.clone(), of_region(&code))).collect(),

@@ -55,7 +55,7 @@ pub(super) fn changes(input: &ReportInput, delta: Option<&Delta>, schools: &[Sch
         lost: count(Change::Lost),
         unconfirmed: count(Change::Unconfirmed),
         flapping: counted().filter(|row| row.flapping.is_some()).count() as u64,
-        as_before: as_before(schools.iter()),
+        as_before: as_before(&schools.iter()),
         added: delta.schools.iter().filter(|school| school.added).count() as u64,
         moved: counted()
             .filter_map(|row| {
@@ -78,7 +78,7 @@ pub(super) fn changes(input: &ReportInput, delta: Option<&Delta>, schools: &[Sch
 }
 
 /// Completion if every school with an open verdict were as before. None: there is no such school.
-pub(in crate::report) fn as_before<'a>(rows: impl Iterator<Item = &'a SchoolRow> + Clone) -> Option<After> {
+pub(in crate::report) fn as_before<'a>(rows: &(impl Iterator<Item = &'a SchoolRow> + Clone)) -> Option<After> {
     let counted = || rows.clone().filter(|row| row.counted);
     counted().find(|row| row.unconfirmed)?;
     let side = |row: &SchoolRow| match row.settled.filter(|_| row.unconfirmed) {

@@ -114,7 +114,7 @@ fn view(
 /// How many of the schools that do not pass are unconfirmed, and completion without them.
 fn as_before(text: &Text, rows: &[&SchoolRow]) -> String {
     let open = rows.iter().filter(|row| row.counted && row.unconfirmed).count();
-    let Some(after) = super::super::build::as_before(rows.iter().copied()) else { return String::new() };
+    let Some(after) = super::super::build::as_before(&rows.iter().copied()) else { return String::new() };
     let rate = percent_sign(percent(after.ready, after.judged));
     text.fill(
         "past.as_before",
@@ -256,7 +256,7 @@ fn draw(input: &ReportInput, text: &Text, points: &[TrendInfo]) -> TrendView {
     });
     let step = points.len().div_ceil(DAYS).max(1);
     // Counted from the end, so that the present run is always written.
-    let written = (0..points.len()).filter(|index| (points.len() - 1 - index) % step == 0);
+    let written = (0..points.len()).filter(|index| (points.len() - 1 - index).is_multiple_of(step));
     let same = points.last().map(|point| point.same.listed.to_string()).unwrap_or_default();
     TrendView {
         alt: format!("{}{}", text.w("trend.alt"), spoken.join(text.w("sep"))),
