@@ -46,8 +46,9 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     proofs: Vec<DnsProof>,
-    /// Each self-test of all resolvers: begin, end, and the worst that came out.
-    tests: Vec<(Timestamp, Timestamp, ResolverState)>,
+    /// Each self-test of all resolvers: begin, end, and the worst that came out. None: one of them could not be asked, for a
+    /// reason of this machine's, and the others are sane.
+    tests: Vec<(Timestamp, Timestamp, Option<ResolverState>)>,
     /// Looks, until a test shows whether their answers can be believed.
     pending: Vec<Doubt>,
     /// Those of them that cannot be believed.
@@ -73,7 +74,7 @@ pub(super) struct Seen {
 impl Seen {
     /// In a round that seems to show what `readiness` says.
     pub(super) fn in_round(round: &Round, readiness: Readiness) -> Self {
-        use LookupOutcome::{Answer, Nodata, NodataNosoa, Nxdomain};
+        use LookupOutcome::{Answer, Nodata, NodataNosoa, NotAsked, Nxdomain};
         // Some resolvers do not know of HTTPS records, and nothing hangs on these.
         let asked = round.lookups.iter().filter(|lookup| lookup.rtype != RecordType::Https);
         let unanswered = asked.clone().any(|lookup| lookup.outcome != Answer);
@@ -84,7 +85,9 @@ impl Seen {
         Self {
             started: round.started,
             ended: round.ended,
-            failures: asked.filter(|l| !matches!(l.outcome, Answer | Nodata | NodataNosoa | Nxdomain)).count(),
+            failures: asked
+                .filter(|l| !matches!(l.outcome, Answer | Nodata | NodataNosoa | Nxdomain | NotAsked))
+                .count(),
             rests_on_denial,
             rests_on_resolvers: rests_on_denial || unserved && unanswered,
         }
@@ -147,7 +150,7 @@ impl DnsWatch {
             self.shared.test().await;
         }
         let mut state = self.shared.state();
-        let proven = state.tests.last().is_some_and(|(_, _, worst)| *worst == ResolverState::Sane);
+        let proven = state.tests.last().is_some_and(|(_, _, worst)| *worst == Some(ResolverState::Sane));
         (std::mem::take(&mut state.doubtful), proven)
     }
 
@@ -169,7 +172,9 @@ impl Shared {
         let turn = self.state().tests.len();
         let begun = self.prober.net.clock.now();
         let proofs = self_test(&self.prober, &self.controls, turn).await;
-        let worst = proofs.iter().map(|proof| proof.state).max().unwrap_or(ResolverState::Silent);
+        let worst = proofs.iter().map(|proof| proof.state).max();
+        let untold = proofs.len() < self.prober.net.resolvers.len();
+        let worst = worst.filter(|worst| !(untold && *worst == ResolverState::Sane));
         let mut state = self.state();
         state.failures = 0;
         state.tests.push((begun, self.prober.net.clock.now(), worst));
@@ -194,10 +199,10 @@ impl State {
     fn is_believed(&self, look: &Seen) -> bool {
         let before = self.tests.iter().rposition(|(_, end, _)| *end <= look.started);
         let after = self.tests.iter().position(|(begin, _, _)| *begin >= look.ended);
-        let good = |state: ResolverState| match state {
-            ResolverState::Sane => true,
-            ResolverState::Silent | ResolverState::Denies => !look.rests_on_resolvers,
-            ResolverState::Invents => false,
+        let good = |state: Option<ResolverState>| match state {
+            Some(ResolverState::Sane) => true,
+            Some(ResolverState::Silent | ResolverState::Denies) | None => !look.rests_on_resolvers,
+            Some(ResolverState::Invents) => false,
         };
         let enclosing = before.zip(after).map(|(before, after)| &self.tests[before.min(after)..=after]);
         match enclosing {
