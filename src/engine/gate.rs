@@ -12,6 +12,7 @@ use futures_util::future::join_all;
 use super::resolvers::{self, CANNOT_ASK, DnsControls, random_label};
 use super::symptoms::symptoms;
 use super::wall;
+pub use super::wall::Witness;
 use crate::model::address::Family;
 use crate::model::evidence::{DnsTransport, LookupOutcome, RecordType, Round, ServerRole};
 use crate::model::failure::Failure;
@@ -89,8 +90,9 @@ pub async fn check(prober: &Prober, rules: &GateRules, transports: Transports) -
         let wanted = family == Family::V4 || transports == Transports::Both;
         opening.gate.checks.push(anchors(rules, &rounds, family, wanted));
     }
-    let ahead = rounds.iter().filter_map(wall::ahead).collect();
-    opening.clock = ClockProof::from_anchors(prober.net.clock.now(), ahead);
+    let said = rules.anchors.iter().zip(&rounds).filter_map(|(anchor, round)| wall::witness(&anchor.site.host, round));
+    let ahead = said.map(|witness| witness.ahead_ms).collect();
+    opening.clock = ClockProof::from_anchors(prober.net.clock.now(), ahead, rules.anchors.len());
     opening.gate.checks.push(wall::check(opening.clock.as_ref()));
     for (anchor, round) in rules.anchors.iter().zip(&rounds) {
         let alive: Vec<bool> = Family::BOTH.iter().map(|family| is_alive(round, *family)).collect();
@@ -120,8 +122,8 @@ pub struct Canary {
     pub spoilt: bool,
     /// Names were resolved. If not, nothing is known of the families, and they cannot be measured either.
     pub dns: bool,
-    /// How far our clock is ahead of each anchor that said what time it is, in milliseconds.
-    pub ahead_ms: Vec<i64>,
+    /// What time it is, by each anchor that said so.
+    pub witnesses: Vec<Witness>,
 }
 
 impl Canary {
@@ -166,7 +168,7 @@ pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports:
             canary.proofs.clear();
             break;
         }
-        canary.ahead_ms.extend(wall::ahead(&round));
+        canary.witnesses.extend(wall::witness(&site.host, &round));
         let found = |family: Family| round.addresses.iter().any(|fact| Family::of(fact.address) == family);
         canary.dns |= Family::BOTH.into_iter().filter(used).all(found);
         for family in Family::BOTH.into_iter().filter(used) {

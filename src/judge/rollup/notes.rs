@@ -16,6 +16,7 @@ use crate::model::address::{Family, Scope};
 use crate::model::evidence::{CertificateFault, Connect, Exchange, MssProof, Pointer, Round, StepKind, WalkEnd};
 use crate::model::failure::{Failure, Limit};
 use crate::model::finding::Code;
+use crate::model::run::ClockProof;
 use crate::model::site::Scheme;
 
 impl Case<'_> {
@@ -204,9 +205,12 @@ impl Case<'_> {
         }
     }
 
-    /// What seems out of date by a clock that was not proven is not called so.
+    /// What seems out of date by a clock that was not proven at the time is not called so.
     fn drop_untimely(&mut self, faults: &mut BTreeSet<CertificateFault>, at: Pointer) {
-        if self.vantage.is_none_or(|vantage| vantage.clock.is_some_and(|clock| clock.holds())) {
+        let round = self.observation.rounds.iter().find(|round| round.number == at.round);
+        let shown = round.and_then(|round| round.handshakes.get(at.index)).map(|handshake| handshake.started);
+        let holds = |clock: &ClockProof| shown.is_some_and(|shown| clock.holds_at(shown));
+        if self.vantage.is_none_or(|vantage| vantage.clock.as_ref().is_some_and(holds)) {
             return;
         }
         let before = faults.len();
