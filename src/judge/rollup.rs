@@ -445,9 +445,10 @@ impl<'a> Case<'a> {
         }
         let (code, reason) = match outcome.landing {
             Landing::Failed(WalkEnd::Failed(Failure::NoRoute)) => (Code::VantageUnproven, "vantage"),
-            Landing::Failed(WalkEnd::Failed(Failure::LocalResource)) => (Code::LocalFault, "local"),
-            // Nobody was asked, for a reason of ours.
-            Landing::Failed(WalkEnd::RedirectUnresolved(LookupOutcome::NotAsked)) => (Code::LocalFault, "local"),
+            // Something ran out, or nobody was asked for a name.
+            Landing::Failed(
+                WalkEnd::Failed(Failure::LocalResource) | WalkEnd::RedirectUnresolved(LookupOutcome::NotAsked),
+            ) => (Code::LocalFault, "local"),
             // A denial that nobody may believe.
             Landing::Failed(WalkEnd::RedirectUnresolved(
                 LookupOutcome::Nodata | LookupOutcome::NodataNosoa | LookupOutcome::Nxdomain,

@@ -404,7 +404,7 @@ mod tests {
         use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
         let at = |second: i64| std::time::UNIX_EPOCH + Duration::from_secs(u64::try_from(second).expect("after 1970"));
         let params = |name: &str, ca: bool, (from, to): (i64, i64)| {
-            let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+            let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a certificate");
             (params.not_before, params.not_after) = (at(from).into(), at(to).into());
             params.distinguished_name.push(rcgen::DnType::CommonName, name);
             if ca {
@@ -412,14 +412,14 @@ mod tests {
             }
             params
         };
-        let keys: Vec<KeyPair> = (0..3).map(|_| KeyPair::generate().unwrap()).collect();
+        let keys: Vec<KeyPair> = (0..3).map(|_| KeyPair::generate().expect("a certificate")).collect();
         let root = params("root.example", true, (0, 4_000_000_000));
-        let pem = root.self_signed(&keys[0]).unwrap().pem().into_bytes();
+        let pem = root.self_signed(&keys[0]).expect("a certificate").pem().into_bytes();
         let root = Issuer::from_params(&root, &keys[0]);
         let middle = params("between.example", true, between);
-        let signed = middle.signed_by(&keys[1], &root).unwrap();
+        let signed = middle.signed_by(&keys[1], &root).expect("a certificate");
         let middle = Issuer::from_params(&middle, &keys[1]);
-        let leaf = params("www.a.example", false, leaf).signed_by(&keys[2], &middle).unwrap();
+        let leaf = params("www.a.example", false, leaf).signed_by(&keys[2], &middle).expect("a certificate");
         (vec![leaf.der().clone(), signed.der().clone()], pem)
     }
 
