@@ -217,3 +217,61 @@ impl Drop for DnsWatch {
         self.task.abort();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::evidence::Lookup;
+
+    #[test]
+    fn a_test_that_could_not_be_made_proves_nothing_and_accuses_nobody() {
+        use ResolverState::{Denies, Invents, Sane, Silent};
+        // What the tests before and after a look showed; whether it is believed if it rests on the resolvers, and if not.
+        for (before, after, resting, otherwise) in [
+            (Some(Sane), Some(Sane), true, true),
+            (Some(Sane), None, false, true),
+            (None, Some(Sane), false, true),
+            (Some(Silent), Some(Sane), false, true),
+            (Some(Sane), Some(Denies), false, true),
+            (Some(Invents), Some(Sane), false, false),
+        ] {
+            let test = |at, state| (Timestamp(at), Timestamp(at + 1), state);
+            let state = State { tests: vec![test(0, before), test(20, after)], ..State::default() };
+            for (rests_on_resolvers, believed) in [(true, resting), (false, otherwise)] {
+                let look = Seen { started: Timestamp(5), ended: Timestamp(9), rests_on_resolvers, ..Seen::default() };
+                assert_eq!(state.is_believed(&look), believed, "{before:?} {after:?} {rests_on_resolvers}");
+            }
+        }
+    }
+
+    #[test]
+    fn questions_that_were_not_asked_are_no_burst_of_failures() {
+        use LookupOutcome::{NotAsked, Servfail, Timeout};
+        for (outcome, failures) in [(Timeout, 1), (Servfail, 1), (NotAsked, 0)] {
+            let mut round = Round::new(1, Timestamp(0));
+            round.lookups.push(Lookup {
+                name: "a.example".to_owned(),
+                rtype: RecordType::A,
+                server: ([192, 0, 2, 53], 53).into(),
+                role: ServerRole::Resolver,
+                transport: crate::model::evidence::DnsTransport::Udp,
+                retried_over_tcp: false,
+                checking_disabled: false,
+                outcome,
+                broken: None,
+                authoritative: None,
+                authenticated: None,
+                soa_owner: None,
+                chain: Vec::new(),
+                addresses: Vec::new(),
+                names: Vec::new(),
+                hints: Vec::new(),
+                rival: None,
+                started: Timestamp(0),
+                duration_us: 1,
+                attempt: 1,
+            });
+            assert_eq!(Seen::in_round(&round, Readiness::Inconclusive).failures, failures, "{outcome:?}");
+        }
+    }
+}

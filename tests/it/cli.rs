@@ -212,6 +212,7 @@ fn too_few_descriptors_are_refused_with_advice() {
     assert!(stderr(&refused).contains("ulimit -n 4096"), "{}", stderr(&refused));
     assert!(!folder.path().join("history.db").exists());
     // The machine's set-up is no matter of the gate, which is shut here as well.
+    blind(folder.path());
     let doctor = limited("64", "doctor");
     assert_eq!(code(&doctor), 3, "{}", stderr(&doctor));
     assert!(String::from_utf8_lossy(&doctor.stdout).contains("descriptors"), "{}", stderr(&doctor));

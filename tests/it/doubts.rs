@@ -31,6 +31,7 @@ use v6ready::model::time::Timestamp;
 use v6ready::model::verdict::Readiness;
 use v6ready::net::connect::Connector;
 use v6ready::net::dns::authority::Authorities;
+use v6ready::net::dns::exchange::{Ask, DnsLimits, Exchanges};
 use v6ready::net::route::{Dial, Route, Transport};
 use v6ready::net::turn::{Pass, Subject, Turns, Waiting};
 use v6ready::probe::Transports;
@@ -254,6 +255,26 @@ async fn every_datagram_of_the_search_for_servers_has_its_turn() {
     *facts = NameFacts { odd: odd["odd"].clone(), ..facts.clone() };
     let (turns, datagrams, over_tcp, found) = look_for_servers(world, Duration::ZERO, long).await;
     assert!(turns == datagrams + over_tcp && over_tcp == 1 && found, "{turns} {datagrams} {over_tcp} {found}");
+}
+
+/// An answer that does not fit is asked for again over TCP. What is waited for that turn is no slowness of the server's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_for_a_turn_is_no_part_of_an_answer_s_time() {
+    let mut world = World::new();
+    let odd = r#"odd = [{ type = "AAAA", server = "resolver", transport = "udp", do = "truncated" }]"#;
+    let odd: BTreeMap<String, Vec<Odd>> = toml::from_str(odd).expect("an oddity");
+    world.dns.insert("www.turns.example".to_owned(), NameFacts { odd: odd["odd"].clone(), ..NameFacts::default() });
+    let lab = Lab::start(world).await.expect("a lab");
+    let pause = Duration::from_secs(2);
+    let turns = Arc::new(Counted { pause, ..Counted::default() });
+    let connector = Connector::new(lab.route(), lab_policy());
+    let limits = DnsLimits { timeout: Duration::from_secs(1), ..DnsLimits::default() };
+    let exchanges = Exchanges::new(connector, Arc::clone(&turns) as Arc<dyn Turns>, Arc::new(SystemClock), limits);
+    let ask = Ask { server: lab_resolvers()[0], role: ServerRole::Resolver, checking_disabled: false, attempt: 1 };
+    let lookup = exchanges.ask("www.turns.example", RecordType::Aaaa, ask).await;
+    assert!(lookup.retried_over_tcp && lookup.outcome == LookupOutcome::Nodata, "{lookup:?}");
+    assert_eq!(turns.queries.load(Ordering::SeqCst), 2);
+    assert!(u128::from(lookup.duration_us) < pause.as_micros(), "{lookup:?}");
 }
 
 /// A way out that does not lead to one resolver.

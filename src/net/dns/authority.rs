@@ -139,7 +139,11 @@ impl Authorities {
             let said = match self.resolvers[index].ask(&name, rtype, self.turns.as_ref()).await {
                 Ok(lookup) => Said::Records(lookup),
                 Err(NetError::Dns(DnsError::NoRecordsFound(nothing))) if is_denial(&nothing) => Said::Nothing(nothing),
-                Err(_) => continue,
+                Err(error) => {
+                    // More questions wait than hickory holds.
+                    self.spoilt.fetch_add(u64::from(matches!(error, NetError::Busy)), Ordering::Relaxed);
+                    continue;
+                }
             };
             self.preferred.store(index, Ordering::Relaxed);
             return said;

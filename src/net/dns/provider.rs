@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use hickory_resolver::net::runtime::iocompat::AsyncIoTokioAsStd;
 use hickory_resolver::net::runtime::{DnsUdpSocket, RuntimeProvider, Time, TokioHandle, TokioTime};
+use hickory_resolver::proto::op::DEFAULT_RETRY_FLOOR;
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
@@ -67,7 +68,9 @@ impl Time for Patience {
     where
         Self: 'a,
     {
-        Box::pin(tokio::time::sleep(duration.max(NO_REPEAT)))
+        // Its other pauses, between looks whether a connection has room, are shorter.
+        let pause = if duration < DEFAULT_RETRY_FLOOR { duration } else { duration.max(NO_REPEAT) };
+        Box::pin(tokio::time::sleep(pause))
     }
 
     fn timeout<'a, F>(duration: Duration, future: F) -> Promise<'a, Result<F::Output, io::Error>>
