@@ -163,14 +163,17 @@ pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports:
     for attempt in 0..canaries.len().min(2) {
         let site = &canaries[(turn + attempt) % canaries.len()];
         let round = prober.observe_pages(site, 1, transports).await;
-        canary.spoilt |= symptoms(&round).short;
+        let found = |family: Family| round.addresses.iter().any(|fact| Family::of(fact.address) == family);
+        let resolved = Family::BOTH.into_iter().filter(used).all(found);
+        // What is missing may be what we did not ask for.
+        let unasked = round.lookups.iter().any(|lookup| lookup.outcome == LookupOutcome::NotAsked);
+        canary.spoilt |= symptoms(&round).short || (unasked && !resolved);
         if canary.spoilt {
             canary.proofs.clear();
             break;
         }
         canary.witnesses.extend(wall::witness(&site.host, &round));
-        let found = |family: Family| round.addresses.iter().any(|fact| Family::of(fact.address) == family);
-        canary.dns |= Family::BOTH.into_iter().filter(used).all(found);
+        canary.dns |= resolved;
         for family in Family::BOTH.into_iter().filter(used) {
             let proof = Proof {
                 at: round.ended,
