@@ -1,7 +1,7 @@
 //! A small invented run for the tests: every verdict, every roster state, two levels of regions, a shared site, a second
 //! system of a school, a name with U-labels. Schools, names and addresses are made up (RFC 2606, RFC 3849, RFC 5737).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::judge::causes::causes;
@@ -29,7 +29,7 @@ use crate::model::verdict::{Assessment, Facts, Readiness, Stack};
 
 use super::text::Lang;
 use super::trail::trail;
-use super::{ReportInput, SiteHistory};
+use super::{Format, ReportInput, SiteHistory, Template};
 
 /// 2026-11-23T19:10:00Z.
 const START: Timestamp = Timestamp(1_795_461_000_000);
@@ -47,6 +47,7 @@ pub(crate) struct Fixture {
     pub(crate) trails: BTreeMap<SiteKey, Vec<String>>,
     pub(crate) history: BTreeMap<SiteKey, SiteHistory>,
     pub(crate) zone: jiff::tz::TimeZone,
+    pub(crate) formats: BTreeSet<Format>,
 }
 
 impl Fixture {
@@ -63,6 +64,8 @@ impl Fixture {
             history: &self.history,
             lang,
             zone: &self.zone,
+            formats: &self.formats,
+            template: Template::shipped(lang),
         }
     }
 
@@ -343,6 +346,7 @@ pub(crate) fn fixture() -> Fixture {
         trails,
         history: history(),
         zone: zone(),
+        formats: Format::ALL.into(),
     }
 }
 

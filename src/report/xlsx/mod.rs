@@ -1,0 +1,125 @@
+//! Workbooks: `workbook.xlsx` for the province, `regions/<code>.xlsx` for each region, which its bureau can be sent alone.
+//!
+//! Every number is a number and every day a day, so that a sheet can be sorted and summed. Text that others wrote goes
+//! through [`super::csv`]'s guard, since a sheet may be saved as CSV, and only as text: there is no formula in any cell. Links
+//! are rebuilt from checked hosts. Bytes depend on the report alone: the time in the file is the run's.
+//!
+//! Leaves to others: what is counted ([`super::model`]), how anything is called ([`super::text`]).
+
+mod cover;
+mod links;
+mod notes;
+mod places;
+mod rectify;
+mod schools;
+mod sheet;
+mod style;
+mod summary;
+
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook, Worksheet, XlsxError};
+
+use super::clean::clean;
+use super::format::rfc3339;
+use super::html::head::Banner;
+use super::html::tables::{self, Entry};
+use super::model::{Report, SchoolRow};
+use super::names::region_workbook;
+use super::text::Text;
+use super::{File, RenderError, ReportInput, html};
+use crate::model::school::RegionLevel;
+use style::Styles;
+
+/// What every sheet of a report shares.
+struct Book<'a> {
+    report: &'a Report,
+    input: &'a ReportInput<'a>,
+    text: &'static Text,
+    styles: Styles,
+    /// What a reader must be told first.
+    banners: Vec<Banner>,
+}
+
+impl Book<'_> {
+    /// The marks' names on one line. Empty: there are none.
+    fn marks(&self) -> String {
+        self.banners.iter().map(|banner| banner.name.as_str()).collect::<Vec<_>>().join(" · ")
+    }
+
+    /// A moment as the day in the report's zone. None: there is none, or a sheet cannot hold it.
+    fn day(&self, moment: Option<&str>) -> Option<ExcelDateTime> {
+        let moment: jiff::Timestamp = moment?.parse().ok()?;
+        let day = moment.to_zoned(self.input.zone.clone()).date();
+        let (year, month, of_month) =
+            (day.year().try_into().ok()?, day.month().try_into().ok()?, day.day().try_into().ok()?);
+        ExcelDateTime::from_ymd(year, month, of_month).ok()
+    }
+}
+
+/// Renders all workbooks.
+pub fn render(report: &Report, input: &ReportInput) -> Result<Vec<File>, RenderError> {
+    let text = Text::of(input.lang);
+    let book = Book { report, input, text, styles: Styles::new(text), banners: html::head::banners(report, text) };
+    let mut files = vec![file("workbook.xlsx".into(), province(&book))?];
+    let scopes = tables::scopes(report);
+    for region in &report.regions {
+        let rows = scopes.get(&region.code).map_or(&[][..], Vec::as_slice);
+        let entry = match region.level {
+            Some(RegionLevel::Province) => Entry::Direct(region),
+            _ => Entry::Whole(region),
+        };
+        files.push(file(region_workbook(&region.code), bureau(&book, entry, rows))?);
+    }
+    Ok(files)
+}
+
+fn file(name: String, bytes: Result<Vec<u8>, XlsxError>) -> Result<File, RenderError> {
+    match bytes {
+        Ok(bytes) => Ok((name, bytes)),
+        Err(source) => Err(RenderError::Workbook { file: name, source }),
+    }
+}
+
+/// The workbook of the whole province.
+fn province(book: &Book) -> Result<Vec<u8>, XlsxError> {
+    let rows: Vec<&SchoolRow> = book.report.schools.iter().collect();
+    let title = html::head::province_title(book.report, book.text);
+    let sheets = vec![
+        summary::sheet(book, &title)?,
+        places::sheet(book)?,
+        schools::sheet(book, &rows)?,
+        rectify::sheet(book, &rows)?,
+        links::per_site(book, &rows)?,
+        links::outside(book, &rows)?,
+        notes::sheet(book)?,
+    ];
+    save(book, &title, sheets)
+}
+
+/// The workbook of one region: for a province what reports to it directly.
+fn bureau(book: &Book, entry: Entry, rows: &[&SchoolRow]) -> Result<Vec<u8>, XlsxError> {
+    let name = tables::entry_name(book.text, entry);
+    let title = book.text.fill("region.title", &[("region", &name)]);
+    let sheets =
+        vec![cover::sheet(book, entry, &title, &name)?, rectify::sheet(book, rows)?, schools::sheet(book, rows)?];
+    save(book, &title, sheets)
+}
+
+fn save(book: &Book, title: &str, sheets: Vec<Worksheet>) -> Result<Vec<u8>, XlsxError> {
+    let run = book.input.run;
+    let mut workbook = Workbook::new();
+    let mut properties = DocProperties::new()
+        .set_title(title.chars().take(200).collect::<String>())
+        .set_subject(clean(&book.report.policy.number))
+        .set_author("v6ready")
+        .set_comment(format!("{} {}", run.id.0, rfc3339(run.ended.unwrap_or(run.started))))
+        .set_status(book.marks());
+    // The time of the run. Without one that a file can hold, the beginning of the calendar: never the clock.
+    let at = run.ended.unwrap_or(run.started).0 / 1000;
+    let at = ExcelDateTime::from_timestamp(at).or_else(|_| ExcelDateTime::from_ymd(1970, 1, 1))?;
+    properties = properties.set_creation_datetime(&at);
+    workbook.set_properties(&properties);
+    for sheet in sheets {
+        workbook.push_worksheet(sheet);
+    }
+    workbook.save_to_buffer()
+}
