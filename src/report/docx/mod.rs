@@ -27,9 +27,9 @@ use template::{Fonts, Template};
 /// The file's name.
 const NAME: &str = "bulletin.docx";
 /// Widths of the table's columns, in twentieths of a point; together the width of the text.
-const WIDTHS: [u32; 7] = [1000, 2444, 1000, 1100, 1000, 1300, 1000];
+const WIDTHS: [u32; 7] = [850, 3000, 800, 950, 800, 1244, 1200];
 /// Problems that are named.
-const PROBLEMS: usize = 5;
+const PROBLEMS: usize = 4;
 
 /// A paragraph and its style.
 struct Paragraph {
@@ -163,7 +163,10 @@ fn document(report: &Report, text: &Text, template: &Template, banners: &[Banner
     let mut after = vec![Paragraph { style: "Section", text: fill.of(&template.problems.heading) }];
     let introduction = if problems.is_empty() { &template.no_problems } else { &template.problems.paragraphs };
     after.extend(introduction.iter().map(paragraph("Text")));
-    after.extend(problems.into_iter().map(|text| Paragraph { style: "Text", text }));
+    if let (Some(introduction), false) = (after.last_mut(), problems.is_empty()) {
+        introduction.text.push_str(&problems.join(text.w("x.semicolon")));
+        introduction.text.push_str(text.w("d.stop"));
+    }
     after.push(paragraph("Section")(&template.requirements.heading));
     after.extend(template.requirements.paragraphs.iter().map(paragraph("Text")));
     after.extend(attachments(text, template, fill));

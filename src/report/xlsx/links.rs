@@ -18,7 +18,7 @@ pub(super) fn per_site(book: &Book, rows: &[&SchoolRow]) -> Result<Worksheet, Xl
     let mut sheet = Sheet::new(book, "x.sheet.links", book.text.w("x.t.links"), true)?;
     sheet.note(book.text.w("x.links.note"))?;
     let mut columns = vec![
-        column(book, "x.c.number", 6.0, Look::Count),
+        column(book, "x.c.number", 6.0, Look::Word),
         column(book, "col.region", 13.0, Look::Text),
         column(book, "col.school", 28.0, Look::Text),
         column(book, "col.domain", 28.0, Look::Text),
@@ -27,7 +27,7 @@ pub(super) fn per_site(book: &Book, rows: &[&SchoolRow]) -> Result<Worksheet, Xl
     for key in ["x.c.tries6", "x.c.good6", "x.c.ns", "x.c.ns6"] {
         columns.push(column(book, key, 10.0, Look::Count));
     }
-    for key in ["x.c.level2", "x.c.level3", "x.c.hosts", "x.c.resources"] {
+    for key in ["x.c.level2", "x.c.level3", "x.c.outside2", "x.c.outside3", "x.c.hosts", "x.c.resources"] {
         let title = |part: &str| book.text.fill(part, &[("what", book.text.w(key))]);
         columns.push(Column { title: title("x.c.supported"), width: 11.0, look: Look::Count });
         columns.push(Column { title: title("x.c.judged"), width: 11.0, look: Look::Count });
@@ -44,10 +44,10 @@ pub(super) fn per_site(book: &Book, rows: &[&SchoolRow]) -> Result<Worksheet, Xl
         sheet.row(site(book, number, school))?;
     }
     sheet.colour_standings(4)?;
-    for column in [11, 14, 17, 20] {
+    for column in [11, 14, 17, 20, 23, 26] {
         sheet.bars(column)?;
     }
-    sheet.finish_table(4)
+    sheet.finish_table(4, 21)
 }
 
 fn site(book: &Book, number: u64, school: &SchoolRow) -> Vec<Value> {
@@ -68,6 +68,8 @@ fn site(book: &Book, number: u64, school: &SchoolRow) -> Vec<Value> {
     let rates = [
         links.map(|links| links.level2),
         links.map(|links| links.level3),
+        links.map(|links| links.level2_external),
+        links.map(|links| links.level3_external),
         skylight.map(|of| of.hosts),
         skylight.map(|of| of.resources),
     ];
@@ -118,7 +120,7 @@ pub(super) fn outside(book: &Book, rows: &[&SchoolRow]) -> Result<Worksheet, Xls
         return Ok(sheet.finish());
     }
     sheet.table(vec![
-        column(book, "x.c.number", 6.0, Look::Count),
+        column(book, "x.c.number", 6.0, Look::Word),
         column(book, "x.c.host", 36.0, Look::Text),
         column(book, "x.c.class", 14.0, Look::Word),
         column(book, "x.c.state.host", 22.0, Look::Word),
@@ -142,7 +144,7 @@ pub(super) fn outside(book: &Book, rows: &[&SchoolRow]) -> Result<Worksheet, Xls
             Value::Words(crate::report::clean::clean(&format!("{names}{more}")).into_owned()),
         ])?;
     }
-    sheet.finish_table(2)
+    sheet.finish_table(2, 7)
 }
 
 fn hosts(rows: &[&SchoolRow]) -> BTreeMap<String, Outside> {

@@ -83,9 +83,10 @@ fn file(name: String, bytes: Result<Vec<u8>, XlsxError>) -> Result<File, RenderE
 fn province(book: &Book) -> Result<Vec<u8>, XlsxError> {
     let rows: Vec<&SchoolRow> = book.report.schools.iter().collect();
     let title = html::head::province_title(book.report, book.text);
+    let (places, series) = places::sheet(book)?;
     let sheets = vec![
-        summary::sheet(book, &title)?,
-        places::sheet(book)?,
+        summary::sheet(book, &title, series.as_ref())?,
+        places,
         schools::sheet(book, &rows)?,
         rectify::sheet(book, &rows)?,
         links::per_site(book, &rows)?,

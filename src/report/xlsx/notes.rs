@@ -25,9 +25,8 @@ pub(super) fn body(sheet: &mut Sheet, book: &Book) -> Result<(), XlsxError> {
     sheet.paragraph(text.w("m.define"), 2, 114.0)?;
     sheet.paragraph(text.w("m.limits"), 2, 114.0)?;
     sheet.heading(text.w("m.run"))?;
-    sheet.table(vec![column(book, "x.c.item", 24.0, Look::Text), column(book, "x.c.value", 16.0, Look::Text)])?;
     for (label, value) in facts(book) {
-        sheet.row(vec![Value::Words(text.w(label).to_owned()), Value::Text(value)])?;
+        sheet.note(&format!("{}{}{}", text.w(label), text.w("colon"), clean(&value)))?;
     }
     sheet.heading(text.w("x.h.words"))?;
     sheet.table(vec![

@@ -3,7 +3,7 @@
 use rust_xlsxwriter::{Worksheet, XlsxError};
 
 use super::Book;
-use super::sheet::{Column, Sheet, Value};
+use super::sheet::{Column, Series, Sheet, Value};
 use super::style::Look;
 use super::summary::{column, counts_columns, counts_values};
 use crate::judge::summarise::Standing;
@@ -13,7 +13,12 @@ use crate::report::html::head::minimum;
 use crate::report::html::tables;
 use crate::report::model::{ROSTER_STATES, RegionInfo};
 
-pub(super) fn sheet(book: &Book) -> Result<Worksheet, XlsxError> {
+/// Columns of the name and of the completion.
+const NAME: u16 = 2;
+const RATE: u16 = 10;
+
+/// The sheet, and where the completion of the regions below the province stands in it. None: there are none.
+pub(super) fn sheet(book: &Book) -> Result<(Worksheet, Option<Series>), XlsxError> {
     let mut sheet = Sheet::new(book, "x.sheet.regions", book.text.w("h.regions"), true)?;
     sheet.note(&book.text.fill("x.rank.note", &[("minimum", &minimum(book.report))]))?;
     let mut columns = vec![
@@ -34,11 +39,17 @@ pub(super) fn sheet(book: &Book) -> Result<Worksheet, XlsxError> {
     let mut regions: Vec<&RegionInfo> = book.report.regions.iter().collect();
     // Stable: regions of one level and place stay in list order.
     regions.sort_by_key(|region| (order(region.level), region.rank.unwrap_or(u32::MAX)));
+    let mut series: Option<Series> = None;
     for region in regions {
+        let at = sheet.here();
+        if region.level == Some(RegionLevel::City) && region.counts.judged > 0 {
+            let begun = series.unwrap_or(Series { first: at, last: at, names: NAME, numbers: RATE });
+            series = Some(Series { last: at, ..begun });
+        }
         sheet.row(row(book, region))?;
     }
-    sheet.bars(10)?;
-    sheet.finish_table(3)
+    sheet.bars(RATE)?;
+    Ok((sheet.finish_table(3, 14)?, series))
 }
 
 fn row(book: &Book, region: &RegionInfo) -> Vec<Value> {

@@ -13,30 +13,31 @@ use crate::report::model::{FindingInfo, SchoolRow};
 
 /// Keys of the headings, widths, looks. The order is that of [`row`].
 const COLUMNS: [(&str, f64, Look); 19] = [
-    ("x.c.number", 6.0, Look::Count),
-    ("col.region", 13.0, Look::Text),
-    ("col.county", 13.0, Look::Text),
-    ("col.school", 26.0, Look::Wrapped),
-    ("col.domain", 28.0, Look::Text),
-    ("col.unit", 18.0, Look::Wrapped),
+    ("x.c.number", 6.0, Look::Word),
+    ("col.region", 11.0, Look::Wrapped),
+    ("col.school", 22.0, Look::Wrapped),
+    ("col.domain", 26.0, Look::Text),
+    ("col.unit", 16.0, Look::Wrapped),
     ("x.c.standing", 14.0, Look::Word),
-    ("x.c.severity", 7.0, Look::Word),
-    ("x.c.finding", 26.0, Look::Wrapped),
+    ("x.c.severity", 6.0, Look::Word),
+    ("x.c.finding", 20.0, Look::Wrapped),
+    ("col.fix", 58.0, Look::Wrapped),
+    ("x.c.deadline", 11.0, Look::BlankDay),
+    ("x.c.person", 10.0, Look::Blank),
+    ("x.c.progress", 10.0, Look::Blank),
+    ("x.c.remark", 16.0, Look::Blank),
     ("x.c.explanation", 44.0, Look::Wrapped),
-    ("col.fix", 64.0, Look::Wrapped),
-    ("x.c.deadline", 12.0, Look::BlankDay),
-    ("x.c.person", 11.0, Look::Blank),
-    ("x.c.progress", 11.0, Look::Blank),
-    ("x.c.remark", 18.0, Look::Blank),
+    ("x.c.example", 50.0, Look::Lines),
+    ("s.repeat", 36.0, Look::Code),
     ("s.pointers", 16.0, Look::Code),
-    ("s.repeat", 34.0, Look::Code),
-    ("x.c.example", 34.0, Look::Code),
+    ("col.county", 13.0, Look::Text),
     ("x.c.code", 22.0, Look::Code),
 ];
-/// Columns of the verdict, the deadline and the progress.
-const STANDING: u16 = 6;
-const DEADLINE: u16 = 11;
-const PROGRESS: u16 = 13;
+/// Columns of the verdict, the deadline and the progress; how many are printed.
+const STANDING: u16 = 5;
+const DEADLINE: u16 = 9;
+const PROGRESS: u16 = 11;
+const PRINTED: u16 = 12;
 
 pub(super) fn sheet(book: &Book, rows: &[&SchoolRow]) -> Result<Worksheet, XlsxError> {
     let mut sheet = Sheet::new(book, "x.sheet.rectify", book.text.w("x.t.rectify"), true)?;
@@ -59,7 +60,7 @@ pub(super) fn sheet(book: &Book, rows: &[&SchoolRow]) -> Result<Worksheet, XlsxE
     }
     sheet.colour_standings(STANDING)?;
     for_staff(&mut sheet, book)?;
-    sheet.finish_table(5)
+    sheet.finish_table(4, PRINTED)
 }
 
 fn weight(severity: Severity) -> u8 {
@@ -76,23 +77,23 @@ fn row(book: &Book, number: u64, school: &SchoolRow, published: &FindingInfo, ra
     let inert = |text: &str| Value::Words(crate::report::clean::clean(text).into_owned());
     vec![
         Value::Count(number),
-        Value::text(&school.region_name),
-        Value::maybe(school.county_name.as_deref()),
+        inert(&school.region_name),
         inert(&school.name),
         domain(school),
         school.responsible_unit.as_deref().map_or(Value::None, inert),
         Value::Words(text.standing(school.standing).to_owned()),
         Value::Words(text.severity(published.severity).to_owned()),
         Value::Words(advice.title),
-        Value::Words(advice.explanation),
         Value::Words(steps(&advice.remedy)),
         Value::None,
         Value::None,
         Value::None,
         Value::None,
-        Value::text(&published.evidence.join(" ")),
-        Value::maybe(school.repeat.as_deref()),
+        Value::Words(advice.explanation),
         Value::Words(advice.example),
+        Value::maybe(school.repeat.as_deref()),
+        Value::text(&published.evidence.join(" ")),
+        Value::maybe(school.county_name.as_deref()),
         Value::text(&published.code),
     ]
 }

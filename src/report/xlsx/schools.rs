@@ -12,7 +12,7 @@ use crate::report::model::{ProblemInfo, SchoolRow};
 
 /// Keys of the headings, widths, looks. The order is that of [`row`].
 const COLUMNS: [(&str, f64, Look); 26] = [
-    ("x.c.number", 6.0, Look::Count),
+    ("x.c.number", 6.0, Look::Word),
     ("col.school", 30.0, Look::Text),
     ("col.domain", 30.0, Look::Text),
     ("s.code", 13.0, Look::Text),
@@ -51,7 +51,7 @@ pub(super) fn sheet(book: &Book, rows: &[&SchoolRow]) -> Result<Worksheet, XlsxE
         sheet.row(row(book, number, school))?;
     }
     sheet.colour_standings(STANDING)?;
-    sheet.finish_table(3)
+    sheet.finish_table(3, 13)
 }
 
 fn row(book: &Book, number: u64, school: &SchoolRow) -> Vec<Value> {

@@ -65,10 +65,18 @@ impl Value {
     }
 }
 
+/// Where a row of numbers is, for a chart: names and numbers beside each other.
+pub(super) struct Series {
+    pub(super) first: u32,
+    pub(super) last: u32,
+    pub(super) names: u16,
+    pub(super) numbers: u16,
+}
+
 /// A sheet on its way.
 pub(super) struct Sheet<'a> {
     book: &'a Book<'a>,
-    sheet: Worksheet,
+    inner: Worksheet,
     columns: Vec<Column>,
     /// The row that is written next.
     next: u32,
@@ -99,7 +107,7 @@ impl<'a> Sheet<'a> {
             book.text.w(name)
         ));
         sheet.set_screen_gridlines(false);
-        let mut sheet = Self { book, sheet, columns: Vec::new(), next: 0, head: None, left_out: 0, links: 0 };
+        let mut sheet = Self { book, inner: sheet, columns: Vec::new(), next: 0, head: None, left_out: 0, links: 0 };
         sheet.line(&cell(title), &book.styles.title, 26.0)?;
         for banner in &book.banners {
             sheet.line(
@@ -113,8 +121,8 @@ impl<'a> Sheet<'a> {
 
     /// A line of text over the whole width.
     pub(super) fn line(&mut self, text: &str, format: &Format, height: f64) -> Result<(), XlsxError> {
-        self.sheet.set_row_height(self.next, height)?;
-        self.sheet.write_string_with_format(self.next, 0, cut(text), format)?;
+        self.inner.set_row_height(self.next, height)?;
+        self.inner.write_string_with_format(self.next, 0, cut(text), format)?;
         self.next += 1;
         Ok(())
     }
@@ -129,8 +137,8 @@ impl<'a> Sheet<'a> {
     pub(super) fn paragraph(&mut self, text: &str, last: u16, width: f64) -> Result<(), XlsxError> {
         let book = self.book;
         let height = (lines(text, width) * LINE + 4.0).min(TALLEST);
-        self.sheet.set_row_height(self.next, height)?;
-        self.sheet.merge_range(self.next, 0, self.next, last, &cut(text), &book.styles.wrapped)?;
+        self.inner.set_row_height(self.next, height)?;
+        self.inner.merge_range(self.next, 0, self.next, last, &cut(text), &book.styles.wrapped)?;
         self.next += 1;
         Ok(())
     }
@@ -145,7 +153,7 @@ impl<'a> Sheet<'a> {
     /// Sets the widths of columns.
     pub(super) fn widths(&mut self, widths: &[f64]) -> Result<(), XlsxError> {
         for (column, width) in (0_u16..).zip(widths) {
-            self.sheet.set_column_width(column, *width)?;
+            self.inner.set_column_width(column, *width)?;
         }
         Ok(())
     }
@@ -153,9 +161,9 @@ impl<'a> Sheet<'a> {
     /// Begins a table. Widths are those of the sheet, if this is its main table.
     pub(super) fn table(&mut self, columns: Vec<Column>) -> Result<(), XlsxError> {
         self.columns = columns;
-        self.sheet.set_row_height(self.next, 32)?;
+        self.inner.set_row_height(self.next, 32)?;
         for (at, column) in (0_u16..).zip(&self.columns) {
-            self.sheet.write_string_with_format(self.next, at, &column.title, &self.book.styles.head)?;
+            self.inner.write_string_with_format(self.next, at, &column.title, &self.book.styles.head)?;
         }
         self.head = Some(self.next);
         self.next += 1;
@@ -172,10 +180,9 @@ impl<'a> Sheet<'a> {
         let mut height = 18.0_f64;
         for (at, (value, column)) in (0_u16..).zip(values.into_iter().zip(&self.columns)) {
             let format = self.book.styles.of(column.look);
-            let (sheet, row) = (&mut self.sheet, self.next);
+            let (sheet, row) = (&mut self.inner, self.next);
             match value {
                 Value::None => sheet.write_blank(row, at, format)?,
-                Value::Text(text) => sheet.write_string_with_format(row, at, cut(&cell(&text)), format)?,
                 Value::Words(text) => {
                     if column.look == Look::Wrapped {
                         height = height.max(lines(&text, column.width) * LINE + 4.0);
@@ -194,10 +201,13 @@ impl<'a> Sheet<'a> {
                     let link = Url::new(url).set_text(cut(&cell(&text)));
                     sheet.write_url_with_format(row, at, link, &self.book.styles.link)?
                 }
-                Value::Link(_, text) => sheet.write_string_with_format(row, at, cut(&cell(&text)), format)?,
+                // Also a link where there are too many of them.
+                Value::Text(text) | Value::Link(_, text) => {
+                    sheet.write_string_with_format(row, at, cut(&cell(&text)), format)?
+                }
             };
         }
-        self.sheet.set_row_height(self.next, height.min(TALLEST))?;
+        self.inner.set_row_height(self.next, height.min(TALLEST))?;
         self.next += 1;
         Ok(())
     }
@@ -212,7 +222,7 @@ impl<'a> Sheet<'a> {
     pub(super) fn colour_standings(&mut self, column: u16) -> Result<(), XlsxError> {
         let Some((first, last)) = self.body() else { return Ok(()) };
         for rule in self.book.styles.standing_rules() {
-            self.sheet.add_conditional_format(first, column, last, column, &rule)?;
+            self.inner.add_conditional_format(first, column, last, column, &rule)?;
         }
         Ok(())
     }
@@ -226,36 +236,43 @@ impl<'a> Sheet<'a> {
             .set_direction(ConditionalFormatDataBarDirection::LeftToRight)
             .set_minimum(ConditionalFormatType::Number, 0)
             .set_maximum(ConditionalFormatType::Number, 1);
-        self.sheet.add_conditional_format(first, column, last, column, &bar)?;
+        self.inner.add_conditional_format(first, column, last, column, &bar)?;
         Ok(())
+    }
+
+    /// The row that is written next.
+    pub(super) fn here(&self) -> u32 {
+        self.next
     }
 
     /// The sheet itself, for what only one table needs.
     pub(super) fn inner(&mut self) -> &mut Worksheet {
-        &mut self.sheet
+        &mut self.inner
     }
 
     /// Ends a sheet of several small tables.
     pub(super) fn finish(self) -> Worksheet {
-        self.sheet
+        self.inner
     }
 
-    /// Ends a sheet with one table: widths, filter, frozen and repeated header. `fixed` columns stay when the sheet is moved.
-    pub(super) fn finish_table(mut self, fixed: u16) -> Result<Worksheet, XlsxError> {
-        let Some(head) = self.head else { return Ok(self.sheet) };
+    /// Ends a sheet with one table: widths, filter, frozen and repeated header. `fixed` columns stay when the sheet is
+    /// moved; the first `printed` columns are printed, as many as can be read on paper.
+    pub(super) fn finish_table(mut self, fixed: u16, printed: u16) -> Result<Worksheet, XlsxError> {
+        let Some(head) = self.head else { return Ok(self.inner) };
         for (at, column) in (0_u16..).zip(&self.columns) {
-            self.sheet.set_column_width(at, column.width)?;
+            self.inner.set_column_width(at, column.width)?;
         }
         let last = u16::try_from(self.columns.len().saturating_sub(1)).unwrap_or(u16::MAX);
         let bottom = self.next.saturating_sub(1).max(head);
-        self.sheet.autofilter(head, 0, bottom, last)?;
-        self.sheet.set_freeze_panes(head + 1, fixed)?;
-        self.sheet.set_repeat_rows(head, head)?;
+        self.inner.autofilter(head, 0, bottom, last)?;
+        self.inner.set_freeze_panes(head + 1, fixed)?;
+        self.inner.set_repeat_rows(head, head)?;
+        self.inner.set_print_area(0, 0, bottom, last.min(printed.saturating_sub(1)))?;
         if self.left_out > 0 {
             let text = self.book.text.fill("x.left_out", &[("count", &self.left_out.to_string())]);
-            self.sheet.write_string_with_format(self.next, 0, text, &self.book.styles.mark)?;
+            self.inner.write_string_with_format(self.next, 0, text, &self.book.styles.mark)?;
         }
-        Ok(self.sheet)
+        Ok(self.inner)
     }
 }
 
@@ -280,7 +297,7 @@ fn cut(text: &str) -> String {
 /// Lines that a text takes in a column of so many digits; a Chinese character is as wide as two.
 fn lines(text: &str, width: f64) -> f64 {
     let wide = |c: char| if c.is_ascii() { 1.0 } else { 1.95 };
-    text.lines().map(|line| (line.chars().map(wide).sum::<f64>() / (width - 1.5).max(1.0)).ceil().max(1.0)).sum()
+    text.lines().map(|line| (line.chars().map(wide).sum::<f64>() / (width - 2.5).max(1.0)).ceil().max(1.0)).sum()
 }
 
 #[cfg(test)]
@@ -305,7 +322,7 @@ mod tests {
 
     #[test]
     fn heights_follow_the_text() {
-        let rows = |text: &str| lines(text, 21.5);
+        let rows = |text: &str| lines(text, 22.5);
         assert!((rows("一行") - 1.0).abs() < 1e-9 && (rows("a\nb") - 2.0).abs() < 1e-9);
         assert!((rows(&"汉".repeat(20)) - 2.0).abs() < 1e-9);
     }

@@ -27,6 +27,8 @@ pub(super) enum Look {
     Day,
     /// Commands and addresses.
     Code,
+    /// Code of several lines, of which as many are seen as the row is high.
+    Lines,
     /// For staff to fill in.
     Blank,
     /// The same, holding a day.
@@ -57,17 +59,19 @@ impl Styles {
         let base = Format::new().set_font_name(font).set_font_size(10).set_font_color(Color::RGB(INK));
         let base = base.set_align(FormatAlign::VerticalCenter);
         let cell = base.clone().set_border(FormatBorder::Thin).set_border_color(Color::RGB(LINE));
-        let right = cell.clone().set_align(FormatAlign::Right);
+        let right = cell.clone().set_align(FormatAlign::Right).set_indent(1);
+        let code = cell.clone().set_font_name("Consolas").set_font_size(9);
         let blank = cell.clone().set_background_color(Color::RGB(0xFF_FB_E6)).set_align(FormatAlign::Center);
         let looks = vec![
-            (Look::Text, cell.clone()),
-            (Look::Wrapped, cell.clone().set_text_wrap()),
+            (Look::Text, cell.clone().set_indent(1)),
+            (Look::Wrapped, cell.clone().set_text_wrap().set_indent(1)),
             (Look::Word, cell.clone().set_align(FormatAlign::Center)),
             (Look::Count, right.clone().set_num_format("#,##0")),
             (Look::Share, right.clone().set_num_format("0.00%")),
             (Look::Ms, right.set_num_format("#,##0.0")),
             (Look::Day, cell.clone().set_align(FormatAlign::Center).set_num_format("yyyy-mm-dd")),
-            (Look::Code, cell.clone().set_font_name("Consolas").set_font_size(9)),
+            (Look::Lines, code.clone().set_text_wrap().set_align(FormatAlign::Top)),
+            (Look::Code, code),
             (Look::Blank, blank.clone().set_text_wrap()),
             (Look::BlankDay, blank.set_num_format("yyyy-mm-dd")),
         ];
@@ -90,7 +94,10 @@ impl Styles {
                 .set_align(FormatAlign::Center)
                 .set_background_color(Color::RGB(0x1F_3A_5F))
                 .set_font_color(Color::White),
-            link: cell.set_font_color(Color::RGB(0x1A_4F_8B)).set_underline(rust_xlsxwriter::FormatUnderline::Single),
+            link: cell
+                .set_indent(1)
+                .set_font_color(Color::RGB(0x1A_4F_8B))
+                .set_underline(rust_xlsxwriter::FormatUnderline::Single),
             looks,
             standings: standings.map(|of| (text.standing(of).to_owned(), fill(of))).collect(),
         }

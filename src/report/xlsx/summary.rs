@@ -1,9 +1,11 @@
 //! 汇总: what a reader of one sheet must know, with the counts behind every percentage.
 
-use rust_xlsxwriter::{Worksheet, XlsxError};
+use rust_xlsxwriter::{
+    Chart, ChartDataLabel, ChartFont, ChartFormat, ChartSolidFill, ChartType, Color, Worksheet, XlsxError,
+};
 
 use super::Book;
-use super::sheet::{Column, Sheet, Value};
+use super::sheet::{Column, Series, Sheet, Value};
 use super::style::Look;
 use crate::judge::summarise::Standing;
 use crate::model::verdict::Readiness;
@@ -17,12 +19,16 @@ const CAUSES: usize = 15;
 /// Widths of the sheet's columns, in digits.
 const WIDTHS: [f64; 12] = [34.0, 11.0, 11.0, 11.0, 11.0, 11.0, 12.0, 12.0, 12.0, 12.0, 14.0, 44.0];
 
-pub(super) fn sheet(book: &Book, title: &str) -> Result<Worksheet, XlsxError> {
+pub(super) fn sheet(book: &Book, title: &str, regions: Option<&Series>) -> Result<Worksheet, XlsxError> {
     let mut sheet = Sheet::new(book, "x.sheet.summary", title, true)?;
     sheet.widths(&WIDTHS)?;
     let (area, report) = (crate::report::html::head::area(book.report, book.text), book.report);
     lead(&mut sheet, book, title, &area, &report.total)?;
+    let top = sheet.here() + 1;
     standings(&mut sheet, book, &report.total)?;
+    if let Some(regions) = regions {
+        sheet.inner().insert_chart(top, 4, &chart(book, regions))?;
+    }
     tasks(&mut sheet, book)?;
     let category = |group: &Group| book.text.category_name(&group.key).to_owned();
     groups(&mut sheet, book, "h.categories", "col.category", &report.categories, category)?;
@@ -30,10 +36,29 @@ pub(super) fn sheet(book: &Book, title: &str) -> Result<Worksheet, XlsxError> {
         "" => book.text.w("unknown.unit").to_owned(),
         name => name.to_owned(),
     };
-    groups(&mut sheet, book, "h.units", "col.unit", &report.units, unit)?;
     changes(&mut sheet, book)?;
     causes(&mut sheet, book)?;
+    // There may be hundreds of them: last.
+    groups(&mut sheet, book, "h.units", "col.unit", &report.units, unit)?;
     Ok(sheet.finish())
+}
+
+/// Completion of the regions as bars, from the cells of their sheet.
+fn chart(book: &Book, regions: &Series) -> Chart {
+    let sheet = book.text.w("x.sheet.regions");
+    let mut chart = Chart::new(ChartType::Column);
+    chart
+        .add_series()
+        .set_categories((sheet, regions.first, regions.names, regions.last, regions.names))
+        .set_values((sheet, regions.first, regions.numbers, regions.last, regions.numbers))
+        .set_format(ChartFormat::new().set_solid_fill(ChartSolidFill::new().set_color(Color::RGB(0x2F_6D_A8))))
+        .set_data_label(ChartDataLabel::new().show_value().set_num_format("0.0%"))
+        .set_gap(60);
+    chart.title().set_name(book.text.w("x.chart")).set_font(ChartFont::new().set_size(11));
+    chart.y_axis().set_min(0).set_max(1).set_num_format("0%").set_major_gridlines(false);
+    chart.legend().set_hidden();
+    chart.set_width(780).set_height(320).set_alt_text(book.text.w("x.chart.alt"));
+    chart
 }
 
 /// The facts of the run, the sentence, and the key figures of a set of schools.
