@@ -11,6 +11,7 @@ mod gate;
 mod golden;
 mod hostile;
 mod injection;
+mod large;
 mod load;
 mod loss;
 mod manual;
