@@ -8,7 +8,7 @@ use super::summary::{lead, standings};
 use crate::report::html::tables::Entry;
 
 pub(super) fn sheet(book: &Book, entry: Entry, title: &str, name: &str) -> Result<Worksheet, XlsxError> {
-    let mut sheet = Sheet::new(book, "x.sheet.cover", title, true)?;
+    let mut sheet = Sheet::new(book, Worksheet::new(), "x.sheet.cover", title, true)?;
     sheet.widths(&[34.0, 11.0, 11.0, 11.0, 11.0, 11.0, 12.0, 12.0, 12.0, 12.0, 14.0])?;
     lead(&mut sheet, book, title, name, entry.counts())?;
     standings(&mut sheet, book, entry.counts())?;

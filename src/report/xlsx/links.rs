@@ -14,8 +14,8 @@ use crate::model::deep::{HostClass, Rate};
 use crate::report::model::SchoolRow;
 
 /// 链路明细: one line for each row that was measured.
-pub(super) fn per_site(book: &Book, rows: &[&SchoolRow]) -> Result<Worksheet, XlsxError> {
-    let mut sheet = Sheet::new(book, "x.sheet.links", book.text.w("x.t.links"), true)?;
+pub(super) fn per_site(book: &Book, empty: Worksheet, rows: &[&SchoolRow]) -> Result<Worksheet, XlsxError> {
+    let mut sheet = Sheet::new(book, empty, "x.sheet.links", book.text.w("x.t.links"), true)?;
     sheet.note(book.text.w("x.links.note"))?;
     let mut columns = vec![
         column(book, "x.c.number", 6.0, Look::Word),
@@ -110,8 +110,8 @@ struct Outside {
 const NAMED: usize = 5;
 
 /// 外链情况: one line for each host that keeps pages of the province from being complete, what holds back most first.
-pub(super) fn outside(book: &Book, rows: &[&SchoolRow]) -> Result<Worksheet, XlsxError> {
-    let mut sheet = Sheet::new(book, "x.sheet.outside", book.text.w("x.t.outside"), true)?;
+pub(super) fn outside(book: &Book, empty: Worksheet, rows: &[&SchoolRow]) -> Result<Worksheet, XlsxError> {
+    let mut sheet = Sheet::new(book, empty, "x.sheet.outside", book.text.w("x.t.outside"), true)?;
     sheet.note(book.text.w("x.outside.note"))?;
     let measured = rows.iter().any(|school| school.deep.is_measured());
     let mut sorted: Vec<(String, Outside)> = hosts(rows).into_iter().collect();

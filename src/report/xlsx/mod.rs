@@ -27,6 +27,7 @@ use super::names::region_workbook;
 use super::text::Text;
 use super::{File, RenderError, ReportInput, html};
 use crate::model::school::RegionLevel;
+use sheet::large;
 use style::Styles;
 
 /// What every sheet of a report shares.
@@ -81,33 +82,37 @@ fn file(name: String, bytes: Result<Vec<u8>, XlsxError>) -> Result<File, RenderE
 
 /// The workbook of the whole province.
 fn province(book: &Book) -> Result<Vec<u8>, XlsxError> {
+    let mut workbook = Workbook::new();
     let rows: Vec<&SchoolRow> = book.report.schools.iter().collect();
     let title = html::head::province_title(book.report, book.text);
     let (places, series) = places::sheet(book)?;
     let sheets = vec![
         summary::sheet(book, &title, series.as_ref())?,
         places,
-        schools::sheet(book, &rows)?,
-        rectify::sheet(book, &rows)?,
-        links::per_site(book, &rows)?,
-        links::outside(book, &rows)?,
+        schools::sheet(book, large(&mut workbook), &rows)?,
+        rectify::sheet(book, large(&mut workbook), &rows)?,
+        links::per_site(book, large(&mut workbook), &rows)?,
+        links::outside(book, large(&mut workbook), &rows)?,
         notes::sheet(book)?,
     ];
-    save(book, &title, sheets)
+    save(book, workbook, &title, sheets)
 }
 
 /// The workbook of one region: for a province what reports to it directly.
 fn bureau(book: &Book, entry: Entry, rows: &[&SchoolRow]) -> Result<Vec<u8>, XlsxError> {
+    let mut workbook = Workbook::new();
     let name = tables::entry_name(book.text, entry);
     let title = book.text.fill("region.title", &[("region", &name)]);
-    let sheets =
-        vec![cover::sheet(book, entry, &title, &name)?, rectify::sheet(book, rows)?, schools::sheet(book, rows)?];
-    save(book, &title, sheets)
+    let sheets = vec![
+        cover::sheet(book, entry, &title, &name)?,
+        rectify::sheet(book, large(&mut workbook), rows)?,
+        schools::sheet(book, large(&mut workbook), rows)?,
+    ];
+    save(book, workbook, &title, sheets)
 }
 
-fn save(book: &Book, title: &str, sheets: Vec<Worksheet>) -> Result<Vec<u8>, XlsxError> {
+fn save(book: &Book, mut workbook: Workbook, title: &str, sheets: Vec<Worksheet>) -> Result<Vec<u8>, XlsxError> {
     let run = book.input.run;
-    let mut workbook = Workbook::new();
     let mut properties = DocProperties::new()
         .set_title(title.chars().take(200).collect::<String>())
         .set_subject(clean(&book.report.policy.number))

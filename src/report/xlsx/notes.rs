@@ -13,7 +13,7 @@ use crate::report::format::{local, utc};
 use crate::report::model::ROSTER_STATES;
 
 pub(super) fn sheet(book: &Book) -> Result<Worksheet, XlsxError> {
-    let mut sheet = Sheet::new(book, "x.sheet.notes", book.text.w("h.method"), false)?;
+    let mut sheet = Sheet::new(book, Worksheet::new(), "x.sheet.notes", book.text.w("h.method"), false)?;
     sheet.widths(&[24.0, 16.0, 74.0])?;
     body(&mut sheet, book)?;
     Ok(sheet.finish())

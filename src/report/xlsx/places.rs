@@ -19,7 +19,7 @@ const RATE: u16 = 10;
 
 /// The sheet, and where the completion of the regions below the province stands in it. None: there are none.
 pub(super) fn sheet(book: &Book) -> Result<(Worksheet, Option<Series>), XlsxError> {
-    let mut sheet = Sheet::new(book, "x.sheet.regions", book.text.w("h.regions"), true)?;
+    let mut sheet = Sheet::new(book, Worksheet::new(), "x.sheet.regions", book.text.w("h.regions"), true)?;
     sheet.note(&book.text.fill("x.rank.note", &[("minimum", &minimum(book.report))]))?;
     let mut columns = vec![
         column(book, "col.rank", 7.0, Look::Word),

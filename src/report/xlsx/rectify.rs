@@ -39,8 +39,8 @@ const DEADLINE: u16 = 9;
 const PROGRESS: u16 = 11;
 const PRINTED: u16 = 12;
 
-pub(super) fn sheet(book: &Book, rows: &[&SchoolRow]) -> Result<Worksheet, XlsxError> {
-    let mut sheet = Sheet::new(book, "x.sheet.rectify", book.text.w("x.t.rectify"), true)?;
+pub(super) fn sheet(book: &Book, empty: Worksheet, rows: &[&SchoolRow]) -> Result<Worksheet, XlsxError> {
+    let mut sheet = Sheet::new(book, empty, "x.sheet.rectify", book.text.w("x.t.rectify"), true)?;
     sheet.note(book.text.w("x.rectify.note"))?;
     let columns: Vec<Column> = COLUMNS.iter().map(|(key, width, look)| column(book, key, *width, *look)).collect();
     sheet.table(columns)?;

@@ -43,8 +43,8 @@ const COLUMNS: [(&str, f64, Look); 26] = [
 /// The column of the verdict.
 const STANDING: u16 = 11;
 
-pub(super) fn sheet(book: &Book, rows: &[&SchoolRow]) -> Result<Worksheet, XlsxError> {
-    let mut sheet = Sheet::new(book, "x.sheet.schools", book.text.w("h.schools"), true)?;
+pub(super) fn sheet(book: &Book, empty: Worksheet, rows: &[&SchoolRow]) -> Result<Worksheet, XlsxError> {
+    let mut sheet = Sheet::new(book, empty, "x.sheet.schools", book.text.w("h.schools"), true)?;
     let columns: Vec<Column> = COLUMNS.iter().map(|(key, width, look)| column(book, key, *width, *look)).collect();
     sheet.table(columns)?;
     for (number, school) in (1_u64..).zip(rows) {

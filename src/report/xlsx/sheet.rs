@@ -2,7 +2,7 @@
 
 use rust_xlsxwriter::{
     Color, ConditionalFormatDataBar, ConditionalFormatDataBarDirection, ConditionalFormatType, ExcelDateTime, Format,
-    Url, Worksheet, XlsxError,
+    Url, Workbook, Worksheet, XlsxError,
 };
 
 use super::Book;
@@ -73,7 +73,13 @@ pub(super) struct Series {
     pub(super) numbers: u16,
 }
 
-/// A sheet on its way.
+/// A sheet of which one row after the other goes to a temporary file without a name, so that memory does not grow with the
+/// lists. Where there can be none it is kept in memory.
+pub(super) fn large(workbook: &mut Workbook) -> Worksheet {
+    workbook.new_worksheet_with_constant_memory().unwrap_or_else(|_| Worksheet::new())
+}
+
+/// A sheet on its way. Rows are written from top to bottom and never again.
 pub(super) struct Sheet<'a> {
     book: &'a Book<'a>,
     inner: Worksheet,
@@ -88,9 +94,14 @@ pub(super) struct Sheet<'a> {
 }
 
 impl<'a> Sheet<'a> {
-    /// A sheet with its title and marks. `name` and `title` are keys of the wording, `title` may be text.
-    pub(super) fn new(book: &'a Book<'a>, name: &str, title: &str, landscape: bool) -> Result<Self, XlsxError> {
-        let mut sheet = Worksheet::new();
+    /// Begins a sheet with its title and marks. `name` is a key of the wording, `title` is text.
+    pub(super) fn new(
+        book: &'a Book<'a>,
+        mut sheet: Worksheet,
+        name: &str,
+        title: &str,
+        landscape: bool,
+    ) -> Result<Self, XlsxError> {
         sheet.set_name(book.text.w(name))?;
         sheet.set_paper_size(9).set_margins(0.4, 0.4, 0.6, 0.6, 0.3, 0.3);
         if landscape {

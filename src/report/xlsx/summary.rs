@@ -20,7 +20,7 @@ const CAUSES: usize = 15;
 const WIDTHS: [f64; 12] = [34.0, 11.0, 11.0, 11.0, 11.0, 11.0, 12.0, 12.0, 12.0, 12.0, 14.0, 44.0];
 
 pub(super) fn sheet(book: &Book, title: &str, regions: Option<&Series>) -> Result<Worksheet, XlsxError> {
-    let mut sheet = Sheet::new(book, "x.sheet.summary", title, true)?;
+    let mut sheet = Sheet::new(book, Worksheet::new(), "x.sheet.summary", title, true)?;
     sheet.widths(&WIDTHS)?;
     let (area, report) = (crate::report::html::head::area(book.report, book.text), book.report);
     lead(&mut sheet, book, title, &area, &report.total)?;
