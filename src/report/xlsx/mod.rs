@@ -40,7 +40,12 @@ struct Book<'a> {
     banners: Vec<Banner>,
 }
 
-impl Book<'_> {
+impl<'a> Book<'a> {
+    fn new(report: &'a Report, input: &'a ReportInput) -> Self {
+        let text = Text::of(input.lang);
+        Self { report, input, text, styles: Styles::new(text), banners: html::head::banners(report, text) }
+    }
+
     /// The marks' names on one line. Empty: there are none.
     fn marks(&self) -> String {
         self.banners.iter().map(|banner| banner.name.as_str()).collect::<Vec<_>>().join(" · ")
@@ -58,8 +63,7 @@ impl Book<'_> {
 
 /// Renders all workbooks.
 pub fn render(report: &Report, input: &ReportInput) -> Result<Vec<File>, RenderError> {
-    let text = Text::of(input.lang);
-    let book = Book { report, input, text, styles: Styles::new(text), banners: html::head::banners(report, text) };
+    let book = Book::new(report, input);
     let mut files = vec![file("workbook.xlsx".into(), province(&book))?];
     let scopes = tables::scopes(report);
     for region in &report.regions {

@@ -72,7 +72,7 @@ fn row(book: &Book, number: u64, school: &SchoolRow) -> Vec<Value> {
         word(if school.role == Role::Service { "s.service" } else { "x.portal" }),
         word(if school.counted { "s.yes" } else { "s.no" }),
         Value::Words(text.standing(school.standing).to_owned()),
-        Value::Words(if school.reason.is_empty() { String::new() } else { text.reason(&school.reason) }),
+        Value::Words(reason(book, school)),
         school.stack.map_or(Value::None, |stack| Value::Words(text.stack(stack).to_owned())),
         Value::Count(school.findings.len() as u64),
         Value::Words(titles.join(text.w("x.semicolon"))),
@@ -87,6 +87,19 @@ fn row(book: &Book, number: u64, school: &SchoolRow) -> Vec<Value> {
         school.changed.map_or(Value::None, |of| Value::Words(text.change(of).to_owned())),
         school.problem.as_ref().map_or(Value::None, |of| Value::Text(problem(of))),
     ]
+}
+
+/// Why, in words. A defect's reason is the name of a finding, whose title says it.
+fn reason(book: &Book, school: &SchoolRow) -> String {
+    if school.reason.is_empty() {
+        return String::new();
+    }
+    let named = school.raw_findings.iter().find(|finding| finding.code.name().eq_ignore_ascii_case(&school.reason));
+    let words = book.text.reason(&school.reason);
+    match named {
+        Some(finding) if words == school.reason => book.text.advise(finding, &html::context(school)).title,
+        _ => words,
+    }
 }
 
 /// The site, and a link to it where its host can stand in one.

@@ -88,7 +88,8 @@ pub(super) struct Sheet<'a> {
     next: u32,
     /// The row of the header. None: there is no table yet.
     head: Option<u32>,
-    /// Rows that did not fit.
+    /// Rows that there can be, and how many did not fit.
+    limit: u32,
     left_out: u64,
     links: u32,
 }
@@ -118,7 +119,8 @@ impl<'a> Sheet<'a> {
             book.text.w(name)
         ));
         sheet.set_screen_gridlines(false);
-        let mut sheet = Self { book, inner: sheet, columns: Vec::new(), next: 0, head: None, left_out: 0, links: 0 };
+        let mut sheet =
+            Self { book, inner: sheet, columns: Vec::new(), next: 0, head: None, limit: ROWS, left_out: 0, links: 0 };
         sheet.line(&cell(title), &book.styles.title, 26.0)?;
         for banner in &book.banners {
             sheet.line(
@@ -184,7 +186,7 @@ impl<'a> Sheet<'a> {
     /// Writes a row. Its height follows the longest of its wrapped cells.
     pub(super) fn row(&mut self, values: Vec<Value>) -> Result<(), XlsxError> {
         // The last row is kept for saying what did not fit.
-        if self.next >= ROWS - 1 {
+        if self.next >= self.limit - 1 {
             self.left_out += 1;
             return Ok(());
         }
@@ -321,6 +323,27 @@ mod tests {
         let long = cut(&"𠮷".repeat(40_000));
         assert_eq!(long.encode_utf16().count(), LONGEST + 1);
         assert!(long.ends_with('…'));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let fixture = crate::report::fixture::fixture();
+        let input = fixture.input(crate::report::Lang::Zh);
+        let report = crate::report::Report::new(&input);
+        let book = Book::new(&report, &input);
+        let mut sheet = Sheet::new(&book, Worksheet::new(), "x.sheet.schools", "", true).unwrap();
+        sheet.table(vec![Column { title: "序号".into(), width: 8.0, look: Look::Count }]).unwrap();
+        sheet.limit = sheet.next + 3;
+        for number in 0..5_u64 {
+            sheet.row(vec![Value::Count(number)]).unwrap();
+        }
+        assert_eq!((sheet.body().map(|(first, last)| last - first + 1), sheet.left_out), (Some(2), 3));
+        let mut workbook = Workbook::new();
+        workbook.push_worksheet(sheet.finish_table(0, 1).unwrap());
+        let bytes = workbook.save_to_buffer().unwrap();
+        let mut reader: calamine::Xlsx<_> = calamine::Reader::new(std::io::Cursor::new(bytes)).unwrap();
+        let range = calamine::Reader::worksheet_range(&mut reader, "学校").unwrap();
+        assert!(range.rows().next_back().unwrap()[0].to_string().contains("另有 3 行未列出"));
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(super) enum Look {
     Text,
     /// Text over several lines.
     Wrapped,
+    /// Text without a frame, which runs on over the cells beside it.
+    Free,
     /// Text in the middle: words of a short list.
     Word,
     /// A whole number.
@@ -65,6 +67,7 @@ impl Styles {
         let looks = vec![
             (Look::Text, cell.clone().set_indent(1)),
             (Look::Wrapped, cell.clone().set_text_wrap().set_indent(1)),
+            (Look::Free, base.clone().set_indent(1)),
             (Look::Word, cell.clone().set_align(FormatAlign::Center)),
             (Look::Count, right.clone().set_num_format("#,##0")),
             (Look::Share, right.clone().set_num_format("0.00%")),

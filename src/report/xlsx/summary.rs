@@ -126,13 +126,13 @@ fn tasks(sheet: &mut Sheet, book: &Book) -> Result<(), XlsxError> {
         return Ok(());
     }
     sheet.heading(book.text.w("h.tasks"))?;
-    let mut columns = vec![column(book, "x.c.task", 34.0, Look::Text)];
+    let mut columns = vec![column(book, "x.c.task", 34.0, Look::Wrapped)];
     columns.extend(counts_columns(book));
     columns.push(column(book, "x.c.target", 14.0, Look::Share));
     columns.push(column(book, "x.c.state", 44.0, Look::Wrapped));
     sheet.table(columns)?;
     for task in &book.report.tasks {
-        let mut values = vec![Value::Text(task_name(book, task))];
+        let mut values = vec![Value::Words(clean(&task_name(book, task)).into_owned())];
         values.extend(counts_values(&task.counts));
         values.push(Value::number(Some(task.target)));
         values.push(Value::Words(task_state(book, task)));
@@ -206,6 +206,9 @@ fn changes(sheet: &mut Sheet, book: &Book) -> Result<(), XlsxError> {
 
 fn causes(sheet: &mut Sheet, book: &Book) -> Result<(), XlsxError> {
     let causes = &book.report.causes;
+    // What comes before fits on one page.
+    let top = sheet.here() + 1;
+    sheet.inner().set_page_breaks(&[top])?;
     sheet.heading(book.text.w("h.causes"))?;
     if causes.is_empty() {
         return sheet.note(book.text.w("cause.none"));
@@ -216,7 +219,7 @@ fn causes(sheet: &mut Sheet, book: &Book) -> Result<(), XlsxError> {
         column(book, "cause.touched", 11.0, Look::Count),
         column(book, "cause.rows", 11.0, Look::Count),
         column(book, "cause.after", 11.0, Look::Share),
-        column(book, "x.c.finding", 40.0, Look::Text),
+        column(book, "x.c.finding", 11.0, Look::Free),
     ])?;
     for cause in causes.iter().take(CAUSES) {
         sheet.row(cause_row(book, cause))?;
