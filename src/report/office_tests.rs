@@ -385,14 +385,13 @@ fn the_circular_has_the_figures_of_the_pages() {
     ] {
         assert!(said.contains(wanted), "{wanted}\n{said}");
     }
-    // The table: place, region, listed, judged, ready, completion, as regions.csv has them.
+    // The table: place, region, listed, judged, ready, completion. Nobody has a place, since the run is not complete.
     let table: Vec<&str> = said.lines().skip_while(|line| *line != "名次").skip(7).take(35).collect();
     for line in csv(&files, "regions.csv").iter().filter(|line| line["level"] == "city") {
         let at = table.iter().position(|cell| *cell == line["region"]).unwrap();
         assert_eq!(table[at + 1..=at + 3], [&*line["listed"], &*line["judged"], &*line["ready"]]);
         assert_eq!(table[at + 4], format!("{} %", line["rate_pct"]));
-        let rank = if line["rank"].is_empty() { "不排名" } else { &line["rank"] };
-        assert_eq!(table[at - 1], rank);
+        assert_eq!(table[at - 1], "不排名");
     }
     let total = table.iter().position(|cell| *cell == "合计").unwrap();
     assert_eq!(table[total + 1..=total + 4], ["21", "13", "7", "53.85 %"]);
@@ -403,12 +402,29 @@ fn the_circular_has_the_figures_of_the_pages() {
 }
 
 #[test]
-fn low_coverage_ranks_nobody_in_the_circular_either() {
-    let mut low = fixture();
-    low.policy.minimum_coverage = 1.01;
-    low.recount();
-    let said = words(bytes(&files(&low, Lang::Zh), "bulletin.docx"));
+fn only_a_complete_run_ranks_regions_in_the_circular() {
+    let ranks = |fixture: &Fixture| -> (String, Vec<(String, String)>) {
+        let said = words(bytes(&files(fixture, Lang::Zh), "bulletin.docx"));
+        let cells: Vec<String> = said.lines().skip_while(|line| *line != "名次").skip(7).map(str::to_owned).collect();
+        let rows = cells.chunks(7).take(3).map(|row| (row[1].clone(), row[0].clone())).collect();
+        (said, rows)
+    };
+    let pairs = |rows: [(&str, &str); 3]| rows.map(|(name, rank)| (name.to_owned(), rank.to_owned())).to_vec();
+    let mut run = fixture();
+    let (said, rows) = ranks(&run);
     assert!(said.contains("各地均不排名") && !said.contains("的不排名"), "{said}");
+    assert_eq!(rows, pairs([("甲州市", "不排名"), ("乙阳市", "不排名"), ("丁川市", "不排名")]));
+    // The one who is ahead comes later in the lists: the order of an incomplete run does not say so.
+    run.roster.regions.swap(1, 2);
+    run.recount();
+    assert_eq!(ranks(&run).1[0].0, "乙阳市");
+    run.policy.minimum_coverage = 0.5;
+    run.roster.rows.retain(|row| row.source.line != 22);
+    run.roster.schools.truncate(20);
+    run.recount();
+    let (said, rows) = ranks(&run);
+    assert!(said.contains("低于 50% 的不排名") && !said.contains("均不排名"), "{said}");
+    assert_eq!(rows, pairs([("甲州市", "1"), ("乙阳市", "2"), ("丁川市", "3")]));
 }
 
 #[test]

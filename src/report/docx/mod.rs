@@ -17,7 +17,7 @@ use super::clean::clean;
 use super::format::{local_day, local_day_zh, percent, rfc3339};
 use super::html::head::{self, Banner, minimum, percent_sign};
 use super::html::tables::{self, Line};
-use super::model::Report;
+use super::model::{Mark, Report};
 use super::text::{Context, Lang, Text, substitute};
 use super::{File, RenderError, ReportInput};
 use crate::model::finding::{Code, Finding, Severity};
@@ -141,8 +141,14 @@ fn pack(parts: &[(&'static str, String)]) -> zip::result::ZipResult<Vec<u8>> {
 
 fn document(report: &Report, text: &Text, template: &Template, banners: &[Banner], fill: &Filler) -> Document {
     let entries = tables::entries(report);
-    let table = tables::regions(report, text, &entries, "");
-    let ranked = table.rows.iter().any(|line| line.rank.is_some());
+    let mut lines = tables::regions(report, text, &entries, "").rows;
+    let ranked = ranked(report) > 0;
+    if !ranked {
+        // Not even the order may say who is ahead.
+        let names: Vec<String> = entries.iter().map(|entry| tables::entry_name(text, *entry)).collect();
+        lines.sort_by_key(|line| names.iter().position(|name| *name == line.name));
+        lines.iter_mut().for_each(|line| line.hatched |= line.rank.take().is_some());
+    }
     let problems = problems(report, text);
     let paragraph = |style| move |wording: &String| Paragraph { style, text: fill.of(wording) };
     let mut before: Vec<Paragraph> = banners
@@ -178,7 +184,7 @@ fn document(report: &Report, text: &Text, template: &Template, banners: &[Banner
     for paragraph in before.iter_mut().chain(&mut after) {
         paragraph.text = legal(&paragraph.text);
     }
-    Document { before, columns: columns(text), rows: rows(report, text, table.rows), after }
+    Document { before, columns: columns(text), rows: rows(report, text, lines), after }
 }
 
 fn attachments<'a>(text: &'a Text, template: &'a Template, fill: &'a Filler) -> impl Iterator<Item = Paragraph> + 'a {
@@ -195,7 +201,7 @@ fn columns(text: &Text) -> [String; 7] {
         .map(|key| text.w(key).to_owned())
 }
 
-/// The lines of the page's table of regions, in its order, and their sum.
+/// The lines of the table of regions, and their sum.
 fn rows(report: &Report, text: &Text, lines: Vec<Line>) -> Vec<[String; 7]> {
     let total = Line::new(text.w("col.total").to_owned(), &report.total);
     let count = lines.len();
@@ -289,8 +295,11 @@ impl Filler {
     }
 }
 
-/// Regions of the table that have a place.
+/// Regions of the table that have a place. None has one in a circular about a run that is not complete.
 fn ranked(report: &Report) -> usize {
+    if report.has_mark(Mark::Incomplete) {
+        return 0;
+    }
     let whole = |entry: &tables::Entry| matches!(entry, tables::Entry::Whole(info) if info.rank.is_some());
     tables::entries(report).iter().filter(|entry| whole(entry)).count()
 }
