@@ -212,7 +212,8 @@ fn rows(report: &Report, text: &Text, lines: Vec<Line>) -> Vec<[String; 7]> {
             None if line.hatched => text.w("x.unranked").to_owned(),
             None => "–".to_owned(),
         };
-        let change = if line.change.is_empty() { "–".to_owned() } else { line.change };
+        let nothing = line.change.is_empty() || report.changes.first_run;
+        let change = if nothing { "–".to_owned() } else { line.change };
         let numbers = [line.listed, line.judged, line.ready].map(|count| count.to_string());
         let [listed, judged, ready] = numbers;
         [rank, legal(&line.name), listed, judged, ready, percent_sign(line.rate), change]

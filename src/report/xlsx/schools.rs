@@ -23,7 +23,7 @@ const COLUMNS: [(&str, f64, Look); 26] = [
     ("col.unit", 20.0, Look::Text),
     ("x.c.role", 10.0, Look::Word),
     ("x.c.counted", 8.0, Look::Word),
-    ("x.c.standing", 15.0, Look::Word),
+    ("x.c.standing", 16.0, Look::Word),
     ("col.why", 20.0, Look::Text),
     ("s.stack", 11.0, Look::Word),
     ("x.c.findings", 8.0, Look::Count),
