@@ -147,7 +147,9 @@ fn document(report: &Report, text: &Text, template: &Template, banners: &[Banner
         // Not even the order may say who is ahead.
         let names: Vec<String> = entries.iter().map(|entry| tables::entry_name(text, *entry)).collect();
         lines.sort_by_key(|line| names.iter().position(|name| *name == line.name));
-        lines.iter_mut().for_each(|line| line.hatched |= line.rank.take().is_some());
+        for line in &mut lines {
+            line.hatched |= line.rank.take().is_some();
+        }
     }
     let problems = problems(report, text);
     let paragraph = |style| move |wording: &String| Paragraph { style, text: fill.of(wording) };
