@@ -13,14 +13,14 @@ use super::Prober;
 use super::record::Recorder;
 use super::resolve::Known;
 use super::shared::{Lasting, Shared};
+use super::tries::Tries;
 use crate::model::address::Family;
-use crate::model::evidence::{Connect, HostCheck, HostSide, LookupOutcome, RecordType, Round, is_unqualified};
+use crate::model::evidence::{
+    Connect, HOST_TRIES, HostCheck, HostSide, LookupOutcome, RecordType, Round, is_unqualified,
+};
 use crate::model::failure::Failure;
 use crate::net::turn::Subject;
 use crate::net::work;
-
-/// Attempts to connect to a host before it is said not to open.
-const TRIES: u8 = 2;
 
 /// What is known about other hosts.
 #[derive(Debug, Default)]
@@ -125,7 +125,9 @@ impl Prober {
 
     async fn try_host(&self, host: &str, target: SocketAddr) -> Vec<Connect> {
         let mut connects = Vec::new();
-        for attempt in 1..=TRIES {
+        let mut tries = Tries::new(HOST_TRIES);
+        loop {
+            let attempt = tries.number();
             if attempt > 1 {
                 tokio::time::sleep(self.attempts.spacing).await;
             }
@@ -136,7 +138,8 @@ impl Prober {
             let failure = outcome.as_ref().err().cloned();
             drop((outcome, pass));
             self.net.turns.heard(host, target.ip(), failure == Some(Failure::Reset));
-            let open = failure.is_none();
+            // Also what is no weather must be seen twice.
+            let again = failure.as_ref().is_some_and(|failure| tries.again(failure, |_| true));
             connects.push(Connect {
                 address: target.ip(),
                 port: target.port(),
@@ -145,11 +148,10 @@ impl Prober {
                 duration_us: super::micros(begun.elapsed()),
                 attempt,
             });
-            if open {
-                break;
+            if !again {
+                return connects;
             }
         }
-        connects
     }
 }
 

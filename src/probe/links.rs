@@ -17,6 +17,7 @@ use super::harvest::{self, Harvest};
 use super::hosts::{obstacle, place};
 use super::record::Recorder;
 use super::target::REDIRECT_PORTS;
+use super::tries::Tries;
 use super::walk::{codings, header};
 use crate::model::address::Family;
 use crate::model::evidence::{Fetch, FetchEnd, Found, HostCheck, Link, Links, Owner};
@@ -29,7 +30,7 @@ use crate::net::turn::Subject;
 
 /// Different links that are counted of one site; a bound on memory.
 const COUNTED: usize = 20_000;
-/// Requests for one link over one family.
+/// Requests for one link over one family that may fail, for another reason than this machine's own.
 const TRIES: u8 = 2;
 /// Bodies larger than this are read off the runtime's threads.
 const LARGE_BODY: usize = 128 * 1024;
@@ -198,9 +199,9 @@ impl Follower<'_> {
         let Some(address) = check.over(family).public().filter(|_| willing) else {
             return (Fetch::unsent(FetchEnd::NotMade, now), None);
         };
-        let mut tries = 0;
+        let mut tries = Tries::new(TRIES);
         loop {
-            tries += 1;
+            let number = tries.number();
             self.requests += 1;
             let pass = prober.net.turns.take(Subject::Request(check.host.clone(), address)).await;
             let (started, begun) = (prober.net.clock.now(), Instant::now());
@@ -210,7 +211,7 @@ impl Follower<'_> {
             drop(pass);
             let reset = outcome.as_ref().is_err_and(|failure| *failure == Failure::Reset);
             prober.net.turns.heard(&check.host, address, reset);
-            let fetch = |end| Fetch { end, address: Some(address), server: None, started, duration_us, tries };
+            let fetch = |end| Fetch { end, address: Some(address), server: None, started, duration_us, tries: number };
             match outcome {
                 Ok(fetched) => {
                     let status = fetched.status;
@@ -220,7 +221,7 @@ impl Follower<'_> {
                     let page = (read && (200..300).contains(&status)).then_some(fetched);
                     return (fetch(FetchEnd::Status(status)), page);
                 }
-                Err(failure) if failure.is_transient() && tries < TRIES => {
+                Err(failure) if tries.again(&failure, |_| false) => {
                     tokio::time::sleep(prober.attempts.spacing).await;
                 }
                 Err(failure) => return (fetch(FetchEnd::Failed(failure)), None),

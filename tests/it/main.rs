@@ -6,6 +6,7 @@ mod cli;
 mod clocks;
 mod deep;
 mod dns_lies;
+mod doubts;
 mod evidence;
 mod gate;
 mod golden;
