@@ -399,6 +399,11 @@ fn the_circular_has_the_figures_of_the_pages() {
     // 37, 26, 35 and 28 mm in twentieths of a point (GB/T 9704).
     assert!(document.contains("w:top=\"2098\" w:right=\"1474\" w:bottom=\"1984\" w:left=\"1588\""));
     assert!(document.contains("<w:tblHeader/>"));
+    for (lang, typefaces) in [(Lang::Zh, 3), (Lang::En, 2)] {
+        let made = self::files(&fixture, lang);
+        let table = &parts(bytes(&made, "bulletin.docx"))["word/fontTable.xml"];
+        assert_eq!((table.matches("<w:font ").count(), table.matches("<w:altName ").count()), (typefaces, typefaces));
+    }
 }
 
 #[test]

@@ -63,7 +63,8 @@ struct Styles<'a> {
 #[derive(askama::Template)]
 #[template(path = "docx/fonts.xml")]
 struct FontTable<'a> {
-    fonts: [&'a [String; 2]; 3],
+    /// Name, and what to take instead. Each name once.
+    fonts: BTreeMap<&'a str, &'a str>,
 }
 
 #[derive(askama::Template)]
@@ -120,7 +121,7 @@ fn parts(report: &Report, input: &ReportInput) -> Result<Vec<(&'static str, Stri
         ("word/document.xml", document(report, text, template, &banners, &fill).render()?),
         ("word/_rels/document.xml.rels", include_str!("../../../templates/docx/document_rels.xml").to_owned()),
         ("word/styles.xml", styles.render()?),
-        ("word/fontTable.xml", FontTable { fonts: [&fonts.title, &fonts.heading, &fonts.text] }.render()?),
+        ("word/fontTable.xml", FontTable { fonts: fonts.by_name() }.render()?),
         ("word/header1.xml", Header { marks }.render()?),
         ("word/footer1.xml", include_str!("../../../templates/docx/footer.xml").to_owned()),
     ])

@@ -1,7 +1,7 @@
 //! The wording of the circular, which staff can change without building anything: a TOML file of paragraphs with
 //! placeholders. A mistake in it is told by file, line and remedy, before anything is measured.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -104,6 +104,14 @@ pub struct Fonts {
     pub size: u8,
     /// From line to line, in points.
     pub line: u8,
+}
+
+impl Fonts {
+    /// Each wanted typeface once, with the one to take instead.
+    pub fn by_name(&self) -> BTreeMap<&str, &str> {
+        let all = [&self.title, &self.heading, &self.text];
+        all.map(|[name, instead]| (name.as_str(), instead.as_str())).into()
+    }
 }
 
 /// The file as it is written: every text with its place, so that a mistake has a line.
