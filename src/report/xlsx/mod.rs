@@ -16,6 +16,8 @@ mod sheet;
 mod style;
 mod summary;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook, Worksheet, XlsxError};
 
 use super::clean::clean;
@@ -38,12 +40,21 @@ struct Book<'a> {
     styles: Styles,
     /// What a reader must be told first.
     banners: Vec<Banner>,
+    /// Large sheets may use temporary files.
+    temporary: bool,
 }
 
 impl<'a> Book<'a> {
     fn new(report: &'a Report, input: &'a ReportInput) -> Self {
         let text = Text::of(input.lang);
-        Self { report, input, text, styles: Styles::new(text), banners: html::head::banners(report, text) }
+        Self {
+            report,
+            input,
+            text,
+            styles: Styles::new(text),
+            banners: html::head::banners(report, text),
+            temporary: true,
+        }
     }
 
     /// The marks' names on one line. Empty: there are none.
@@ -63,8 +74,8 @@ impl<'a> Book<'a> {
 
 /// Renders all workbooks.
 pub fn render(report: &Report, input: &ReportInput) -> Result<Vec<File>, RenderError> {
-    let book = Book::new(report, input);
-    let mut files = vec![file("workbook.xlsx".into(), province(&book))?];
+    let mut book = Book::new(report, input);
+    let mut files = vec![file("workbook.xlsx".into(), make(&mut book, province))?];
     let scopes = tables::scopes(report);
     for region in &report.regions {
         let rows = scopes.get(&region.code).map_or(&[][..], Vec::as_slice);
@@ -72,9 +83,22 @@ pub fn render(report: &Report, input: &ReportInput) -> Result<Vec<File>, RenderE
             Some(RegionLevel::Province) => Entry::Direct(region),
             _ => Entry::Whole(region),
         };
-        files.push(file(region_workbook(&region.code), bureau(&book, entry, rows))?);
+        files.push(file(region_workbook(&region.code), make(&mut book, |book| bureau(book, entry, rows)))?);
     }
     Ok(files)
+}
+
+/// Makes one workbook. The library panics where a temporary file cannot be written to, as on a full disk: from then on
+/// everything is kept in memory, and this workbook is made again.
+fn make(book: &mut Book, of: impl Fn(&Book) -> Result<Vec<u8>, XlsxError>) -> Result<Vec<u8>, XlsxError> {
+    if book.temporary {
+        // Nothing of what was begun is used after a panic.
+        if let Ok(made) = catch_unwind(AssertUnwindSafe(|| of(book))) {
+            return made;
+        }
+        book.temporary = false;
+    }
+    of(book)
 }
 
 fn file(name: String, bytes: Result<Vec<u8>, XlsxError>) -> Result<File, RenderError> {
@@ -93,10 +117,10 @@ fn province(book: &Book) -> Result<Vec<u8>, XlsxError> {
     let sheets = vec![
         summary::sheet(book, &title, series.as_ref())?,
         places,
-        schools::sheet(book, large(&mut workbook), &rows)?,
-        rectify::sheet(book, large(&mut workbook), &rows)?,
-        links::per_site(book, large(&mut workbook), &rows)?,
-        links::outside(book, large(&mut workbook), &rows)?,
+        schools::sheet(book, large(book, &mut workbook), &rows)?,
+        rectify::sheet(book, large(book, &mut workbook), &rows)?,
+        links::per_site(book, large(book, &mut workbook), &rows)?,
+        links::outside(book, large(book, &mut workbook), &rows)?,
         notes::sheet(book)?,
     ];
     save(book, workbook, &title, sheets)
@@ -109,8 +133,8 @@ fn bureau(book: &Book, entry: Entry, rows: &[&SchoolRow]) -> Result<Vec<u8>, Xls
     let title = book.text.fill("region.title", &[("region", &name)]);
     let sheets = vec![
         cover::sheet(book, entry, &title, &name)?,
-        rectify::sheet(book, large(&mut workbook), rows)?,
-        schools::sheet(book, large(&mut workbook), rows)?,
+        rectify::sheet(book, large(book, &mut workbook), rows)?,
+        schools::sheet(book, large(book, &mut workbook), rows)?,
     ];
     save(book, workbook, &title, sheets)
 }
@@ -132,4 +156,26 @@ fn save(book: &Book, mut workbook: Workbook, title: &str, sheets: Vec<Worksheet>
         workbook.push_worksheet(sheet);
     }
     workbook.save_to_buffer()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_for_temporary_files_costs_memory_and_no_workbook() {
+        let fixture = crate::report::fixture::fixture();
+        let input = fixture.input(crate::report::Lang::Zh);
+        let report = Report::new(&input);
+        let mut book = Book::new(&report, &input);
+        let full = |book: &Book| {
+            assert!(!book.temporary, "no space left");
+            province(book)
+        };
+        let made = make(&mut book, full).unwrap();
+        assert!(!book.temporary && made.starts_with(b"PK"));
+        // What is wrong in memory as well is not hidden.
+        let wrong = make(&mut book, |_| Err(XlsxError::ParameterError("wrong".into())));
+        assert!(matches!(wrong, Err(XlsxError::ParameterError(_))));
+    }
 }

@@ -75,7 +75,10 @@ pub(super) struct Series {
 
 /// A sheet of which one row after the other goes to a temporary file without a name, so that memory does not grow with the
 /// lists. Where there can be none it is kept in memory.
-pub(super) fn large(workbook: &mut Workbook) -> Worksheet {
+pub(super) fn large(book: &Book, workbook: &mut Workbook) -> Worksheet {
+    if !book.temporary {
+        return Worksheet::new();
+    }
     workbook.new_worksheet_with_constant_memory().unwrap_or_else(|_| Worksheet::new())
 }
 
