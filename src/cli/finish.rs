@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::CliError;
 use super::output::{line, say};
 use super::past;
-use super::settings;
+use super::{rules, settings};
 use crate::config::Config;
 use crate::judge::causes::causes;
 use crate::judge::rules::RuleSet;
@@ -23,7 +23,7 @@ use crate::model::verdict::{Assessment, Readiness};
 use crate::report::publish::publish;
 use crate::report::text::Text;
 use crate::report::trail;
-use crate::report::{Lang, ReportInput, render_all};
+use crate::report::{Lang, ReportInput, Template, render_all};
 use crate::store::{Scope, Store};
 
 /// A run with its verdicts.
@@ -35,6 +35,30 @@ pub(super) struct Judged {
     pub(super) trails: BTreeMap<SiteKey, Vec<String>>,
     pub(super) summary: Summary,
     pub(super) causes: Causes,
+}
+
+/// What reports show beside the verdicts, and in which words: files of the user's. Read before anything is measured, so
+/// that a mistake shows at once.
+pub(super) struct Shown {
+    pub(super) rules: Vec<RuleSet>,
+    template: Template,
+}
+
+impl Shown {
+    /// Reads what is configured.
+    pub(super) fn read(config: &Config) -> Result<Self, CliError> {
+        let lang = settings::lang(config);
+        let template = match &config.report.templates {
+            None => Template::shipped(lang).clone(),
+            Some(folder) => {
+                let path = folder.join(Template::file_name(lang));
+                let read = std::fs::read_to_string(&path);
+                let text = read.map_err(|source| CliError::Read { path: path.clone(), source })?;
+                Template::parse(&path.to_string_lossy(), &text)?
+            }
+        };
+        Ok(Self { rules: rules::configured(config)?, template })
+    }
 }
 
 /// Judges a run's stored evidence and refreshes the cached verdicts, where the store may be written.
@@ -69,7 +93,7 @@ pub(super) async fn report_run(
     judged: &Judged,
     reports: &Path,
     config: &Config,
-    rules: &[RuleSet],
+    shown: &Shown,
 ) -> Result<PathBuf, CliError> {
     let first_seen = store.first_seen(&judged.run.id).await?;
     let past = past::of_run(store, judged).await?;
@@ -84,14 +108,16 @@ pub(super) async fn report_run(
         assessments: &judged.assessments,
         summary: &summary,
         causes: &judged.causes,
-        rules,
+        rules: &shown.rules,
         trails: &judged.trails,
         first_seen: &first_seen,
         past: &past,
         evidence: &evidence,
         lang: settings::lang(config),
         zone: &settings::zone(config),
-    });
+        formats: &settings::formats(config),
+        template: &shown.template,
+    })?;
     Ok(publish(reports, &judged.run.id, &files)?)
 }
 

@@ -1,7 +1,7 @@
 //! A small invented run for the tests: every verdict, every roster state, two levels of regions, a shared site, a second
 //! system of a school, a name with U-labels. Schools, names and addresses are made up (RFC 2606, RFC 3849, RFC 5737).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::judge::causes::causes;
@@ -28,9 +28,9 @@ use crate::model::summary::{Policy, Summary, Task};
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Assessment, Facts, Readiness, Stack};
 
-use super::ReportInput;
 use super::text::Lang;
 use super::trail::trail;
+use super::{Format, ReportInput, Template};
 
 /// 2026-11-23T19:10:00Z.
 const START: Timestamp = Timestamp(1_795_461_000_000);
@@ -49,6 +49,7 @@ pub(crate) struct Fixture {
     pub(crate) first_seen: BTreeMap<SiteKey, Timestamp>,
     pub(crate) past: Past,
     pub(crate) zone: jiff::tz::TimeZone,
+    pub(crate) formats: BTreeSet<Format>,
 }
 
 impl Fixture {
@@ -67,6 +68,8 @@ impl Fixture {
             evidence: &[],
             lang,
             zone: &self.zone,
+            formats: &self.formats,
+            template: Template::shipped(lang),
         }
     }
 
@@ -355,6 +358,7 @@ pub(crate) fn fixture() -> Fixture {
         trails,
         first_seen: EARLIER.iter().map(|(host, ..)| (SiteKey((*host).into()), days_ago(30))).collect(),
         zone: zone(),
+        formats: Format::ALL.into(),
     }
 }
 

@@ -13,6 +13,7 @@ mod golden;
 mod history;
 mod hostile;
 mod injection;
+mod large;
 mod load;
 mod loss;
 mod manual;

@@ -5,12 +5,12 @@
 //! script only sorts, filters and searches what is already readable without it.
 
 mod causes;
-mod head;
+pub(super) mod head;
 mod index;
 mod past;
 mod region;
 mod scores;
-mod tables;
+pub(super) mod tables;
 
 use askama::Template;
 use sha2::{Digest, Sha256};
@@ -64,7 +64,7 @@ pub(super) fn context(row: &SchoolRow) -> Context {
 }
 
 /// A link to a site, rebuilt from its checked parts. None: the host is nothing that may stand in a link.
-fn link(site: &Site) -> Option<String> {
+pub(super) fn link(site: &Site) -> Option<String> {
     let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_');
     let host = &site.host;
     if !(1..=253).contains(&host.len()) || !host.bytes().all(fine) || host.starts_with(['.', '-']) {
@@ -76,7 +76,7 @@ fn link(site: &Site) -> Option<String> {
 }
 
 /// The class and icon name of a standing.
-fn class(standing: Standing) -> &'static str {
+pub(super) fn class(standing: Standing) -> &'static str {
     match standing {
         Standing::Verdict(Readiness::Ready) => "ready",
         Standing::Verdict(Readiness::ReadyDefect) => "defect",

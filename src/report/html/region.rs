@@ -11,10 +11,11 @@ use crate::model::school::{RegionLevel, Role, RosterState};
 use crate::model::summary::Completion;
 use crate::model::verdict::Readiness;
 
-use super::super::ReportInput;
 use super::super::clean::clean;
 use super::super::model::{Change, Counts, Group, RegionInfo, Report, SchoolRow};
+use super::super::names::region_workbook;
 use super::super::text::Text;
+use super::super::{Format, ReportInput};
 use super::causes::{self, Tickets};
 use super::head::{Fact, Head};
 use super::past::{self, PastView};
@@ -35,6 +36,8 @@ pub(super) struct RegionPage<'a> {
     services: Option<Table>,
     causes: Tickets,
     past: PastView,
+    /// The region's workbook, relative to the page. None: it was not made.
+    workbook: Option<String>,
     filters: Vec<Filter>,
     schools: Vec<SchoolView>,
 }
@@ -118,6 +121,7 @@ impl<'a> RegionPage<'a> {
             services: tables::services_of(text, rows),
             causes: causes::of_region(text, &report.causes, &region.code.0),
             past: past::of_region(report, input, text, rows, trend),
+            workbook: input.formats.contains(&Format::Xlsx).then(|| format!("../{}", region_workbook(&region.code))),
             filters: filters(text, rows),
             schools: rows.iter().enumerate().map(|(number, row)| school(input, text, number + 1, row)).collect(),
         }
