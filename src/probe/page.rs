@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use encoding_rs::{Encoding, UTF_8};
 use lol_html::html_content::TextType;
 
-use super::markup::{End, tokenize};
 use super::marks::{self, Look};
+use super::markup::{End, tokenize};
 use crate::model::evidence::{Page, Sketch, Via};
 
 /// Links, and resources, remembered of one page.

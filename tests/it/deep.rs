@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use v6ready::engine::pace::{Pacer, Rules};
 use v6ready::judge::assess;
+use v6ready::judge::rules::{by_id, score};
 use v6ready::lab::Lab;
 use v6ready::lab::log::Event;
 use v6ready::lab::web::facts::{HostFacts, Spot};
@@ -99,6 +100,78 @@ async fn the_quick_profile_leaves_out_zones_and_nothing_is_deep_without_being_as
     }
 }
 
+/// One site's links lead to a host that asks for fewer requests; so do the others', a little later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_asks_for_fewer_requests_gets_none_from_any_site() {
+    let mut world = World::new().with_anchors();
+    let page = "<title>学校</title><p>欢迎访问</p><a href=http://busy.lib.example/1>1</a><a href=http://busy.lib.example/2>2</a>\
+                <link rel=stylesheet href=//busy.lib.example/a.css>";
+    let names: Vec<String> = (1..=4).map(|number| format!("www.school{number}.example")).collect();
+    for (number, name) in (1..).zip(&names) {
+        world.add_site(name, Some(v4(number)), Some(v6(0x100 + u16::from(number))), &web(spot(page, 0)));
+    }
+    let headers = BTreeMap::from([("Retry-After".to_owned(), "3600".to_owned())]);
+    for (status, headers) in [(429, BTreeMap::new()), (503, headers)] {
+        let busy = Spot { status: Some(status), headers, ..spot("busy", 0) };
+        world.add_site("busy.lib.example", Some(v4(90)), Some(v6(0x200)), &web(busy));
+        let lab = Lab::start(world.clone()).await.expect("a lab");
+        let sites: Vec<Site> = names.iter().map(|name| site(name)).collect();
+        let mut prober = deep(&lab, DeepRules { samples: 0, ..DeepRules::default() });
+        // One request at a time to a host, as in a real run.
+        let rules = Rules { per_host_interval: Duration::from_millis(5), ..Rules::default() };
+        Arc::get_mut(&mut prober.net).expect("nobody else has it").turns = Arc::new(Pacer::new(rules));
+        let evidence = scan(prober, sites, 4, Transports::Both).await;
+        let asked = |event: &Event| matches!(event, Event::Request { host, .. } if host == "busy.lib.example");
+        assert_eq!(lab.log().count(asked), 1, "{status}");
+        for (name, assessment) in judged(&evidence) {
+            let (links, skylight) =
+                (assessment.facts.links.expect("measured"), assessment.facts.skylight.expect("measured"));
+            assert_eq!((links.level2_external.found, links.level2_external.judged), (2, 0), "{name}");
+            assert_eq!((skylight.hosts.found, skylight.hosts.judged), (1, 0), "{name}");
+        }
+    }
+}
+
+/// Known rates, measured and scored: 20 for the home page, 15 of 20 links of level 2, 3 of 4 of level 3.
+#[tokio::test(flavor = "multi_thread")]
+async fn known_rates_give_the_expected_points() {
+    let mut world = World::new().with_anchors();
+    let links = |range: std::ops::Range<u8>, host: &str| -> String {
+        range.map(|number| format!("<a href={host}/p{number}.pdf>{number}</a>")).collect()
+    };
+    let home = |own: &str| {
+        let four = format!("http://four.{own}.example");
+        let list = format!("<a href=/more.htm>更多</a>{}{}", links(1..15, ""), links(15..20, &four));
+        let more = format!("{}{}", links(20..23, ""), links(23..24, &four));
+        let mut home = spot(&format!("<title>学校</title><p>欢迎访问</p>{list}"), 0);
+        home.path.insert("/more.htm".to_owned(), spot(&more, 0));
+        for number in 1..24 {
+            home.path.insert(format!("/p{number}.pdf"), spot("x", 0));
+        }
+        home
+    };
+    let web_of = |own: &str| HostFacts { http: Some(home(own)), ..HostFacts::default() };
+    world.add_site("www.rates.example", Some(v4(1)), Some(v6(0x101)), &web_of("rates"));
+    world.add_site("four.rates.example", Some(v4(2)), None, &web(spot("x", 0)));
+    // The same without an AAAA record for the listed name: nothing of it can be had over IPv6.
+    world.add_site("www.absent.example", Some(v4(3)), None, &web_of("absent"));
+    world.add_site("four.absent.example", Some(v4(4)), None, &web(spot("x", 0)));
+    let lab = Lab::start(world).await.expect("a lab");
+    let sites = vec![site("http://www.rates.example/"), site("http://www.absent.example/")];
+    let evidence = scan(deep(&lab, DeepRules::default()), sites, 2, Transports::Both).await;
+    let rules = by_id("municipal-20-40-40").expect("shipped").expect("well-formed");
+    for (name, assessment) in judged(&evidence) {
+        let score = score(&rules, &assessment);
+        let given: Vec<Option<f64>> = score.indicators.iter().map(|line| line.points).collect();
+        let expected = if name.contains("rates") {
+            (80.0, 100.0, vec![Some(20.0), Some(30.0), Some(30.0)])
+        } else {
+            (0.0, 100.0, vec![Some(0.0), Some(0.0), Some(0.0)])
+        };
+        assert_eq!((score.points, score.judged, given), expected, "{name} {:?}", assessment.facts);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn slowness_is_told_from_jitter() {
     let mut world = World::new().with_anchors();
@@ -140,6 +213,8 @@ struct Paced {
 /// Scans sites with links of their own, as many of each as asked for.
 async fn links_at_a_pace(sites: u16, links: usize, interval: Duration) -> Paced {
     let mut world = World::new().with_anchors();
+    // Both addresses of every site, and the anchors'.
+    world.stand_ins = Some(usize::from(sites) * 2 + 20);
     let list: Vec<String> = (0..links).map(|number| format!("<a href=/p{number}.pdf>{number}</a>")).collect();
     let page = format!("<title>学校</title><p>欢迎访问</p>{}", list.concat());
     let names: Vec<String> = (0..sites).map(|number| format!("http://www.school{number}.example/")).collect();
@@ -180,9 +255,8 @@ async fn links_at_a_pace(sites: u16, links: usize, interval: Duration) -> Paced 
             paced.n += 1;
             paced.least = paced.least.min(pair[1].saturating_sub(pair[0]));
         }
-        let within = |from: &Duration| {
-            times.iter().filter(|at| **at >= *from && **at < *from + Duration::from_secs(1)).count()
-        };
+        let within =
+            |from: &Duration| times.iter().filter(|at| **at >= *from && **at < *from + Duration::from_secs(1)).count();
         paced.most = paced.most.max(times.iter().map(within).max().unwrap_or_default());
     }
     paced

@@ -32,7 +32,8 @@ pub(super) fn judge(observation: &Observation, proof: &Proof<'_>, findings: &mut
         let found = found.map_or(0, |found| found.links);
         let links: Vec<&Link> = last.links.iter().filter(of).collect();
         let count = |wanted: Support| {
-            let fits = links.iter().filter(|link| !is_intranet(link, proof) && best.get(link.url.as_str()) == Some(&wanted));
+            let fits =
+                links.iter().filter(|link| !is_intranet(link, proof) && best.get(link.url.as_str()) == Some(&wanted));
             fits.count() as u32
         };
         let (yes, no) = (count(Support::Yes), count(Support::No));

@@ -153,7 +153,7 @@ impl<'a> Index<'a> {
             services: tables::services(report, text, &entries),
             first_run: report.changes.first_run,
             changes: changes(report, text),
-            rule_sets: scores::views(report, text),
+            rule_sets: scores::views(report, text, &entries),
             causes: causes::of_province(report, text, &report.causes),
             defects: causes::of_province(report, text, &report.defect_causes),
             named: outside(report, text),

@@ -17,6 +17,7 @@ use super::super::model::{Counts, Group, RegionInfo, Report, SchoolRow};
 use super::super::text::Text;
 use super::causes::{self, Tickets};
 use super::head::{Fact, Head};
+use super::scores::{self, RuleView};
 use super::tables::{self, Entry, Line, Table};
 use super::{class, context, link};
 
@@ -32,6 +33,7 @@ pub(super) struct RegionPage<'a> {
     counties: Option<Table>,
     categories: Option<Table>,
     services: Option<Table>,
+    rules: Vec<RuleView>,
     causes: Tickets,
     filters: Vec<Filter>,
     schools: Vec<SchoolView>,
@@ -112,6 +114,7 @@ impl<'a> RegionPage<'a> {
             counties: counties(text, rows, entry.counts()),
             categories: categories(text, rows, entry.counts()),
             services: tables::services_of(text, rows),
+            rules: scores::of_region(report, text, &region.code, matches!(entry, Entry::Whole(_))),
             causes: causes::of_region(text, &report.causes, &region.code.0),
             filters: filters(text, rows),
             schools: rows.iter().enumerate().map(|(number, row)| school(input, text, number + 1, row)).collect(),
@@ -280,7 +283,7 @@ fn facts(text: &Text, row: &SchoolRow, opted_out: String) -> Vec<Fact> {
     }
     add("s.unit", row.responsible_unit.clone().unwrap_or_default());
     add("s.code", row.school_code.clone().unwrap_or_default());
-    add("s.scores", super::scores::of_row(row, text));
+    add("s.scores", scores::of_row(row, text));
     add("s.change", row.changed.map(|change| text.change(change).to_owned()).unwrap_or_default());
     facts
 }

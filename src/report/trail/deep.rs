@@ -1,7 +1,9 @@
 //! Lines on links, resources and samples. Links that answered alike over both families are counted, and the others named.
 
 use super::Writer;
-use crate::model::evidence::{Fetch, FetchEnd, HostCheck, HostSide, Link, Links, LookupOutcome, ResourceHost, Resources, Sample};
+use crate::model::evidence::{
+    Fetch, FetchEnd, HostCheck, HostSide, Link, Links, LookupOutcome, ResourceHost, Resources, Sample,
+};
 use crate::report::clean::clean;
 use crate::report::format::duration;
 
