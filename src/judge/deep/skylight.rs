@@ -30,10 +30,14 @@ pub(super) fn judge(observation: &Observation, proof: &Proof<'_>, findings: &mut
     let all: Vec<(u8, &Resources)> =
         observation.rounds.iter().filter_map(|round| Some((round.number, round.resources.as_ref()?))).collect();
     let (number, last) = *all.last()?;
-    let mut best: BTreeMap<&str, Support> = BTreeMap::new();
+    // With what it is that is in the way, in the round that says so: an address where nobody answers, or none.
+    let mut best: BTreeMap<&str, (Support, bool)> = BTreeMap::new();
     for host in all.iter().flat_map(|(_, resources)| &resources.hosts) {
-        let known = best.entry(&host.check.host).or_insert(Support::Unknown);
-        *known = (*known).max(support(&host.check, proof));
+        let known = best.entry(&host.check.host).or_insert((Support::Unknown, false));
+        let found = support(&host.check, proof);
+        if found >= known.0 {
+            *known = (found, host.check.v6.public().is_some());
+        }
     }
     let mut found = Skylight { scripts: last.scripts, ..Skylight::default() };
     let (mut good, mut base) = (0, 0);
@@ -41,7 +45,7 @@ pub(super) fn judge(observation: &Observation, proof: &Proof<'_>, findings: &mut
         let resources = host.resources();
         found.hosts.found += 1;
         found.resources.found += resources;
-        let support = best.get(host.check.host.as_str()).copied().unwrap_or(Support::Unknown);
+        let (support, dead) = best.get(host.check.host.as_str()).copied().unwrap_or((Support::Unknown, false));
         let heavy: u32 = host.kinds.iter().map(|(kind, count)| weight(*kind) * count).sum();
         if support == Support::Unknown {
             continue;
@@ -54,7 +58,6 @@ pub(super) fn judge(observation: &Observation, proof: &Proof<'_>, findings: &mut
             found.resources.supported += resources;
             good += heavy;
         } else {
-            let dead = host.check.v6.public().is_some();
             let class = class_of(&host.check.host, host.own);
             found.blocking.push(BlockingHost { host: host.check.host.clone(), class, dead, resources });
         }
