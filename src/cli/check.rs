@@ -1,5 +1,6 @@
 //! `check`: one or a few names, now, with every step explained.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::args::{CheckArgs, Common};
@@ -8,7 +9,7 @@ use super::error::CliError;
 use super::history::{explain, explain_json};
 use super::output::{json, line, note, say};
 use super::settings;
-use crate::engine::gate;
+use crate::engine::gate::{self, Witness};
 use crate::engine::resolvers::{DnsControls, self_test};
 use crate::exit::Exit;
 use crate::judge::{Criteria, assess, first_look};
@@ -17,6 +18,9 @@ use crate::model::optout::OptOuts;
 use crate::model::run::{ClockProof, DnsProof, Proof, Vantage};
 use crate::model::site::Site;
 use crate::targets::{LoadOptions, load_bytes};
+
+/// Anchors that are asked what time it is, until enough have said so.
+const WITNESS_TURNS: usize = 5;
 
 pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliError> {
     let resolved = settings::resolve(common, &settings::flags(common, Some(&args.measure), None))?;
@@ -46,7 +50,7 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     let criteria = Criteria::default();
     let mut canary = gate::canary(&prober, &anchors, 0, transports).await;
     let mut proofs: Vec<Proof> = std::mem::take(&mut canary.proofs);
-    let mut clock = canary.ahead_ms;
+    let mut witnesses = canary.witnesses;
     let controls = DnsControls::new(&gate_rules);
     let mut dns_proofs: Vec<DnsProof> = self_test(&prober, &controls, 0).await;
     let mut observations = Vec::new();
@@ -56,7 +60,7 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     }
     let canary = gate::canary(&prober, &anchors, 1, transports).await;
     proofs.extend(canary.proofs);
-    clock.extend(canary.ahead_ms);
+    witnesses.extend(canary.witnesses);
     dns_proofs.extend(self_test(&prober, &controls, 1).await);
     let again: Vec<usize> = (0..observations.len()).filter(|i| first_look(&observations[*i], &criteria).1).collect();
     if !again.is_empty() {
@@ -69,13 +73,26 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
         proofs.extend(gate::canary(&prober, &anchors, 2, transports).await.proofs);
         dns_proofs.extend(self_test(&prober, &controls, 2).await);
     }
+    // Each anchor is one witness, however often it was heard; where they are too few, another is asked.
+    let proven = |witnesses: &[Witness]| {
+        let ahead: BTreeMap<&str, i64> = witnesses.iter().map(|each| (each.anchor.as_str(), each.ahead_ms)).collect();
+        ClockProof::from_anchors(prober.net.clock.now(), ahead.into_values().collect(), anchors.len())
+    };
+    let mut clock = proven(&witnesses);
+    for turn in 2..anchors.len().min(WITNESS_TURNS) {
+        if clock.is_some() {
+            break;
+        }
+        witnesses.extend(gate::canary(&prober, &anchors, turn, transports).await.witnesses);
+        clock = proven(&witnesses);
+    }
     let vantage = Vantage {
         name: config.vantage.name.clone(),
         isp: config.vantage.isp.clone(),
         resolvers: prober.net.resolvers.clone(),
         proofs,
         dns_proofs,
-        clock: ClockProof::from_anchors(prober.net.clock.now(), clock),
+        clock,
     };
     for observation in &observations {
         let assessment = assess(observation, &vantage, &criteria);

@@ -51,6 +51,8 @@ pub(super) async fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, CliE
             )
         });
     }
+    // What no scan would begin with is no matter of the gate.
+    assemble::enough_descriptors()?;
     if open { Ok(Exit::Done) } else { Err(CliError::GateShut) }
 }
 

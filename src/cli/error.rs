@@ -36,6 +36,15 @@ pub(super) enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// A file that cannot be made.
+    #[error("cannot create {}", path.display())]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A rule file.
     #[error(transparent)]
     Rules(#[from] RuleError),
@@ -82,6 +91,14 @@ pub(super) enum CliError {
         /// The name.
         name: String,
     },
+    /// Runs in the wrong order, or one run twice.
+    #[error("{from} did not begin before {to}: give the earlier run first")]
+    NotEarlier {
+        /// What was given as the earlier run.
+        from: String,
+        /// What was given as the later run.
+        to: String,
+    },
     /// The gate is shut. Everything about it was printed before.
     #[error("this vantage cannot measure now: nothing was judged")]
     GateShut,
@@ -110,6 +127,7 @@ impl From<&CliError> for Exit {
         match error {
             CliError::Config(error) => error.into(),
             CliError::Store(error) => error.into(),
+            CliError::Create { .. } => Self::CannotCreate,
             CliError::Targets(_) | CliError::NothingToProbe | CliError::Read { .. } => Self::Unusable,
             CliError::Rules(_) | CliError::NoSuchRules { .. } => Self::Unusable,
             CliError::NotALab | CliError::FewDescriptors { .. } | CliError::Tls(_) => Self::Unusable,
@@ -117,7 +135,7 @@ impl From<&CliError> for Exit {
                 Some(std::io::ErrorKind::StorageFull) => Self::InputOutput,
                 _ => Self::CannotCreate,
             },
-            CliError::NoEvidence { .. } => Self::Usage,
+            CliError::NoEvidence { .. } | CliError::NotEarlier { .. } => Self::Usage,
             CliError::GateShut => Self::GateShut,
             CliError::Incomplete => Self::Incomplete,
             CliError::BelowThreshold { .. } => Self::BelowThreshold,

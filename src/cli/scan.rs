@@ -83,7 +83,8 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
             scan_rules.jobs
         ));
     }
-    let started = wait_until_allowed(&scan_rules.freeze, prober.net.clock.as_ref(), lang).await;
+    wait_until_allowed(&scan_rules.freeze, &SystemClock, lang).await;
+    let started = prober.net.clock.now();
     let plan = RunPlan {
         id: RunId(format_id(started)),
         vantage: config.vantage.name.clone(),
@@ -146,7 +147,7 @@ pub(super) async fn measure(
             resolvers: prober.net.resolvers.clone(),
             proofs: opening.proofs.clone(),
             dns_proofs: opening.dns_proofs.clone(),
-            clock: opening.clock,
+            clock: opening.clock.clone(),
         },
         started,
         ended: None,
@@ -179,6 +180,9 @@ pub(super) async fn measure(
     let written = writer.await.map_err(|error| CliError::Setup { what: "the writer", why: error.to_string() })?;
     run.vantage.proofs.extend(report.proofs);
     run.vantage.dns_proofs.extend(report.dns_proofs);
+    if let Some(clock) = &mut run.vantage.clock {
+        clock.gaps = report.clock_gaps;
+    }
     let ended = prober.net.clock.now();
     let (bytes_sent, bytes_received) = prober.net.connector.traffic().so_far();
     run.ended = Some(ended);
@@ -191,14 +195,15 @@ pub(super) async fn measure(
 }
 
 /// Says what windows are ahead, and waits until the one that holds now is over: not even the gate is asked in it.
-async fn wait_until_allowed(freeze: &Freeze, clock: &dyn Clock, lang: Lang) -> Timestamp {
+async fn wait_until_allowed(freeze: &Freeze, clock: &dyn Clock, lang: Lang) {
     while let Some(until) = freeze.until(clock.now()) {
         let local = freeze.say(until);
         note(match lang {
             Lang::Zh => format!("现在是不探测时段（pace.freeze），等待至 {local}；Ctrl-C 放弃"),
             Lang::En => format!("nothing may be measured now (pace.freeze): waiting until {local}; Ctrl-C gives up"),
         });
-        while clock.now() < until {
+        // Asked anew, since the clock may be set meanwhile.
+        while clock.now() < until && freeze.until(clock.now()).is_some() {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
@@ -212,7 +217,6 @@ async fn wait_until_allowed(freeze: &Freeze, clock: &dyn Clock, lang: Lang) -> T
             }
         });
     }
-    now
 }
 
 fn announce(loaded: &Loaded, lang: Lang) {

@@ -21,6 +21,7 @@ use super::dns_watch::{DnsWatch, Seen};
 use super::gate::Canary;
 use super::scan::{Scan, ScanReport, Stop};
 use super::symptoms::{Lines, Symptoms, symptoms};
+use super::wall::ClockWatch;
 use super::watch::{LOOK_AROUND, Urgency, Watch};
 use super::work::{Doubt, Job, Work};
 use crate::judge::first_look;
@@ -64,6 +65,7 @@ pub(super) struct Course {
     work: Work,
     breaker: Breaker,
     watch: Watch,
+    clock: ClockWatch,
     dns: DnsWatch,
     tasks: JoinSet<Probed>,
     flying: HashMap<Id, Job>,
@@ -98,6 +100,7 @@ impl Course {
             work: Work::new(sites, rules.second_round_after),
             breaker: Breaker::new(rules.breaker),
             watch: Watch::new(&scan.prober, scan.canaries.clone(), rules.transports, intervals, Arc::clone(&scan.wall)),
+            clock: ClockWatch::default(),
             dns,
             tasks: JoinSet::new(),
             flying: HashMap::new(),
@@ -148,6 +151,9 @@ impl Course {
                 let family = if line == Line::Ipv4 { Family::V4 } else { Family::V6 };
                 self.proofs.push(Proof { at: self.scan.prober.net.clock.now(), family, good: false, page_bytes: 0 });
                 self.failed(line, turn);
+            }
+            if let Some(since) = self.watch.take_jump() {
+                self.clock.jumped(since, self.scan.prober.net.clock.now());
             }
             // The evidence's receiver is gone only if the store failed: going on would measure for nobody.
             self.complete &= !self.scan.sink.is_closed();
@@ -202,7 +208,8 @@ impl Course {
 
     /// Notices that a time in which nothing may be begun has come, or is over.
     fn look_at_the_calendar(&mut self) {
-        let until = self.scan.rules.freeze.until(self.scan.prober.net.clock.now());
+        // Windows are times of the day, so they are those of the machine's own clock, whatever was done to it in mid-run.
+        let until = self.scan.rules.freeze.until(self.scan.wall.now());
         if let (Some(until), None) = (until, self.frozen) {
             let local = self.scan.rules.freeze.say(until);
             (self.scan.listener)(ScanEvent::Frozen { until, local });
@@ -423,6 +430,7 @@ impl Course {
             (self.scan.listener)(ScanEvent::Canary { family: proof.family, good: proof.good });
         }
         self.proofs.extend(&canary.proofs);
+        self.clock.hear(&canary.witnesses, self.watch.anchors());
         let mut good = Lines::default();
         for line in Line::ALL {
             match canary.says(line) {
@@ -515,7 +523,14 @@ impl Course {
             (true, _) => RunEnd::InternalError,
         };
         let dns_proofs = self.dns.finish();
-        ScanReport { end, proofs: self.proofs, dns_proofs, outages: self.work.log, lost: self.lost }
+        ScanReport {
+            end,
+            proofs: self.proofs,
+            dns_proofs,
+            clock_gaps: self.clock.gaps(),
+            outages: self.work.log,
+            lost: self.lost,
+        }
     }
 }
 

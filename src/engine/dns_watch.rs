@@ -46,8 +46,9 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     proofs: Vec<DnsProof>,
-    /// Each self-test of all resolvers: begin, end, and the worst that came out.
-    tests: Vec<(Timestamp, Timestamp, ResolverState)>,
+    /// Each self-test of all resolvers: begin, end, and the worst that came out. None: one of them could not be asked, for a
+    /// reason of this machine's, and the others are sane.
+    tests: Vec<(Timestamp, Timestamp, Option<ResolverState>)>,
     /// Looks, until a test shows whether their answers can be believed.
     pending: Vec<Doubt>,
     /// Those of them that cannot be believed.
@@ -73,7 +74,7 @@ pub(super) struct Seen {
 impl Seen {
     /// In a round that seems to show what `readiness` says.
     pub(super) fn in_round(round: &Round, readiness: Readiness) -> Self {
-        use LookupOutcome::{Answer, Nodata, NodataNosoa, Nxdomain};
+        use LookupOutcome::{Answer, Nodata, NodataNosoa, NotAsked, Nxdomain};
         // Some resolvers do not know of HTTPS records, and nothing hangs on these.
         let asked = round.lookups.iter().filter(|lookup| lookup.rtype != RecordType::Https);
         let unanswered = asked.clone().any(|lookup| lookup.outcome != Answer);
@@ -84,7 +85,9 @@ impl Seen {
         Self {
             started: round.started,
             ended: round.ended,
-            failures: asked.filter(|l| !matches!(l.outcome, Answer | Nodata | NodataNosoa | Nxdomain)).count(),
+            failures: asked
+                .filter(|l| !matches!(l.outcome, Answer | Nodata | NodataNosoa | Nxdomain | NotAsked))
+                .count(),
             rests_on_denial,
             rests_on_resolvers: rests_on_denial || unserved && unanswered,
         }
@@ -147,7 +150,7 @@ impl DnsWatch {
             self.shared.test().await;
         }
         let mut state = self.shared.state();
-        let proven = state.tests.last().is_some_and(|(_, _, worst)| *worst == ResolverState::Sane);
+        let proven = state.tests.last().is_some_and(|(_, _, worst)| *worst == Some(ResolverState::Sane));
         (std::mem::take(&mut state.doubtful), proven)
     }
 
@@ -169,7 +172,9 @@ impl Shared {
         let turn = self.state().tests.len();
         let begun = self.prober.net.clock.now();
         let proofs = self_test(&self.prober, &self.controls, turn).await;
-        let worst = proofs.iter().map(|proof| proof.state).max().unwrap_or(ResolverState::Silent);
+        let worst = proofs.iter().map(|proof| proof.state).max();
+        let untold = proofs.len() < self.prober.net.resolvers.len();
+        let worst = worst.filter(|worst| !(untold && *worst == ResolverState::Sane));
         let mut state = self.state();
         state.failures = 0;
         state.tests.push((begun, self.prober.net.clock.now(), worst));
@@ -194,10 +199,10 @@ impl State {
     fn is_believed(&self, look: &Seen) -> bool {
         let before = self.tests.iter().rposition(|(_, end, _)| *end <= look.started);
         let after = self.tests.iter().position(|(begin, _, _)| *begin >= look.ended);
-        let good = |state: ResolverState| match state {
-            ResolverState::Sane => true,
-            ResolverState::Silent | ResolverState::Denies => !look.rests_on_resolvers,
-            ResolverState::Invents => false,
+        let good = |state: Option<ResolverState>| match state {
+            Some(ResolverState::Sane) => true,
+            Some(ResolverState::Silent | ResolverState::Denies) | None => !look.rests_on_resolvers,
+            Some(ResolverState::Invents) => false,
         };
         let enclosing = before.zip(after).map(|(before, after)| &self.tests[before.min(after)..=after]);
         match enclosing {
@@ -210,5 +215,63 @@ impl State {
 impl Drop for DnsWatch {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::evidence::Lookup;
+
+    #[test]
+    fn a_test_that_could_not_be_made_proves_nothing_and_accuses_nobody() {
+        use ResolverState::{Denies, Invents, Sane, Silent};
+        // What the tests before and after a look showed; whether it is believed if it rests on the resolvers, and if not.
+        for (before, after, resting, otherwise) in [
+            (Some(Sane), Some(Sane), true, true),
+            (Some(Sane), None, false, true),
+            (None, Some(Sane), false, true),
+            (Some(Silent), Some(Sane), false, true),
+            (Some(Sane), Some(Denies), false, true),
+            (Some(Invents), Some(Sane), false, false),
+        ] {
+            let test = |at, state| (Timestamp(at), Timestamp(at + 1), state);
+            let state = State { tests: vec![test(0, before), test(20, after)], ..State::default() };
+            for (rests_on_resolvers, believed) in [(true, resting), (false, otherwise)] {
+                let look = Seen { started: Timestamp(5), ended: Timestamp(9), rests_on_resolvers, ..Seen::default() };
+                assert_eq!(state.is_believed(&look), believed, "{before:?} {after:?} {rests_on_resolvers}");
+            }
+        }
+    }
+
+    #[test]
+    fn questions_that_were_not_asked_are_no_burst_of_failures() {
+        use LookupOutcome::{NotAsked, Servfail, Timeout};
+        for (outcome, failures) in [(Timeout, 1), (Servfail, 1), (NotAsked, 0)] {
+            let mut round = Round::new(1, Timestamp(0));
+            round.lookups.push(Lookup {
+                name: "a.example".to_owned(),
+                rtype: RecordType::A,
+                server: ([192, 0, 2, 53], 53).into(),
+                role: ServerRole::Resolver,
+                transport: crate::model::evidence::DnsTransport::Udp,
+                retried_over_tcp: false,
+                checking_disabled: false,
+                outcome,
+                broken: None,
+                authoritative: None,
+                authenticated: None,
+                soa_owner: None,
+                chain: Vec::new(),
+                addresses: Vec::new(),
+                names: Vec::new(),
+                hints: Vec::new(),
+                rival: None,
+                started: Timestamp(0),
+                duration_us: 1,
+                attempt: 1,
+            });
+            assert_eq!(Seen::in_round(&round, Readiness::Inconclusive).failures, failures, "{outcome:?}");
+        }
     }
 }

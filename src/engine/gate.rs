@@ -9,16 +9,17 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::resolvers::{self, DnsControls, random_label};
+use super::resolvers::{self, CANNOT_ASK, DnsControls, random_label};
 use super::symptoms::symptoms;
 use super::wall;
+pub use super::wall::Witness;
 use crate::model::address::Family;
-use crate::model::evidence::{Lookup, LookupOutcome, RecordType, Round, ServerRole};
+use crate::model::evidence::{DnsTransport, LookupOutcome, RecordType, Round, ServerRole};
 use crate::model::failure::Failure;
 use crate::model::outage::Line;
 use crate::model::run::{CheckOutcome, ClockProof, DnsProof, Gate, GateCheck, Proof};
 use crate::model::site::Site;
-use crate::net::dns::exchange::Ask;
+use crate::net::dns::exchange::{Ask, Heard};
 use crate::probe::{Prober, Transports};
 
 /// How long a negative control may take to fail.
@@ -83,14 +84,15 @@ pub async fn check(prober: &Prober, rules: &GateRules, transports: Transports) -
     opening.gate.checks.extend([dns64, rewriting, tcp, controls]);
     opening.dns_controls = DnsControls::as_observed(rules, &rounds);
     opening.dns_proofs = resolvers::self_test(prober, &opening.dns_controls, 0).await;
-    opening.gate.checks.push(resolvers::denying(&opening.dns_proofs));
+    opening.gate.checks.push(resolvers::denying(&opening.dns_proofs, prober.net.resolvers.len()));
     opening.gate.checks.push(resolvers::over_ipv6(prober, rules, transports).await);
     for family in Family::BOTH {
         let wanted = family == Family::V4 || transports == Transports::Both;
         opening.gate.checks.push(anchors(rules, &rounds, family, wanted));
     }
-    let ahead = rounds.iter().filter_map(wall::ahead).collect();
-    opening.clock = ClockProof::from_anchors(prober.net.clock.now(), ahead);
+    let said = rules.anchors.iter().zip(&rounds).filter_map(|(anchor, round)| wall::witness(&anchor.site.host, round));
+    let ahead = said.map(|witness| witness.ahead_ms).collect();
+    opening.clock = ClockProof::from_anchors(prober.net.clock.now(), ahead, rules.anchors.len());
     opening.gate.checks.push(wall::check(opening.clock.as_ref()));
     for (anchor, round) in rules.anchors.iter().zip(&rounds) {
         let alive: Vec<bool> = Family::BOTH.iter().map(|family| is_alive(round, *family)).collect();
@@ -120,8 +122,8 @@ pub struct Canary {
     pub spoilt: bool,
     /// Names were resolved. If not, nothing is known of the families, and they cannot be measured either.
     pub dns: bool,
-    /// How far our clock is ahead of each anchor that said what time it is, in milliseconds.
-    pub ahead_ms: Vec<i64>,
+    /// What time it is, by each anchor that said so.
+    pub witnesses: Vec<Witness>,
 }
 
 impl Canary {
@@ -144,8 +146,11 @@ pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports:
     let used = |family: &Family| *family == Family::V4 || transports == Transports::Both;
     let Some(first) = canaries.get(turn % canaries.len().max(1)) else { return canary };
     let answers = ask_about(prober, &first.host).await;
-    canary.spoilt = answers.iter().all(|lookup| lookup.outcome == LookupOutcome::NotAsked);
-    if !answers.iter().any(Lookup::replied) && !canary.spoilt {
+    // A resolver that could not be asked is not silent: one of these at least must have kept silent when it was asked.
+    let replied = answers.iter().any(|heard| heard.lookup.replied());
+    let ours = |heard: &Heard| heard.failure == Some(Failure::LocalResource);
+    canary.spoilt = !replied && (answers.iter().any(ours) || answers.iter().all(|heard| !heard.was_asked()));
+    if !replied && !canary.spoilt {
         let at = prober.net.clock.now();
         canary.proofs.extend(Family::BOTH.into_iter().filter(used).map(|family| Proof {
             at,
@@ -158,14 +163,17 @@ pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports:
     for attempt in 0..canaries.len().min(2) {
         let site = &canaries[(turn + attempt) % canaries.len()];
         let round = prober.observe_pages(site, 1, transports).await;
-        canary.spoilt |= symptoms(&round).short;
+        let found = |family: Family| round.addresses.iter().any(|fact| Family::of(fact.address) == family);
+        let resolved = Family::BOTH.into_iter().filter(used).all(found);
+        // What is missing may be what we did not ask for.
+        let unasked = round.lookups.iter().any(|lookup| lookup.outcome == LookupOutcome::NotAsked);
+        canary.spoilt |= symptoms(&round).short || (unasked && !resolved);
         if canary.spoilt {
             canary.proofs.clear();
             break;
         }
-        canary.ahead_ms.extend(wall::ahead(&round));
-        let found = |family: Family| round.addresses.iter().any(|fact| Family::of(fact.address) == family);
-        canary.dns |= Family::BOTH.into_iter().filter(used).all(found);
+        canary.witnesses.extend(wall::witness(&site.host, &round));
+        canary.dns |= resolved;
         for family in Family::BOTH.into_iter().filter(used) {
             let proof = Proof {
                 at: round.ended,
@@ -187,10 +195,10 @@ pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports:
 }
 
 /// What each resolver says about the name. Asked before all else, since a probe without resolvers takes minutes.
-async fn ask_about(prober: &Prober, name: &str) -> Vec<Lookup> {
+async fn ask_about(prober: &Prober, name: &str) -> Vec<Heard> {
     let asked = prober.net.resolvers.iter().map(|server| {
         let ask = Ask { server: *server, role: ServerRole::Resolver, checking_disabled: false, attempt: 1 };
-        prober.net.exchanges.ask(name, RecordType::A, ask)
+        prober.net.exchanges.consult(name, RecordType::A, ask, DnsTransport::Udp)
     });
     join_all(asked).await
 }
@@ -278,7 +286,7 @@ async fn ask_all(prober: &Prober, names: &[String], rtype: RecordType) -> Vec<(S
                 for attempt in 1..=2 {
                     let ask = Ask { server: *server, role: ServerRole::Resolver, checking_disabled: false, attempt };
                     outcome = prober.net.exchanges.ask(name, rtype, ask).await.outcome;
-                    if outcome != LookupOutcome::Timeout {
+                    if !matches!(outcome, LookupOutcome::Timeout | LookupOutcome::NotAsked) {
                         break;
                     }
                 }
@@ -293,6 +301,12 @@ fn listed(answers: &[&(SocketAddr, String, LookupOutcome)]) -> String {
     let lines: Vec<String> =
         answers.iter().map(|(server, name, outcome)| format!("{server}: {name} {}", outcome.word())).collect();
     lines.join("; ")
+}
+
+/// What to do where nothing was answered: if nothing was asked, the resolvers are not to blame.
+fn unanswered(answers: &[&(SocketAddr, String, LookupOutcome)], advice: &'static str) -> &'static str {
+    let sent = answers.iter().any(|(_, _, outcome)| *outcome != LookupOutcome::NotAsked);
+    if sent { advice } else { CANNOT_ASK }
 }
 
 /// Does the resolver invent AAAA records for names that have A alone? (RFC 7050: `ipv4only.arpa` is such a name.)
@@ -313,7 +327,11 @@ async fn dns64(prober: &Prober, rules: &GateRules) -> GateCheck {
         let advice = "this resolver does DNS64 and gives every name an IPv6 address: use resolvers without it";
         (CheckOutcome::Fail, listed(&bad), advice)
     } else if unheard.len() == answers.len() {
-        (CheckOutcome::Fail, listed(&unheard), "no resolver answers this test: check the resolvers")
+        (
+            CheckOutcome::Fail,
+            listed(&unheard),
+            unanswered(&unheard, "no resolver answers this test: check the resolvers"),
+        )
     } else if !unheard.is_empty() {
         (CheckOutcome::Warn, listed(&unheard), "a resolver does not answer this test")
     } else {
@@ -336,7 +354,8 @@ async fn rewriting(prober: &Prober, rules: &GateRules) -> GateCheck {
         let advice = "this resolver answers for names that do not exist: use resolvers that do not rewrite NXDOMAIN";
         (CheckOutcome::Fail, listed(&bad), advice)
     } else if other.len() == answers.len() && !answers.is_empty() {
-        (CheckOutcome::Fail, listed(&other), "no resolver says that a random name does not exist: check the resolvers")
+        let advice = "no resolver says that a random name does not exist: check the resolvers";
+        (CheckOutcome::Fail, listed(&other), unanswered(&other, advice))
     } else if !other.is_empty() {
         (CheckOutcome::Warn, listed(&other), "a resolver does not say NXDOMAIN for a random name")
     } else {
@@ -352,15 +371,22 @@ async fn tcp(prober: &Prober, rules: &GateRules) -> GateCheck {
         let detail = "no anchors are configured".to_owned();
         return GateCheck { name: "dns-tcp".to_owned(), outcome: CheckOutcome::Fail, detail, advice };
     };
-    let mut deaf = Vec::new();
+    let (mut deaf, mut unasked) = (Vec::new(), 0);
     for server in &prober.net.resolvers {
         let ask = Ask { server: *server, role: ServerRole::Resolver, checking_disabled: false, attempt: 1 };
         let lookup = prober.net.exchanges.ask_over_tcp(&anchor.site.host, RecordType::Aaaa, ask).await;
-        if !lookup.replied() || lookup.outcome == LookupOutcome::Broken {
+        if lookup.outcome == LookupOutcome::NotAsked {
+            unasked += 1;
+        } else if !lookup.replied() || lookup.outcome == LookupOutcome::Broken {
             deaf.push(server.to_string());
         }
     }
-    let (outcome, detail, advice) = if deaf.is_empty() {
+    let all = prober.net.resolvers.len();
+    let (outcome, detail, advice) = if unasked > 0 && deaf.len() + unasked == all {
+        (CheckOutcome::Fail, format!("{unasked} of {all} resolvers could not be asked over TCP"), CANNOT_ASK)
+    } else if unasked > 0 {
+        (CheckOutcome::Warn, format!("{unasked} of {all} resolvers could not be asked over TCP"), CANNOT_ASK)
+    } else if deaf.is_empty() {
         (CheckOutcome::Pass, "resolvers answer over TCP".to_owned(), "")
     } else if deaf.len() == prober.net.resolvers.len() {
         (

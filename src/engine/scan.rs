@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::judge::Criteria;
 use crate::model::evidence::Round;
 use crate::model::outage::Outage;
-use crate::model::run::{DnsProof, Proof, RunEnd};
+use crate::model::run::{ClockGap, DnsProof, Proof, RunEnd};
 use crate::model::site::Site;
 use crate::probe::{Prober, Transports};
 
@@ -73,6 +73,8 @@ pub struct ScanReport {
     pub proofs: Vec<Proof>,
     /// The resolvers' self-tests, in order of time.
     pub dns_proofs: Vec<DnsProof>,
+    /// When this machine's clock was not known to be right any more, in order of time.
+    pub clock_gaps: Vec<ClockGap>,
     /// What was lost in its course, in order of time.
     pub outages: Vec<Outage>,
     /// Looks lost to panics.

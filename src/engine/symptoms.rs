@@ -85,10 +85,10 @@ pub fn symptoms(round: &Round) -> Symptoms {
     let mut found = Symptoms { unproven: fails_deeply(round), ..Symptoms::default() };
     let asked = || round.lookups.iter().filter(|lookup| lookup.role == ServerRole::Resolver);
     // Some resolvers do not know of HTTPS records, and nothing hangs on these.
-    let silent = asked().any(|lookup| !lookup.replied() && lookup.rtype != RecordType::Https);
+    let silent = asked().any(|lookup| lookup.outcome == LookupOutcome::Timeout && lookup.rtype != RecordType::Https);
     // One resolver that cannot be asked may be a matter of its address; this machine runs short if none can.
     found.short = asked().next().is_some() && asked().all(|lookup| lookup.outcome == LookupOutcome::NotAsked);
-    let unresolved = |end: &WalkEnd| matches!(end, WalkEnd::RedirectUnresolved(_));
+    let unresolved = |end: &WalkEnd| matches!(end, WalkEnd::RedirectUnresolved(o) if *o != LookupOutcome::NotAsked);
     if silent || round.walks.iter().any(|walk| unresolved(&walk.end)) {
         found.failed.add(Line::Dns);
     }

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::model::address::Family;
 use crate::model::outage::{Line, Trigger};
 use crate::model::site::Site;
+use crate::model::time::Timestamp;
 use crate::probe::{Prober, Transports};
 
 /// Between two looks at this host's own addresses and routes.
@@ -47,6 +48,8 @@ pub(super) struct Watch {
     spoilt: bool,
     identities: [u64; 2],
     jumps: Jumps,
+    /// The clock jumped; then there was no jump yet at this moment.
+    jumped: Option<Timestamp>,
     /// When these were last looked at.
     looked: Instant,
 }
@@ -73,6 +76,7 @@ impl Watch {
             spoilt: false,
             identities,
             jumps,
+            jumped: None,
             looked: Instant::now(),
         }
     }
@@ -110,8 +114,7 @@ impl Watch {
         }
         let (prober, canaries) = (Arc::clone(&self.prober), self.canaries.clone());
         let (turn, transports) = (self.turn, self.transports);
-        // Two anchors may have been asked; the next canary begins with another.
-        self.turn = self.turn.wrapping_add(2);
+        self.turn = after(self.turn, self.canaries.len());
         self.sent = Some(now);
         self.flying.spawn(async move { gate::canary(&prober, &canaries, turn, transports).await });
     }
@@ -128,6 +131,16 @@ impl Watch {
         }
     }
 
+    /// If the clock jumped since this was last asked: a moment at which it had not yet.
+    pub(super) fn take_jump(&mut self) -> Option<Timestamp> {
+        self.jumped.take()
+    }
+
+    /// How many can be asked.
+    pub(super) fn anchors(&self) -> usize {
+        self.canaries.len()
+    }
+
     /// Lines that are to be proven anew, and why: their way out is another than when it was last looked at, which is done now
     /// and then; or the clock jumped. Then somebody set it, or this machine slept, and nobody knows what the lines did.
     pub(super) fn changes(&mut self) -> Vec<(Line, Trigger)> {
@@ -136,7 +149,9 @@ impl Watch {
         }
         self.looked = Instant::now();
         let route = Arc::clone(self.prober.net.connector.route());
-        let jumped = self.jumps.jumped();
+        let since = self.jumps.jumped();
+        self.jumped = self.jumped.or(since);
+        let jumped = since.is_some();
         let used = |family: Family| family == Family::V4 || self.transports == Transports::Both;
         let mut changed = Vec::new();
         for (known, family) in self.identities.iter_mut().zip(Family::BOTH) {
@@ -147,5 +162,27 @@ impl Watch {
             }
         }
         changed
+    }
+}
+
+/// The turn after this one, of so many anchors. Two may have been asked, so the next canary begins with another; in the course of
+/// time every anchor is the first to be asked.
+fn after(turn: usize, anchors: usize) -> usize {
+    let next = turn.wrapping_add(2);
+    let round = |turn: usize| turn / anchors.max(1);
+    if anchors.is_multiple_of(2) && round(next) != round(turn) { next.wrapping_add(1) } else { next }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_anchor_comes_first_in_its_turn() {
+        for anchors in 1..=10 {
+            let turns = std::iter::successors(Some(0), |turn| Some(after(*turn, anchors)));
+            let first: std::collections::BTreeSet<usize> = turns.take(3 * anchors).map(|turn| turn % anchors).collect();
+            assert_eq!(first.len(), anchors);
+        }
     }
 }

@@ -212,8 +212,14 @@ fn side(address: &str, scope: Scope, opens: Option<bool>) -> HostSide {
         server: server(),
         confirmed_by: another(),
         addresses: vec![(address, scope)],
-        connects: opens.map(connect).into_iter().collect(),
+        connects: opens.map(|open| vec![connect(open); if open { 1 } else { 2 }]).unwrap_or_default(),
     }
+}
+
+/// The same host, of which this machine spoilt the first attempt: one that failed is left, where two are wanted.
+fn spoilt(mut side: HostSide) -> HostSide {
+    side.connects[0].failure = Some(Failure::LocalResource);
+    side
 }
 
 fn nothing(outcome: LookupOutcome) -> HostSide {
@@ -256,6 +262,7 @@ fn hosts_are_missing_only_where_ipv4_has_them() {
         ),
         ("dead", v4(Some(true)), v6(Some(false)), (0, 1), (0, 0), Some(Code::SkylightV6Dead)),
         ("dead on both", v4(Some(false)), v6(Some(false)), (0, 0), (0, 0), None),
+        ("dead by one try", v4(Some(true)), spoilt(v6(Some(false))), (0, 0), (0, 0), None),
         ("untried", v4(None), v6(None), (0, 0), (0, 0), None),
         ("silent", v4(None), nothing(LookupOutcome::Timeout), (0, 0), (0, 0), None),
         ("nowhere", nothing(LookupOutcome::Nxdomain), nothing(LookupOutcome::Nxdomain), (0, 0), (0, 0), None),

@@ -1,7 +1,8 @@
 //! What DNS says about a site: for each record type one of present, absent, mishandled, or not known; and the findings
 //! that belong to it.
 //!
-//! Only questions about the listed name count (and, for its alias target, those put to the authoritative servers).
+//! Only questions about the listed name count (and, for its alias target, those put to the authoritative servers); where its
+//! sibling is measured in its place, what is asked about that is weighed by the same rules.
 //! Positive answers win over negative ones; a negative answer needs two sources that could be believed at the time
 //! ([`super::resolvers`]). A suspect answer ([`Lookup::is_suspect`]) counts for nothing. A round in which a resolver was not
 //! proven is set aside where enough others are left.
@@ -76,8 +77,11 @@ pub(super) struct Naming {
     pub(super) forged: Vec<Pointer>,
     /// The alias chain's last name. None: the listed name is no alias.
     pub(super) alias: Option<String>,
-    /// All lookups failed at two resolvers or more, in two rounds or more.
-    pub(super) failed_everywhere: bool,
+    /// No record of the listed name itself is known, whatever its sibling has.
+    pub(super) nothing_listed: bool,
+    /// The rounds in which every question failed, if these are all that count, two or more, and two resolvers or more were
+    /// asked. Empty: it is not so.
+    pub(super) failed_in: BTreeSet<u8>,
     /// Lookups of A that count.
     pub(super) evidence_v4: Vec<Pointer>,
     /// Lookups of AAAA that count.
@@ -113,8 +117,34 @@ impl Questions<'_> {
     }
 }
 
-fn questions<'a>(observation: &'a Observation, rtype: RecordType, resolvers: &Resolvers<'_>) -> Questions<'a> {
-    let host = observation.site.host.as_str();
+/// A name that is asked about, with the names its aliases lead to: its authorities are asked about these.
+struct Subject<'a> {
+    host: &'a str,
+    names: BTreeSet<&'a str>,
+}
+
+impl<'a> Subject<'a> {
+    fn new(observation: &'a Observation, host: &'a str) -> Self {
+        let lookups = observation.rounds.iter().flat_map(|round| &round.lookups);
+        let about = lookups.filter(|lookup| lookup.name == host);
+        let targets = about.flat_map(|lookup| &lookup.chain).map(|alias| alias.to.as_str());
+        Self { host, names: targets.chain([host]).collect() }
+    }
+
+    fn is_of(&self, lookup: &Lookup) -> bool {
+        match lookup.role {
+            ServerRole::Resolver => lookup.name == self.host,
+            ServerRole::Authority => self.names.contains(lookup.name.as_str()),
+        }
+    }
+}
+
+fn questions<'a>(
+    observation: &'a Observation,
+    subject: &Subject<'_>,
+    rtype: RecordType,
+    resolvers: &Resolvers<'_>,
+) -> Questions<'a> {
     let mut found = Questions {
         asked: Vec::new(),
         heard: Vec::new(),
@@ -124,12 +154,7 @@ fn questions<'a>(observation: &'a Observation, rtype: RecordType, resolvers: &Re
     };
     for round in &observation.rounds {
         for (index, lookup) in round.lookups.iter().enumerate() {
-            let about = match lookup.role {
-                ServerRole::Resolver => lookup.name == host,
-                // Authorities are asked only about the listed name or the end of its alias chain.
-                ServerRole::Authority => true,
-            };
-            if !about || lookup.rtype != rtype {
+            if !subject.is_of(lookup) || lookup.rtype != rtype {
                 continue;
             }
             let pointer = Pointer { round: round.number, step: StepKind::Lookup, index };
@@ -151,9 +176,38 @@ fn questions<'a>(observation: &'a Observation, rtype: RecordType, resolvers: &Re
 }
 
 /// Reads the naming side of an observation.
+///
+/// Where the sibling was measured in the listed name's place, two sources must have said of it as well that a type is absent,
+/// or it is not: what is plainly absent under the listed name is what is known of the sibling.
 pub(super) fn naming(observation: &Observation, resolvers: &Resolvers<'_>) -> Naming {
-    let mut questions_v4 = questions(observation, RecordType::A, resolvers);
-    let mut questions_v6 = questions(observation, RecordType::Aaaa, resolvers);
+    let listed = naming_of(observation, &observation.site.host, resolvers);
+    let mut siblings = observation.rounds.iter().filter_map(|round| round.sibling.as_ref());
+    let plain = |presence| matches!(presence, Presence::Absent(Absence::Nodata | Absence::NodataNosoa));
+    let Some(sibling) = siblings.find(|sibling| sibling.judged).filter(|_| listed.nothing_listed) else {
+        return listed;
+    };
+    let of_it = naming_of(observation, &sibling.host, resolvers);
+    let both = |mut evidence: Vec<Pointer>, more: &[Pointer]| {
+        evidence.extend(more);
+        evidence
+    };
+    Naming {
+        v4: if plain(listed.v4) { of_it.v4 } else { listed.v4 },
+        v6: if plain(listed.v6) { of_it.v6 } else { listed.v6 },
+        single_source: listed.single_source || of_it.single_source,
+        bogus: listed.bogus || of_it.bogus,
+        disputed_v6: listed.disputed_v6 || of_it.disputed_v6,
+        alias: of_it.alias.or(listed.alias),
+        evidence_v4: both(listed.evidence_v4, &of_it.evidence_v4),
+        evidence_v6: both(listed.evidence_v6, &of_it.evidence_v6),
+        ..listed
+    }
+}
+
+fn naming_of(observation: &Observation, host: &str, resolvers: &Resolvers<'_>) -> Naming {
+    let subject = Subject::new(observation, host);
+    let mut questions_v4 = questions(observation, &subject, RecordType::A, resolvers);
+    let mut questions_v6 = questions(observation, &subject, RecordType::Aaaa, resolvers);
     let counting = Counting::new(observation, &questions_v4, &questions_v6);
     questions_v4.set_aside(&counting.aside);
     questions_v6.set_aside(&counting.aside);
@@ -162,13 +216,11 @@ pub(super) fn naming(observation: &Observation, resolvers: &Resolvers<'_>) -> Na
     let (presence_v6, single_v6) = presence(&questions_v6, presence_v4, observation, &counting);
     // The A side of NXDOMAIN rests on the AAAA side and the other way round.
     let (presence_v4, single_v4) = presence(&questions_v4, presence_v6, observation, &counting);
-    // Where the sibling is measured in its place, what is known of the name is what is known of that.
-    let presence_v4 = of_sibling(observation, RecordType::A, resolvers).unwrap_or(presence_v4);
-    let presence_v6 = of_sibling(observation, RecordType::Aaaa, resolvers).unwrap_or(presence_v6);
     // Sources may give different chains; the choice must not depend on who was asked first.
     let end =
         |asked: &[Asked<'_>]| asked.iter().filter_map(|a| a.lookup.chain.last()).map(|alias| alias.to.clone()).min();
     let alias = end(v6).or_else(|| end(v4));
+    let everywhere = failed_everywhere(v4, &counting) && failed_everywhere(v6, &counting);
     Naming {
         v4: presence_v4,
         v6: presence_v6,
@@ -177,31 +229,11 @@ pub(super) fn naming(observation: &Observation, resolvers: &Resolvers<'_>) -> Na
         disputed_v6: disputed(&questions_v6.heard),
         forged: forged(observation),
         alias,
-        failed_everywhere: failed_everywhere(v4, &counting) && failed_everywhere(v6, &counting),
+        nothing_listed: presence_v4 != Presence::Present && presence_v6 != Presence::Present,
+        failed_in: if everywhere { counting.left(v4.iter().map(|a| a.pointer.round)) } else { BTreeSet::new() },
         evidence_v4: questions_v4.evidence,
         evidence_v6: questions_v6.evidence,
     }
-}
-
-/// Why one type's records of the sibling are not known, although it is measured in the listed name's place. One plain
-/// answer is enough, in any round. None: they are known, or the sibling is not measured.
-fn of_sibling(observation: &Observation, rtype: RecordType, resolvers: &Resolvers<'_>) -> Option<Presence> {
-    let mut obstacle = None;
-    for round in &observation.rounds {
-        let Some(sibling) = round.sibling.as_ref().filter(|sibling| sibling.judged) else { continue };
-        obstacle = obstacle.or(Some(Obstacle::Unresolvable));
-        let of_it = round.lookups.iter().filter(|lookup| lookup.name == sibling.host && lookup.rtype == rtype);
-        for lookup in of_it.filter(|lookup| !lookup.is_suspect()) {
-            if lookup.outcome != LookupOutcome::Answer && !is_negative(lookup.outcome) {
-                continue;
-            }
-            if resolvers.counts(lookup) {
-                return None;
-            }
-            obstacle = Some(Obstacle::Unproven);
-        }
-    }
-    obstacle.map(Presence::Unknown)
 }
 
 /// The rounds a failure or a lone denial must be seen in.
@@ -221,9 +253,14 @@ impl Counting {
         Self { rounds: observation.rounds.len() - aside.len(), aside }
     }
 
+    /// Those of these that are left.
+    fn left(&self, rounds: impl Iterator<Item = u8>) -> BTreeSet<u8> {
+        rounds.filter(|round| !self.aside.contains(round)).collect()
+    }
+
     /// These are all of them, and more than one.
     fn are_all(&self, rounds: impl Iterator<Item = u8>) -> bool {
-        let rounds: BTreeSet<u8> = rounds.filter(|round| !self.aside.contains(round)).collect();
+        let rounds = self.left(rounds);
         rounds.len() >= 2 && rounds.len() == self.rounds
     }
 }
@@ -302,7 +339,9 @@ fn presence(
         return (Presence::Absent(Absence::NodataNosoa), false);
     }
     let all: BTreeSet<SocketAddr> = heard.iter().map(|a| a.lookup.server).collect();
-    let only_source = all.len() == 1 && asked.iter().all(|a| all.contains(&a.lookup.server) || !a.lookup.replied());
+    // Who was not asked, for a reason of ours, is not silent.
+    let silent = |lookup: &Lookup| lookup.outcome == LookupOutcome::Timeout;
+    let only_source = all.len() == 1 && asked.iter().all(|a| all.contains(&a.lookup.server) || silent(a.lookup));
     let alone = |outcome| {
         let in_all = counting.are_all(heard.iter().map(|a| a.pointer.round));
         only_source && in_all && heard.iter().all(|a| a.lookup.outcome == outcome)

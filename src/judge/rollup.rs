@@ -23,7 +23,7 @@ use super::pair;
 use super::resolvers::Resolvers;
 use super::service::{self, Entry, Landing, Outcome};
 use crate::model::address::{Family, Scope};
-use crate::model::evidence::{Observation, Pointer, WalkEnd};
+use crate::model::evidence::{LookupOutcome, Observation, Pointer, WalkEnd};
 use crate::model::failure::{Failure, Limit};
 use crate::model::finding::{Code, Severity};
 use crate::model::run::Vantage;
@@ -74,7 +74,9 @@ pub fn assess(observation: &Observation, vantage: &Vantage, criteria: &Criteria)
 pub fn first_look(observation: &Observation, criteria: &Criteria) -> (Readiness, bool) {
     // The vantage is a question for the end of the run.
     let observation = forgery::without_forged(observation, &Resolvers::new(None, criteria.dns_alibi));
-    let assessment = Case::new(&observation, None, criteria).decide();
+    let case = Case::new(&observation, None, criteria);
+    let unknown_v4 = matches!(case.naming.v4, Presence::Unknown(_));
+    let assessment = case.decide();
     let has = |codes: &[Code]| assessment.findings.iter().any(|finding| codes.contains(&finding.code));
     let shaky = [
         Code::PortDiff,
@@ -98,7 +100,7 @@ pub fn first_look(observation: &Observation, criteria: &Criteria) -> (Readiness,
             // IPv6 is not used in the second round either.
             !matches!(assessment.reason.as_str(), "policy" | "not_measured") && !has(&[Code::V6NotMeasured])
         }
-        Readiness::Ready | Readiness::ReadyDefect => has(&shaky) || silent_chain,
+        Readiness::Ready | Readiness::ReadyDefect => has(&shaky) || silent_chain || unknown_v4,
         Readiness::Absent | Readiness::NoName => false,
     };
     (assessment.readiness, again)
@@ -218,9 +220,10 @@ impl<'a> Case<'a> {
         };
         self.findings.add(code, &evidence);
         let dead = matches!(obstacle, Obstacle::Loop | Obstacle::Unresolvable);
-        if dead && nothing_known && self.naming.failed_everywhere {
-            let enough = self.criteria.rounds.min(self.observation.rounds.len());
-            if self.proven_rounds(Family::V4) >= enough {
+        if dead && nothing_known && !self.naming.failed_in.is_empty() {
+            // A round that was set aside does not agree, so its alibi counts for nothing here.
+            let proven = self.naming.failed_in.iter().filter(|round| self.alibis.of(**round, Family::V4));
+            if proven.count() >= self.criteria.rounds {
                 return (Readiness::Down, "dns", 2);
             }
             self.findings.add(Code::VantageUnproven, &evidence);
@@ -442,7 +445,14 @@ impl<'a> Case<'a> {
         }
         let (code, reason) = match outcome.landing {
             Landing::Failed(WalkEnd::Failed(Failure::NoRoute)) => (Code::VantageUnproven, "vantage"),
-            Landing::Failed(WalkEnd::Failed(Failure::LocalResource)) => (Code::LocalFault, "local"),
+            // Something ran out, or nobody was asked for a name.
+            Landing::Failed(
+                WalkEnd::Failed(Failure::LocalResource) | WalkEnd::RedirectUnresolved(LookupOutcome::NotAsked),
+            ) => (Code::LocalFault, "local"),
+            // A denial that nobody may believe.
+            Landing::Failed(WalkEnd::RedirectUnresolved(
+                LookupOutcome::Nodata | LookupOutcome::NodataNosoa | LookupOutcome::Nxdomain,
+            )) => (Code::ResolverUnproven, "vantage"),
             Landing::Failed(WalkEnd::RedirectUnresolved(_)) => (Code::RedirectBad, "dns"),
             // Our own network is public to everybody else.
             Landing::Failed(WalkEnd::RedirectInternal(Scope::OwnNetwork)) => (Code::AddrLocal, "policy"),

@@ -120,7 +120,8 @@ impl<'a> Landing<'a> {
             Self::Page(_) => 4,
             Self::RateLimited(_) => 3,
             Self::Error(_) => 2,
-            Self::Failed(_) => u8::from(!self.is_local()),
+            // What says nothing about the site does not stand in the way of another round's failure that does.
+            Self::Failed(_) => u8::from(self.is_evidence()),
         }
     }
 }
@@ -302,7 +303,12 @@ fn opened(connect: &Connect) -> bool {
     matches!(connect.failure, None | Some(Failure::Reset))
 }
 
-/// Addresses of a family that never opened a port which others did open, over all rounds.
+/// The address is one of those that the round measured, and not only of a host that they redirect to.
+fn is_own(round: &Round, address: IpAddr) -> bool {
+    round.addresses.iter().any(|fact| fact.address == address)
+}
+
+/// Addresses of the site in a family that never opened a port which others of them did open, over all rounds.
 pub(super) fn dead_addresses(
     observation: &Observation,
     family: Family,
@@ -310,7 +316,9 @@ pub(super) fn dead_addresses(
     proven: &dyn Fn(&Round, Family) -> bool,
 ) -> Vec<IpAddr> {
     let connects = observation.rounds.iter().flat_map(|round| round.connects.iter().map(move |each| (round, each)));
-    let mine = connects.filter(|(_, connect)| connect.family() == family && connect.port == port);
+    let mine = connects.filter(|(round, connect)| {
+        connect.family() == family && connect.port == port && is_own(round, connect.address)
+    });
     let (mut open, mut tried) = (BTreeSet::new(), BTreeSet::new());
     for (round, connect) in mine {
         if connect.failure.as_ref().is_some_and(Failure::is_local) || !(opened(connect) || proven(round, family)) {
@@ -334,9 +342,11 @@ pub(super) fn mute_addresses(
 ) -> Vec<(IpAddr, Vec<Pointer>)> {
     let (mut speaking, mut failed) = (BTreeSet::new(), BTreeMap::<IpAddr, Vec<Pointer>>::new());
     for round in &observation.rounds {
-        let own = |address: IpAddr| round.addresses.iter().any(|fact| fact.address == address);
+        // Another host that the pages lead to may be at the same address, and fail there for reasons of its own.
+        let host = measured_host(&observation.site, round);
         for (index, handshake) in round.handshakes.iter().enumerate() {
-            let mine = handshake.port == port && handshake.address.is_ipv6() && own(handshake.address);
+            let mine = handshake.port == port && handshake.address.is_ipv6() && handshake.server_name == host;
+            let mine = mine && is_own(round, handshake.address);
             match &handshake.failure {
                 _ if !mine => {}
                 None => {
@@ -355,13 +365,14 @@ pub(super) fn mute_addresses(
     if speaking.is_empty() { Vec::new() } else { failed.into_iter().filter(mute).collect() }
 }
 
-/// Ports of the entries on which some address of the family was open.
+/// Ports of the entries on which some address of the site was open in the family.
 pub(super) fn open_ports(observation: &Observation, family: Family) -> BTreeSet<u16> {
     let entries: BTreeSet<u16> = observation.site.entries().into_iter().map(|(_, port)| port).collect();
-    let connects = observation.rounds.iter().flat_map(|round| &round.connects);
+    let own = |round: &&Round, connect: &&Connect| is_own(round, connect.address) && connect.family() == family;
+    let connects = observation.rounds.iter().flat_map(|round| round.connects.iter().map(move |each| (round, each)));
     connects
-        .filter(|connect| connect.family() == family && opened(connect) && entries.contains(&connect.port))
-        .map(|connect| connect.port)
+        .filter(|(round, connect)| own(round, connect) && opened(connect) && entries.contains(&connect.port))
+        .map(|(_, connect)| connect.port)
         .collect()
 }
 

@@ -43,12 +43,12 @@ fn is_zero(number: &u64) -> bool {
 /// How far this machine's clock may be from the anchors' before nothing is called out of date by it. Ours, not a standard's:
 /// certificates are renewed days before their end.
 pub const CLOCK_TOLERANCE: Duration = Duration::from_mins(5);
-/// Anchors that must say what time it is.
-const WITNESSES: usize = 2;
+/// Anchors that must say what time it is, where there are so many; where there are fewer, all of them, but one is no witness.
+const WITNESSES: usize = 3;
 
 /// This machine's wall clock beside the anchors' `Date` headers, when a run began. All times of the run go on from there by
 /// the monotonic clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockProof {
     /// When it was looked at, by this machine's clock.
     pub at: Timestamp,
@@ -56,19 +56,44 @@ pub struct ClockProof {
     pub anchors: usize,
     /// How far it was ahead of them, in milliseconds: the median. Negative: behind.
     pub ahead_ms: i64,
+    /// When it was not known any more during the run, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<ClockGap>,
+}
+
+/// A time in which nobody knew whether the clock was right: it had jumped, or the machine had slept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockGap {
+    /// The last moment at which nothing was noticed yet.
+    pub from: Timestamp,
+    /// When anchors had shown anew that it is right. None: they did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 impl ClockProof {
-    /// From how far it is ahead of each anchor, in milliseconds. None: too few said anything.
-    pub fn from_anchors(at: Timestamp, mut ahead: Vec<i64>) -> Option<Self> {
+    /// From how far it is ahead of each anchor that said something, in milliseconds; `exist`: how many anchors there are. None:
+    /// too few said anything, or no majority of them agrees.
+    pub fn from_anchors(at: Timestamp, mut ahead: Vec<i64>, exist: usize) -> Option<Self> {
         ahead.sort_unstable();
         let anchors = ahead.len();
-        (anchors >= WITNESSES).then(|| Self { at, anchors, ahead_ms: ahead[anchors / 2] })
+        if anchors < WITNESSES.min(exist).max(2) {
+            return None;
+        }
+        let ahead_ms = ahead[anchors / 2];
+        let agree = ahead.iter().filter(|each| u128::from(each.abs_diff(ahead_ms)) <= CLOCK_TOLERANCE.as_millis());
+        (2 * agree.count() > anchors).then(|| Self { at, anchors, ahead_ms, gaps: Vec::new() })
     }
 
-    /// The clock is right.
+    /// The clock was right when the run began.
     pub fn holds(&self) -> bool {
         u128::from(self.ahead_ms.unsigned_abs()) <= CLOCK_TOLERANCE.as_millis()
+    }
+
+    /// The clock was right, and was still known to be at this moment.
+    pub fn holds_at(&self, at: Timestamp) -> bool {
+        let open = |gap: &ClockGap| gap.from <= at && gap.until.is_none_or(|until| at < until);
+        self.holds() && !self.gaps.iter().any(open)
     }
 }
 

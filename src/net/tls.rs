@@ -51,7 +51,21 @@ pub struct TlsClient {
     connector: TlsConnector,
     roots: Arc<RootCertStore>,
     algorithms: WebPkiSupportedAlgorithms,
-    seen: Mutex<HashMap<[u8; 32], Arc<Certificate>>>,
+    seen: Mutex<HashMap<[u8; 32], Seen>>,
+}
+
+/// What was found out about a chain, and as of when.
+struct Seen {
+    facts: Arc<Certificate>,
+    /// What was found holds from the one moment until before the other: in between, no certificate of the chain begins or
+    /// ceases to be valid. None: without end.
+    holds: (Option<Timestamp>, Option<Timestamp>),
+}
+
+impl Seen {
+    fn holds_at(&self, now: Timestamp) -> bool {
+        self.holds.0.is_none_or(|from| from <= now) && self.holds.1.is_none_or(|until| now < until)
+    }
 }
 
 impl std::fmt::Debug for TlsClient {
@@ -154,15 +168,19 @@ impl TlsClient {
             key.update(certificate);
         }
         let key: [u8; 32] = key.finalize().into();
-        if let Some(known) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Some(Arc::clone(known));
+        let known = |seen: &HashMap<_, Seen>| {
+            let known = seen.get(&key).filter(|known| known.holds_at(now));
+            known.map(|known| Arc::clone(&known.facts))
+        };
+        if let Some(known) = known(&self.seen.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Some(known);
         }
         let facts = Arc::new(self.examine(chain, now)?);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= REMEMBERED {
             seen.clear();
         }
-        seen.insert(key, Arc::clone(&facts));
+        seen.insert(key, Seen { facts: Arc::clone(&facts), holds: unchanged_around(chain, now) });
         Some(facts)
     }
 
@@ -194,6 +212,23 @@ impl TlsClient {
         facts.faults.dedup();
         Some(facts)
     }
+}
+
+/// The nearest moments, up to now and after it, at which a certificate of the chain begins or ceases to be valid. None: there
+/// is none.
+fn unchanged_around(chain: &[CertificateDer<'_>], now: Timestamp) -> (Option<Timestamp>, Option<Timestamp>) {
+    use x509_parser::prelude::{FromDer, X509Certificate};
+    let read = chain.iter().filter_map(|certificate| X509Certificate::from_der(certificate).ok());
+    let changes = read.flat_map(|(_, certificate)| {
+        let ms = |seconds: i64| Timestamp(seconds.saturating_mul(1000));
+        let validity = certificate.validity();
+        let last = ms(validity.not_after.timestamp());
+        // The last second belongs to it as a whole where seconds are counted, and its first millisecond where those are.
+        [ms(validity.not_before.timestamp()), last.plus_ms(1), last.plus_ms(1000)]
+    });
+    let changes: Vec<Timestamp> = changes.collect();
+    let before = changes.iter().copied().filter(|at| *at <= now).max();
+    (before, changes.into_iter().filter(|at| *at > now).min())
 }
 
 fn fault_of(error: &rustls::Error, facts: &Certificate) -> CertificateFault {
@@ -363,6 +398,62 @@ impl ServerCertVerifier for AnyCertificate {
 #[cfg(all(test, feature = "lab"))]
 mod tests {
     use super::*;
+
+    /// A chain of two, the leaf valid within so many seconds since 1970, the intermediate within others; and its anchor.
+    fn chain(leaf: (i64, i64), between: (i64, i64)) -> (Vec<CertificateDer<'static>>, Vec<u8>) {
+        use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+        let at = |second: i64| std::time::UNIX_EPOCH + Duration::from_secs(u64::try_from(second).expect("after 1970"));
+        let params = |name: &str, ca: bool, (from, to): (i64, i64)| {
+            let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a certificate");
+            (params.not_before, params.not_after) = (at(from).into(), at(to).into());
+            params.distinguished_name.push(rcgen::DnType::CommonName, name);
+            if ca {
+                params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            }
+            params
+        };
+        let keys: Vec<KeyPair> = (0..3).map(|_| KeyPair::generate().expect("a certificate")).collect();
+        let root = params("root.example", true, (0, 4_000_000_000));
+        let pem = root.self_signed(&keys[0]).expect("a certificate").pem().into_bytes();
+        let root = Issuer::from_params(&root, &keys[0]);
+        let middle = params("between.example", true, between);
+        let signed = middle.signed_by(&keys[1], &root).expect("a certificate");
+        let middle = Issuer::from_params(&middle, &keys[1]);
+        let leaf = params("www.a.example", false, leaf).signed_by(&keys[2], &middle).expect("a certificate");
+        (vec![leaf.der().clone(), signed.der().clone()], pem)
+    }
+
+    /// The chain is shown to one client again and again, as a run goes on, or its clock is set back.
+    #[test]
+    fn what_is_remembered_of_a_chain_does_not_outlive_its_certificates() {
+        use CertificateFault::{Expired, NotYetValid};
+        const NOW: i64 = 1_700_000_000;
+        let times: [(i64, Option<CertificateFault>); 6] = [
+            (NOW, None),
+            (NOW + 60, None),
+            (NOW + 101, Some(Expired)),
+            (NOW + 50, None),
+            (NOW - 101, Some(NotYetValid)),
+            (NOW, None),
+        ];
+        let within = (NOW - 100, NOW + 100);
+        let longer = (NOW - 1000, NOW + 1000);
+        for (leaf, between) in [(within, longer), (longer, within)] {
+            let (chain, anchor) = chain(leaf, between);
+            let client = TlsClient::new(false, &[anchor]).unwrap();
+            for (second, fault) in times {
+                let facts = client.chain_facts(&chain, Timestamp(second * 1000)).unwrap();
+                assert_eq!(
+                    facts.faults,
+                    fault.into_iter().collect::<Vec<_>>(),
+                    "{leaf:?} {between:?} {}",
+                    second - NOW
+                );
+            }
+            let again = |at: i64| client.chain_facts(&chain, Timestamp(at)).unwrap();
+            assert!(Arc::ptr_eq(&again(NOW * 1000), &again(NOW * 1000 + 99_999)), "verified once in between");
+        }
+    }
 
     #[test]
     fn only_those_anchors_are_trusted_that_are_asked_for() {

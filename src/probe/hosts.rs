@@ -14,16 +14,16 @@ use url::{Host, Url};
 use super::Prober;
 use super::record::Recorder;
 use super::shared::{Lasting, Shared};
+use super::tries::Tries;
 use crate::model::address::Family;
 use crate::model::evidence::{
-    Connect, FetchEnd, HostCheck, HostSide, Lookup, LookupOutcome, RecordType, Round, Unasked, is_unqualified,
+    Connect, FetchEnd, HOST_TRIES, HostCheck, HostSide, Lookup, LookupOutcome, RecordType, Round, Unasked,
+    is_unqualified,
 };
 use crate::model::failure::Failure;
 use crate::net::turn::Subject;
 use crate::net::work;
 
-/// Attempts to connect to a host before it is said not to open; one for each address where there are more.
-const TRIES: usize = 2;
 /// Addresses of one host and family that are tried.
 pub(super) const TRIED_PER_HOST: usize = 3;
 
@@ -156,32 +156,35 @@ impl Prober {
         if addresses.is_empty() {
             return connects;
         }
-        for attempt in 0..TRIES.max(addresses.len()) {
-            if attempt > 0 {
+        // One for each address where there are more.
+        let mut tries = Tries::new(HOST_TRIES.max(addresses.len() as u8));
+        loop {
+            let attempt = tries.number();
+            if attempt > 1 {
                 tokio::time::sleep(self.attempts.spacing).await;
             }
-            let target = SocketAddr::new(addresses[attempt % addresses.len()], port);
+            let target = SocketAddr::new(addresses[usize::from(tries.real()) % addresses.len()], port);
             let pass = self.net.turns.take(Subject::Request(host.to_owned(), target.ip())).await;
             let (started, begun) = (self.net.clock.now(), Instant::now());
-            let deadline = if attempt == 0 { self.deadlines.connect } else { self.deadlines.connect_retry };
+            let deadline = if attempt == 1 { self.deadlines.connect } else { self.deadlines.connect_retry };
             let outcome = self.net.connector.connect(target, deadline).await;
             let failure = outcome.as_ref().err().cloned();
             drop((outcome, pass));
             self.net.turns.heard(host, target.ip(), failure == Some(Failure::Reset));
-            let open = failure.is_none();
+            // Also what is no weather must be seen twice.
+            let again = failure.as_ref().is_some_and(|failure| tries.again(failure, |_| true));
             connects.push(Connect {
                 address: target.ip(),
                 port,
                 failure,
                 started,
                 duration_us: super::micros(begun.elapsed()),
-                attempt: attempt as u8 + 1,
+                attempt,
             });
-            if open {
-                break;
+            if !again {
+                return connects;
             }
         }
-        connects
     }
 }
 

@@ -20,6 +20,7 @@ use super::left_alone;
 use super::page::{self, Depth, Facts};
 use super::record::Recorder;
 use super::target::may_go_to;
+use super::tries::Tries;
 use super::walk::{codings, cookie_names, header};
 use crate::model::address::Family;
 use crate::model::evidence::{Fetch, FetchEnd, Found, HostCheck, Link, Links, Owner};
@@ -32,8 +33,9 @@ use crate::net::turn::Subject;
 
 /// Different links that are counted of one site; a bound on memory.
 const COUNTED: usize = 20_000;
-/// Requests for one link over one family; one for each address where there are more.
-const TRIES: usize = 2;
+/// Requests for one link over one family that may fail, for another reason than this machine's own; one for each address
+/// where there are more.
+const TRIES: u8 = 2;
 /// Characters of a redirect's target that are kept.
 const LOCATION_LENGTH: usize = 2000;
 /// Bodies larger than this are read off the runtime's threads.
@@ -236,27 +238,27 @@ impl Follower<'_> {
             return (Fetch { server, confirmed_by, ..Fetch::unsent(end, check.at) }, None);
         }
         let addresses = self.addresses(check, family);
-        let most = TRIES.max(addresses.len());
+        let mut tries = Tries::new(TRIES.max(addresses.len() as u8));
         let mut dead: Vec<IpAddr> = Vec::new();
-        for number in 0..most {
-            if number > 0 {
-                tokio::time::sleep(self.prober.attempts.spacing).await;
-            }
-            let address = addresses[number % addresses.len()];
+        loop {
+            let number = tries.number();
+            // There is an address where there is no obstacle.
+            let address = addresses[usize::from(tries.real()) % addresses.len()];
             let (mut fetch, fetched) = self.try_once(url, address, &check.host, read).await;
-            fetch.tries = number as u8 + u8::from(fetch.end != FetchEnd::LeftAlone);
-            let another = number + 1 < addresses.len();
-            let again = matches!(&fetch.end, FetchEnd::Failed(failure) if failure.is_transient() || another);
-            if !again || number + 1 == most {
+            fetch.tries = if fetch.end == FetchEnd::LeftAlone { number - 1 } else { number };
+            let elsewhere = |real: u8| usize::from(real) < addresses.len();
+            let again = matches!(&fetch.end, FetchEnd::Failed(failure) if tries.again(failure, elsewhere));
+            if !again {
                 fetch.dead = dead;
                 return (fetch, fetched);
             }
-            if addresses.len() > 1 && !dead.contains(&address) {
+            // What this machine spoilt says nothing of the address.
+            let spoilt = matches!(&fetch.end, FetchEnd::Failed(failure) if failure.is_local());
+            if addresses.len() > 1 && !spoilt && !dead.contains(&address) {
                 dead.push(address);
             }
+            tokio::time::sleep(self.prober.attempts.spacing).await;
         }
-        // There is an address where there is no obstacle.
-        (Fetch::unsent(FetchEnd::NotMade, check.at), None)
     }
 
     /// One request at one address.

@@ -25,6 +25,7 @@ mod samples;
 mod shared;
 mod skylight;
 mod target;
+mod tries;
 mod walk;
 
 use std::net::{IpAddr, SocketAddr};
@@ -38,7 +39,7 @@ use self::record::Recorder;
 use self::resolve::Known;
 use crate::clock::Clock;
 use crate::model::address::Family;
-use crate::model::evidence::{AddressFact, Purpose, RecordType, Round, Sibling, WalkEnd};
+use crate::model::evidence::{AddressFact, LookupOutcome, Purpose, RecordType, Round, Sibling, WalkEnd};
 use crate::model::failure::Limit;
 use crate::model::optout::OptOuts;
 use crate::model::site::Site;
@@ -316,27 +317,30 @@ impl Prober {
         if self.opt_outs.of(&host).is_some() {
             return (listed, v4, v6);
         }
-        let sibling_v6 = self.resolve_other(record, &host, RecordType::Aaaa).await;
-        let mut sibling = Sibling { host: host.clone(), has_a: None, has_aaaa: None, judged: false };
-        sibling.has_aaaa = self.has_usable(&sibling_v6);
-        if !nothing {
-            record.sibling(sibling);
-            return (listed, v4, v6);
-        }
-        let sibling_v4 = self.resolve_other(record, &host, RecordType::A).await;
-        sibling.has_a = self.has_usable(&sibling_v4);
-        let missing = crate::model::evidence::LookupOutcome::Nxdomain;
+        let missing = LookupOutcome::Nxdomain;
         let exists = v4.outcome != missing || v6.outcome != missing;
-        let clean = |known: &Known| crate::model::evidence::LookupOutcome::Nodata == known.outcome;
-        sibling.judged =
-            exists && clean(&v4) && clean(&v6) && (sibling.has_a == Some(true) || sibling.has_aaaa == Some(true));
-        let judged = sibling.judged;
-        record.sibling(sibling);
-        if judged { (host, sibling_v4, sibling_v6) } else { (listed, v4, v6) }
+        let clean = |known: &Known| known.outcome == LookupOutcome::Nodata;
+        let stands_in = nothing && exists && clean(&v4) && clean(&v6);
+        let (sibling_v4, sibling_v6) = if stands_in {
+            // What is measured in the listed name's place is judged as that is: absence needs a second source.
+            let (v4, v6) = self.resolve_listed(record, &host).await;
+            (Some(v4), v6)
+        } else {
+            let v6 = self.resolve_other(record, &host, RecordType::Aaaa).await;
+            (if nothing { Some(self.resolve_other(record, &host, RecordType::A).await) } else { None }, v6)
+        };
+        let has_a = sibling_v4.as_ref().and_then(|known| self.has_usable(known));
+        let has_aaaa = self.has_usable(&sibling_v6);
+        let judged = stands_in && (has_a == Some(true) || has_aaaa == Some(true));
+        record.sibling(Sibling { host: host.clone(), has_a, has_aaaa, judged });
+        match sibling_v4 {
+            Some(sibling_v4) if judged => (host, sibling_v4, sibling_v6),
+            _ => (listed, v4, v6),
+        }
     }
 
     fn has_usable(&self, known: &Known) -> Option<bool> {
-        use crate::model::evidence::LookupOutcome::{Answer, Nodata, Nxdomain};
+        use LookupOutcome::{Answer, Nodata, Nxdomain};
         match known.outcome {
             Answer => Some(known.addresses.iter().any(|address| self.net.connector.scope(*address).is_public())),
             Nodata | Nxdomain => Some(false),

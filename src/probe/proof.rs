@@ -10,9 +10,11 @@ use url::Url;
 
 use super::Prober;
 use super::record::Recorder;
+use super::tries::Tries;
 use crate::model::address::Family;
 use crate::model::evidence::{Exchange, MssProof, Purpose, Round, Walk, WalkEnd};
 use crate::model::failure::Failure;
+use crate::model::time::Timestamp;
 use crate::net::connect::Stream;
 use crate::net::http::{self, Fetched, Get};
 use crate::net::turn::Subject;
@@ -33,9 +35,10 @@ impl Prober {
     /// Repeats every request that stalled over IPv6 while IPv4 served the same entry.
     pub(super) async fn mss_proofs(&self, record: &Recorder) {
         for stalled in record.read(stalled) {
-            let started = self.net.clock.now();
-            let begun = Instant::now();
-            let outcome = Box::pin(self.in_small_segments(&stalled, record.cookies(&stalled.url))).await;
+            let mut begun = (self.net.clock.now(), Instant::now());
+            let cookies = record.cookies(&stalled.url);
+            let outcome = Box::pin(self.in_small_segments(&stalled, cookies, &mut begun)).await;
+            let (started, begun) = begun;
             record.mss_proof(MssProof {
                 url: stalled.url,
                 address: stalled.address,
@@ -51,13 +54,20 @@ impl Prober {
         }
     }
 
-    async fn in_small_segments(&self, stalled: &Stalled, cookie: Option<Vec<u8>>) -> Result<Fetched, Failure> {
+    /// `begun` is set to when the turn had come: what is waited for that is no slowness of the server's.
+    async fn in_small_segments(
+        &self,
+        stalled: &Stalled,
+        cookie: Option<Vec<u8>>,
+        begun: &mut (Timestamp, Instant),
+    ) -> Result<Fetched, Failure> {
         let net = &self.net;
         let target = SocketAddr::new(stalled.address, stalled.port);
         // A walk keeps only URLs that it could read.
         let url = Url::parse(&stalled.url).map_err(|_| Failure::HttpMalformed)?;
         let (host, authority) = super::target::authority(&url)?;
         let _pass = net.turns.take(Subject::Request(host.clone(), target.ip())).await;
+        *begun = (net.clock.now(), Instant::now());
         let stream = self.open_in_small_segments(target).await?;
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
         let get = Get { authority: &authority, target: path, user_agent: &net.user_agent, cookie: cookie.as_deref() };
@@ -71,12 +81,13 @@ impl Prober {
 
     /// A connection that does not open says nothing about segments, and is tried again as others are.
     async fn open_in_small_segments(&self, target: SocketAddr) -> Result<Stream, Failure> {
-        let mut attempt = 1;
+        let mut tries = Tries::new(self.attempts.per_address);
         loop {
             let deadline = self.deadlines.connect_retry;
             match self.net.connector.connect_in_segments(target, deadline, Some(SMALL_SEGMENT)).await {
-                Err(failure) if failure.is_transient() && attempt < self.attempts.per_address => attempt += 1,
-                outcome => return outcome,
+                Ok(stream) => return Ok(stream),
+                Err(failure) if !tries.again(&failure, |_| false) => return Err(failure),
+                Err(_) => {}
             }
             tokio::time::sleep(self.attempts.spacing).await;
         }
@@ -117,7 +128,6 @@ mod tests {
     use crate::model::evidence::{Hop, Via};
     use crate::model::failure::Limit;
     use crate::model::site::Scheme;
-    use crate::model::time::Timestamp;
 
     fn exchange(status: u16, body_failure: Option<Failure>) -> Exchange {
         Exchange {

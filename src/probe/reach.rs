@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::Prober;
 use super::record::Recorder;
+use super::tries::Tries;
 use crate::model::evidence::Connect;
 use crate::model::failure::Failure;
 use crate::net::connect::Stream;
@@ -32,13 +33,17 @@ pub(crate) struct Reached {
     pub(crate) open: HashMap<u16, Vec<IpAddr>>,
     /// Per port, a connection kept for the walk.
     pub(crate) kept: HashMap<u16, Held>,
-    /// Per port, the first failure.
+    /// Per port, the first failure; one of this machine's own before all others.
     pub(crate) failures: HashMap<u16, Failure>,
 }
 
 impl Reached {
     fn failed(&mut self, port: u16, failure: Failure) {
-        self.failures.entry(port).or_insert(failure);
+        let known = self.failures.entry(port).or_insert_with(|| failure.clone());
+        // An address that this machine could not try might have opened.
+        if failure.is_local() {
+            *known = failure;
+        }
     }
 }
 
@@ -85,14 +90,13 @@ impl Prober {
 
     /// Connects to one address, again after a pause where the failure is weather.
     async fn open(&self, record: &Recorder, subject: &Subject, target: SocketAddr) -> Result<Held, Failure> {
-        let mut attempt = 1;
+        let mut tries = Tries::new(self.attempts.per_address);
         loop {
-            match self.connect_once(record, subject, target, attempt).await {
+            match self.connect_once(record, subject, target, tries.number()).await {
                 Ok(held) => return Ok(held),
-                Err(failure) if attempt >= self.attempts.per_address || !failure.is_transient() => return Err(failure),
+                Err(failure) if !tries.again(&failure, |_| false) => return Err(failure),
                 Err(_) => {}
             }
-            attempt += 1;
             tokio::time::sleep(self.attempts.spacing).await;
         }
     }

@@ -19,6 +19,7 @@ use super::reach::{Held, Reached};
 use super::record::{PageKey, Recorder};
 use super::retry;
 use super::target::{self, Refused, authority};
+use super::tries::Tries;
 use crate::model::address::Family;
 use crate::model::evidence::{Exchange, Handshake, Hop, LookupOutcome, Purpose, RecordType, Via, Walk, WalkEnd};
 use crate::model::failure::{Failure, Limit};
@@ -320,19 +321,16 @@ impl Walker<'_> {
 
     /// One page, with other addresses and pauses where the failure is weather.
     async fn request(&mut self, url: &Url, port: u16, addresses: &[IpAddr]) -> Result<Read, Failure> {
-        let most = self.prober.attempts.per_address;
-        let mut attempt = 1;
+        let mut tries = Tries::new(self.prober.attempts.per_address);
         loop {
-            let address = addresses[usize::from(attempt - 1) % addresses.len()];
-            let failure = match self.try_once(url, SocketAddr::new(address, port), attempt).await {
+            let address = addresses[usize::from(tries.real()) % addresses.len()];
+            let failure = match self.try_once(url, SocketAddr::new(address, port), tries.number()).await {
                 Ok(read) => return Ok(read),
                 Err(failure) => failure,
             };
-            let another_address = usize::from(attempt) < addresses.len();
-            if attempt >= most || !(failure.is_transient() || another_address) {
+            if !tries.again(&failure, |real| usize::from(real) < addresses.len()) {
                 return Err(failure);
             }
-            attempt += 1;
             tokio::time::sleep(self.prober.attempts.spacing).await;
         }
     }

@@ -21,7 +21,7 @@ use v6ready::lab::{Lab, PUBLIC_PREFIXES, RESOLVERS, ROOTS};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::{EVIDENCE_VERSION, Observation};
 use v6ready::model::optout::OptOuts;
-use v6ready::model::run::{RunEnd, Vantage};
+use v6ready::model::run::{ClockProof, RunEnd, Vantage};
 use v6ready::model::site::{Scheme, Site};
 use v6ready::net::connect::Connector;
 use v6ready::net::dns::authority::Authorities;
@@ -277,9 +277,10 @@ pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site
     let mut dns_proofs = opening.dns_proofs;
     dns_proofs.extend(&report.dns_proofs);
     let resolvers = prober.net.resolvers.clone();
+    let clock = opening.clock.map(|clock| ClockProof { gaps: report.clock_gaps.clone(), ..clock });
     let evidence = Evidence {
         observations: collecting.await.expect("the collector ends"),
-        vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs, dns_proofs, clock: opening.clock },
+        vantage: Vantage { name: "bench".to_owned(), isp: None, resolvers, proofs, dns_proofs, clock },
     };
     (evidence, report)
 }

@@ -201,14 +201,28 @@ fn an_interrupted_run_keeps_what_is_finished() {
 fn too_few_descriptors_are_refused_with_advice() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("list.txt"), "www.school.example\n").unwrap();
-    let limited = |limit: &str| {
+    let limited = |limit: &str, what: &str| {
         let mut command = Command::new("sh");
-        let script = format!("ulimit -n {limit} && exec \"$0\" --lang en scan list.txt --resolver 127.0.0.1:9");
+        let script = format!("ulimit -n {limit} && exec \"$0\" --lang en {what} --resolver 127.0.0.1:9");
         command.current_dir(folder.path()).args(["-c", &script, env!("CARGO_BIN_EXE_v6ready")]);
         command.output().unwrap()
     };
-    let refused = limited("64");
+    let refused = limited("64", "scan list.txt");
     assert_eq!(code(&refused), 3, "{}", stderr(&refused));
     assert!(stderr(&refused).contains("ulimit -n 4096"), "{}", stderr(&refused));
     assert!(!folder.path().join("history.db").exists());
+    // The machine's set-up is no matter of the gate, which is shut here as well.
+    blind(folder.path());
+    let doctor = limited("64", "doctor");
+    assert_eq!(code(&doctor), 3, "{}", stderr(&doctor));
+    assert!(String::from_utf8_lossy(&doctor.stdout).contains("descriptors"), "{}", stderr(&doctor));
+}
+
+#[test]
+fn doctor_tells_an_unusable_configuration_from_a_shut_gate() {
+    let folder = tempfile::tempdir().unwrap();
+    blind(folder.path());
+    assert_eq!(code(&run(folder.path(), &["doctor"])), 4);
+    fs::write(folder.path().join("v6ready.toml"), "[gate]\nanchros = []\n").unwrap();
+    assert_eq!(code(&run(folder.path(), &["doctor"])), 3);
 }

@@ -1,7 +1,7 @@
 //! DNS that lies or dies: at the gate, in the middle of a run, and against the bounds of one site. What single names do
 //! is in the scenarios; here it is the servers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -138,11 +138,28 @@ fn sites(truth: &BTreeMap<String, Readiness>) -> Vec<Site> {
 
 /// Between two self-tests of the resolvers.
 const TESTED_EVERY: Duration = Duration::from_millis(200);
-/// How long resolvers misbehave: longer than two self-tests are apart, whatever else the machine does. A shorter lie cannot
-/// be noticed.
-const SPELL: Duration = Duration::from_secs(1);
+/// Self-tests of each resolver that begin while it misbehaves, until it is good again: the one between the first and the last
+/// lies wholly within that time. A shorter lie cannot be noticed.
+const SPELL: usize = 3;
+/// From a look to the second one: longer than that takes, so that it meets good resolvers.
+const SECOND_LOOK: Duration = Duration::from_secs(8);
 
-/// A run in which both resolvers become like this once a share of the sites is done, and good again after a while.
+/// Returns once each resolver was asked for so many random names, one in each self-test, after this entry of the log.
+async fn tested(lab: &Lab, since: u64) {
+    let labels = |server: &IpAddr| {
+        let entries = lab.log().entries().into_iter().filter(|entry| entry.number > since);
+        let names = entries.filter_map(|entry| match entry.event {
+            Event::Query { server: asked, name, .. } if asked.ip() == *server => Some(name),
+            _ => None,
+        });
+        names.filter(|name| name.starts_with("v6ready-")).collect::<BTreeSet<_>>().len()
+    };
+    while !RESOLVERS.iter().all(|server| labels(server) >= SPELL) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A run in which both resolvers become like this once a share of the sites is done, and good again once they were tested.
 async fn change_in_the_middle(facts: ServerFacts) -> (Evidence, BTreeMap<String, Readiness>) {
     let (world, truth) = world(12);
     let lab = Arc::new(Lab::start(world).await.expect("a lab"));
@@ -155,14 +172,15 @@ async fn change_in_the_middle(facts: ServerFacts) -> (Evidence, BTreeMap<String,
         if number == from {
             become_like(&watched, facts);
             let lab = Arc::clone(&watched);
+            let since = lab.log().entries().last().map_or(0, |entry| entry.number);
             tokio::spawn(async move {
-                tokio::time::sleep(SPELL).await;
+                tested(&lab, since).await;
                 become_like(&lab, ServerFacts::default());
             });
         }
     };
     let prober = prober(&lab, Patience::USUAL);
-    let rules = ScanRules { jobs: 2, dns_interval: TESTED_EVERY, second_round_after: SPELL * 2, ..scan_rules() };
+    let rules = ScanRules { jobs: 2, dns_interval: TESTED_EVERY, second_round_after: SECOND_LOOK, ..scan_rules() };
     let setting = Setting { rules, listener: Arc::new(listener), ..Setting::usual(1, Transports::Both) };
     let (evidence, report) = scan_under(setting, prober, sites(&truth)).await;
     assert_eq!((report.end, report.lost), (RunEnd::Complete, 0));
@@ -172,7 +190,7 @@ async fn change_in_the_middle(facts: ServerFacts) -> (Evidence, BTreeMap<String,
 #[tokio::test(flavor = "multi_thread")]
 async fn resolvers_that_change_in_the_middle_of_a_run_make_no_wrong_verdict() {
     let cases = [
-        (SILENT, ResolverState::Silent),
+        (habit(Habit::Ignores), ResolverState::Silent),
         (habit(Habit::Refuses), ResolverState::Silent),
         (habit(Habit::DeniesAll), ResolverState::Denies),
         (habit(Habit::DeniesAaaa), ResolverState::Denies),

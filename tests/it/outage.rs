@@ -195,6 +195,9 @@ async fn the_clock_jumps() {
         let log: Vec<_> = report.outages.iter().map(|outage| (outage.line, outage.why, outage.opened)).collect();
         assert_eq!(log, [(Line::Ipv4, Trigger::Clock, None), (Line::Ipv6, Trigger::Clock, None)]);
         assert!(report.outages.iter().all(|outage| outage.until.is_some()) && report.end == RunEnd::Complete);
+        // What is out of date by a certificate's time is not known from then on, until anchors have shown the time anew.
+        assert_eq!(report.clock_gaps.len(), 1, "{:?}", report.clock_gaps);
+        assert!(report.clock_gaps[0].from <= report.outages[0].since);
     }
 }
 

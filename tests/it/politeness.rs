@@ -217,12 +217,13 @@ async fn nothing_is_begun_in_a_window() {
     let started = Instant::now();
     let mut prober = polite(&lab);
     let net = Arc::get_mut(&mut prober.net).expect("nobody else has it");
-    net.clock = Arc::new(Hasty(started, Timestamp(noon - 40_000)));
+    let clock = Arc::new(Hasty(started, Timestamp(noon - 40_000)));
+    net.clock = Arc::clone(&clock) as Arc<dyn Clock>;
     let freeze = Freeze::read(&["12:00-12:02".to_owned()], jiff::tz::TimeZone::UTC).expect("a window");
     let rules = ScanRules { jobs: 1, freeze, ..scan_rules() };
     let sites = names.iter().map(|name| site(&format!("http://{name}/"))).collect();
     // The gate sees that this clock is not that of the anchors.
-    let setting = Setting { rules, gate: Gate::MayBeShut, ..Setting::usual(1, Transports::Both) };
+    let setting = Setting { rules, gate: Gate::MayBeShut, wall: clock, ..Setting::usual(1, Transports::Both) };
     let (evidence, report) = scan_under(setting, prober, sites).await;
     assert_eq!((report.end, evidence.observations.len()), (RunEnd::Complete, 60));
     // What was begun just before may still be under way for a second.

@@ -462,7 +462,7 @@ fn plain(mut observation: Observation) -> Observation {
 }
 
 /// The same round, measured at the time of another.
-fn later(mut round: Round, number: u8) -> Round {
+pub(crate) fn later(mut round: Round, number: u8) -> Round {
     let by = 600_000 * i64::from(number - round.number);
     let shift = |at: &mut Timestamp| *at = at.plus_ms(by);
     round.number = number;

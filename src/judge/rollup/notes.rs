@@ -16,6 +16,7 @@ use crate::model::address::{Family, Scope};
 use crate::model::evidence::{CertificateFault, Connect, Exchange, MssProof, Pointer, Round, StepKind, WalkEnd};
 use crate::model::failure::{Failure, Limit};
 use crate::model::finding::Code;
+use crate::model::run::ClockProof;
 use crate::model::site::Scheme;
 
 impl Case<'_> {
@@ -41,9 +42,7 @@ impl Case<'_> {
             let Some(sibling) = &round.sibling else { continue };
             let at = [Pointer { round: round.number, step: StepKind::Sibling, index: 0 }];
             let args = [("host", sibling.host.clone())];
-            let nothing_listed =
-                !matches!(self.naming.v4, Presence::Present) && !matches!(self.naming.v6, Presence::Present);
-            if nothing_listed && (sibling.has_a == Some(true) || sibling.has_aaaa == Some(true)) {
+            if self.naming.nothing_listed && (sibling.has_a == Some(true) || sibling.has_aaaa == Some(true)) {
                 self.findings.add_with(Code::SiblingHasSite, &args, &at);
             } else if sibling.has_aaaa == Some(true) && sibling.host.starts_with("www.") {
                 self.findings.add_with(Code::WwwHasV6, &args, &at);
@@ -170,17 +169,21 @@ impl Case<'_> {
         }
     }
 
-    /// Why IPv4 does not give the service that IPv6 gives: there is none, it fails, or we could not see.
+    /// Why IPv4 does not give the service that IPv6 gives: there is none, it fails, or we could not see. That it fails is
+    /// said of an answer that we have, and with an alibi.
     pub(super) fn note_without_v4(&mut self, v6: &Outcome<'_>) {
         let v4: Vec<Outcome<'_>> = self.entries.iter().filter_map(|entry| entry.v4.clone()).collect();
-        let failed: Vec<Pointer> = v4.iter().filter(|v4| v4.landing.is_evidence()).map(|v4| v4.pointer).collect();
+        let counts = |v4: &&Outcome<'_>| v4.landing.is_evidence() && self.alibis.of(v4.pointer.round, Family::V4);
+        let failed: Vec<Pointer> = v4.iter().filter(counts).map(|v4| v4.pointer).collect();
         if !failed.is_empty() {
             self.findings.add(Code::V4Broken, &failed);
         } else if matches!(self.naming.v4, Presence::Absent(_)) && !self.usable.1 {
             self.findings.add(Code::V6Only, &self.naming.evidence_v4.clone());
-        } else if matches!(self.naming.v4, Presence::Unknown(_) | Presence::Mishandled) {
+        } else if self.naming.v4 == Presence::Mishandled {
+            // Its servers cannot answer for A, which was seen at two of them: to its users there is no IPv4.
             self.findings.add(Code::V4Broken, &self.naming.evidence_v4.clone());
         } else {
+            // Also where A is not known: nobody knows then how the site does over IPv4.
             self.findings.add(Code::ContentUnverified, &[v6.pointer]);
         }
     }
@@ -202,9 +205,12 @@ impl Case<'_> {
         }
     }
 
-    /// What seems out of date by a clock that was not proven is not called so.
+    /// What seems out of date by a clock that was not proven at the time is not called so.
     fn drop_untimely(&mut self, faults: &mut BTreeSet<CertificateFault>, at: Pointer) {
-        if self.vantage.is_none_or(|vantage| vantage.clock.is_some_and(|clock| clock.holds())) {
+        let round = self.observation.rounds.iter().find(|round| round.number == at.round);
+        let shown = round.and_then(|round| round.handshakes.get(at.index)).map(|handshake| handshake.started);
+        let holds = |clock: &ClockProof| shown.is_some_and(|shown| clock.holds_at(shown));
+        if self.vantage.is_none_or(|vantage| vantage.clock.as_ref().is_some_and(holds)) {
             return;
         }
         let before = faults.len();
@@ -280,9 +286,11 @@ impl Case<'_> {
         }
     }
 
-    /// Connections that fit; failed ones only with an alibi.
+    /// Connections to the site's own addresses that fit; failed ones only with an alibi.
     pub(super) fn connects(&self, fits: impl Fn(&Connect) -> bool) -> Vec<Pointer> {
         let rounds = self.observation.rounds.iter();
+        let own: BTreeSet<_> = rounds.clone().flat_map(|round| &round.addresses).map(|fact| fact.address).collect();
+        let fits = |connect: &Connect| own.contains(&connect.address) && fits(connect);
         let all = rounds.flat_map(|round| round.connects.iter().enumerate().map(move |each| (round.number, each)));
         let proven = |round, connect: &Connect| connect.is_open() || self.alibis.of(round, connect.family());
         let fitting = all.filter(|(round, (_, connect))| fits(connect) && proven(*round, connect));

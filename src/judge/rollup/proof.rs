@@ -115,11 +115,6 @@ impl Case<'_> {
         })
     }
 
-    /// Rounds in which what failed over the family has an alibi.
-    pub(super) fn proven_rounds(&self, family: Family) -> usize {
-        self.observation.rounds.iter().filter(|round| self.alibis.of(round.number, family)).count()
-    }
-
     /// In a round the family was tried, and what failed over it has none.
     pub(super) fn is_unproven(&self, family: Family) -> bool {
         let tried = |round: &Round| round.connects.iter().any(|connect| connect.family() == family);

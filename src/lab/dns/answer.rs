@@ -76,7 +76,7 @@ pub(super) struct Draft {
     pub(super) answers: Vec<Record>,
     pub(super) authorities: Vec<Record>,
     additionals: Vec<Record>,
-    deed: Deed,
+    pub(super) deed: Deed,
     delay: Duration,
     owner: Option<String>,
     first: Vec<Record>,

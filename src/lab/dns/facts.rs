@@ -172,6 +172,8 @@ pub enum Habit {
     DeniesAll,
     /// REFUSED to everything.
     Refuses,
+    /// Hears everything, and answers nothing.
+    Ignores,
     /// SERVFAIL to so many of a hundred queries, without a pattern.
     Fails(u64),
 }

@@ -9,7 +9,7 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{RData, Record, RecordType};
 
 use super::answer::{Asking, Directory, Draft, TTL, address_record, soa};
-use super::facts::{Habit, canonical};
+use super::facts::{Deed, Habit, canonical};
 
 impl Directory {
     /// What a server that does not tell the truth makes of an answer.
@@ -40,6 +40,7 @@ impl Directory {
                 draft.authorities = vec![soa(self.zones.of(&asking.name))];
             }
             Habit::Refuses => *draft = Draft::of(ResponseCode::Refused),
+            Habit::Ignores => draft.deed = Deed::Drop,
             Habit::Fails(share) => {
                 let number = self.queries.fetch_add(1, Ordering::Relaxed);
                 if crate::lab::stable_hash(&number.to_string()) % 100 < share {

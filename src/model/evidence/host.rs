@@ -9,6 +9,9 @@ use super::lookup::LookupOutcome;
 use crate::model::address::{Family, Scope};
 use crate::model::time::Timestamp;
 
+/// Attempts to connect to a host that must fail before it is said not to open.
+pub const HOST_TRIES: u8 = 2;
+
 /// What is known of a host in one family.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HostSide {
@@ -46,12 +49,15 @@ impl HostSide {
         self.addresses.is_empty() && self.lookup.is_none_or(|outcome| said.contains(&outcome))
     }
 
-    /// A connection was opened. None: none was tried, or only this machine failed.
+    /// A connection was opened. None: none was, and fewer than [`HOST_TRIES`] attempts failed for another reason than this
+    /// machine's own.
     pub fn opens(&self) -> Option<bool> {
         let ours = |connect: &&Connect| connect.failure.as_ref().is_some_and(crate::model::failure::Failure::is_local);
-        let mut tried = self.connects.iter().filter(|connect| !ours(connect)).peekable();
-        tried.peek()?;
-        Some(tried.any(Connect::is_open))
+        if self.connects.iter().any(Connect::is_open) {
+            return Some(true);
+        }
+        let failed = self.connects.iter().filter(|connect| !ours(connect)).count();
+        (failed >= usize::from(HOST_TRIES)).then_some(false)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,14 +35,35 @@ type Shared = Arc<OnceCell<Arc<[SocketAddr]>>>;
 
 /// Finds authoritative servers.
 pub struct Authorities {
-    /// One for each server: so each query has its turn, just before it is sent. hickory would choose among several itself,
-    /// and count what is waited for a turn as the server's silence.
-    resolvers: Vec<(SocketAddr, Resolver<Provider>)>,
+    /// One pair for each server: hickory would choose among several itself.
+    resolvers: Vec<Server>,
     /// The resolver that answered last.
     preferred: AtomicUsize,
     turns: Arc<dyn Turns>,
     connector: Connector,
+    /// Questions that could not be asked, for a reason of this machine's.
+    spoilt: Arc<AtomicU64>,
     zones: Mutex<HashMap<String, Shared>>,
+}
+
+/// A resolver, as hickory asks it.
+struct Server {
+    address: SocketAddr,
+    udp: Resolver<Provider>,
+    /// For answers that do not fit UDP. Apart from the other, so that a query over an open connection has its turn as well.
+    tcp: Resolver<Provider>,
+}
+
+/// What came of a question.
+enum Said {
+    /// Records.
+    Records(Lookup),
+    /// There are none.
+    Nothing(NoRecords),
+    /// Nobody said anything usable.
+    Silence,
+    /// Nobody did, and not all were asked, for a reason of this machine's.
+    NotAsked,
 }
 
 impl std::fmt::Debug for Authorities {
@@ -74,11 +95,20 @@ impl Authorities {
         connector: Connector,
         turns: Arc<dyn Turns>,
     ) -> Result<Self, NetError> {
-        let provider =
-            Provider { connector: connector.clone(), turns: Arc::clone(&turns), handle: TokioHandle::default() };
-        let each = |server: &SocketAddr| Ok((*server, stub(*server, timeout, provider.clone())?));
+        let spoilt = Arc::new(AtomicU64::new(0));
+        let provider = Provider {
+            connector: connector.clone(),
+            turns: Arc::clone(&turns),
+            handle: TokioHandle::default(),
+            spoilt: Arc::clone(&spoilt),
+        };
+        let each = |server: &SocketAddr| {
+            let stub = |connection| stub(*server, connection, timeout, provider.clone());
+            Ok(Server { address: *server, udp: stub(ConnectionConfig::udp())?, tcp: stub(ConnectionConfig::tcp())? })
+        };
         let resolvers = resolvers.iter().map(each).collect::<Result<_, NetError>>()?;
-        Ok(Self { resolvers, preferred: AtomicUsize::new(0), turns, connector, zones: Mutex::new(HashMap::new()) })
+        let (preferred, zones) = (AtomicUsize::new(0), Mutex::new(HashMap::new()));
+        Ok(Self { resolvers, preferred, turns, connector, spoilt, zones })
     }
 
     /// Addresses of the authoritative servers of the zone a name is in, public ones only, IPv4 before IPv6, one
@@ -100,22 +130,26 @@ impl Authorities {
         found.await.map_or_else(|()| Arc::from([]), Arc::clone)
     }
 
-    /// Asks the resolvers one after another until one says something. None: none did.
-    async fn lookup(&self, name: Name, rtype: RecordType) -> Option<Result<Lookup, NoRecords>> {
+    /// Asks the resolvers one after another until one says something.
+    async fn lookup(&self, name: Name, rtype: RecordType) -> Said {
         let first = self.preferred.load(Ordering::Relaxed);
+        let spoilt = self.spoilt.load(Ordering::Relaxed);
         for number in 0..self.resolvers.len() {
             let index = (first + number) % self.resolvers.len();
-            let (server, resolver) = &self.resolvers[index];
-            drop(self.turns.take(Subject::Query(*server, ServerRole::Resolver)).await);
-            let said = match resolver.lookup(name.clone(), rtype).await {
-                Ok(lookup) => Ok(lookup),
-                Err(NetError::Dns(DnsError::NoRecordsFound(nothing))) if is_denial(&nothing) => Err(nothing),
-                Err(_) => continue,
+            let said = match self.resolvers[index].ask(&name, rtype, self.turns.as_ref()).await {
+                Ok(lookup) => Said::Records(lookup),
+                Err(NetError::Dns(DnsError::NoRecordsFound(nothing))) if is_denial(&nothing) => Said::Nothing(nothing),
+                Err(error) => {
+                    // More questions wait than hickory holds.
+                    self.spoilt.fetch_add(u64::from(matches!(error, NetError::Busy)), Ordering::Relaxed);
+                    continue;
+                }
             };
             self.preferred.store(index, Ordering::Relaxed);
-            return Some(said);
+            return said;
         }
-        None
+        // Questions of other sites count as well: then more is left unknown than need be, and nothing wrong is said.
+        if self.spoilt.load(Ordering::Relaxed) == spoilt { Said::Silence } else { Said::NotAsked }
     }
 
     /// The zone a name is in: the owner of the SOA that comes with the answer. Labels are never counted, since
@@ -124,18 +158,20 @@ impl Authorities {
         let mut at = Name::from_ascii(format!("{name}.")).ok()?;
         for _ in 0..CLIMB {
             match self.lookup(at.clone(), RecordType::SOA).await {
-                Some(Ok(lookup)) => {
+                Said::Records(lookup) => {
                     let soa = lookup.answers().iter().find(|record| matches!(record.data, RData::SOA(_)));
                     if let Some(record) = soa {
                         return Some(text(&record.name));
                     }
                 }
-                Some(Err(nothing)) => {
+                Said::Nothing(nothing) => {
                     if let Some(soa) = nothing.soa {
                         return Some(text(&soa.name));
                     }
                 }
-                None => {}
+                Said::Silence => {}
+                // The parent is not asked in the place of a name that nobody was asked about.
+                Said::NotAsked => return None,
             }
             if at.num_labels() <= 1 {
                 return None;
@@ -147,7 +183,7 @@ impl Authorities {
 
     async fn servers_of(&self, zone: &str) -> Arc<[SocketAddr]> {
         let Ok(name) = Name::from_ascii(format!("{zone}.")) else { return Arc::from([]) };
-        let Some(Ok(lookup)) = self.lookup(name, RecordType::NS).await else { return Arc::from([]) };
+        let Said::Records(lookup) = self.lookup(name, RecordType::NS).await else { return Arc::from([]) };
         let mut hosts: Vec<Name> = lookup
             .answers()
             .iter()
@@ -170,7 +206,7 @@ impl Authorities {
     }
 
     async fn addresses(&self, host: &Name, rtype: RecordType) -> Vec<IpAddr> {
-        let Some(Ok(lookup)) = self.lookup(host.clone(), rtype).await else { return Vec::new() };
+        let Said::Records(lookup) = self.lookup(host.clone(), rtype).await else { return Vec::new() };
         let addresses = lookup.answers().iter().filter_map(|record| match &record.data {
             RData::A(a) => Some(IpAddr::V4(a.0)),
             RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
@@ -180,20 +216,35 @@ impl Authorities {
     }
 }
 
-/// hickory on one server. Its defaults are changed where they would hide or invent something: no hosts file, no search list
-/// (names are absolute), nothing asked twice.
-fn stub(server: SocketAddr, timeout: Duration, provider: Provider) -> Result<Resolver<Provider>, NetError> {
-    let with_port = |mut connection: ConnectionConfig| {
-        connection.port = server.port();
-        connection
-    };
-    let connections = vec![with_port(ConnectionConfig::udp()), with_port(ConnectionConfig::tcp())];
-    let servers = vec![NameServerConfig::new(server.ip(), false, connections)];
+impl Server {
+    /// One question over UDP, and again over TCP where the answer does not fit. Every datagram has its turn ([`Provider`]).
+    async fn ask(&self, name: &Name, rtype: RecordType, turns: &dyn Turns) -> Result<Lookup, NetError> {
+        match self.udp.lookup(name.clone(), rtype).await {
+            Err(NetError::Truncated) => {
+                drop(turns.take(Subject::Query(self.address, ServerRole::Resolver)).await);
+                self.tcp.lookup(name.clone(), rtype).await
+            }
+            said => said,
+        }
+    }
+}
+
+/// hickory on one server, by one transport. Its defaults are changed where they would hide or invent something: no hosts file,
+/// no search list (names are absolute), nothing asked twice.
+fn stub(
+    server: SocketAddr,
+    mut connection: ConnectionConfig,
+    timeout: Duration,
+    provider: Provider,
+) -> Result<Resolver<Provider>, NetError> {
+    connection.port = server.port();
+    let servers = vec![NameServerConfig::new(server.ip(), false, vec![connection])];
     let mut builder = Resolver::builder_with_config(ResolverConfig::from_parts(None, Vec::new(), servers), provider);
     let options = builder.options_mut();
     options.ndots = 0;
     options.timeout = timeout;
-    options.attempts = 1;
+    // hickory counts the repeats.
+    options.attempts = 0;
     options.edns0 = true;
     options.edns_payload_len = EDNS_PAYLOAD;
     options.cache_size = 4096;

@@ -65,6 +65,13 @@ pub struct Heard {
     pub failure: Option<Failure>,
 }
 
+impl Heard {
+    /// The question was sent. If not, for a reason of ours, nothing is known of the server.
+    pub fn was_asked(&self) -> bool {
+        self.lookup.outcome != LookupOutcome::NotAsked
+    }
+}
+
 /// Makes DNS exchanges.
 #[derive(Clone, Debug)]
 pub struct Exchanges {
@@ -140,7 +147,8 @@ impl Exchanges {
         } else {
             self.run(&question, ask, pass).await
         };
-        let duration_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let taken = begun.elapsed().saturating_sub(told.waited);
+        let duration_us = u64::try_from(taken.as_micros()).unwrap_or(u64::MAX);
         let (referral, failure) = (told.reply.referral.take(), told.failure.take());
         let open = told.socket.take().map(|(socket, id)| Open {
             socket,
@@ -156,15 +164,17 @@ impl Exchanges {
         match self.udp(question, ask.server, pass).await {
             Ok(Some((reply, socket))) => Told { socket, ..Told::of(reply, DnsTransport::Udp) },
             Ok(None) => {
-                // A second query, so a second turn.
+                // A second query, so a second turn. What is waited for it is no slowness of the server's.
+                let since = Instant::now();
                 drop(self.turns.take(Subject::Query(ask.server, ask.role)).await);
+                let waited = since.elapsed();
                 let reply = match self.tcp(question, ask).await {
                     Ok(reply) => reply,
                     // That we could not ask says nothing about the server.
                     Err(failure) if failure.is_local() => outcome(LookupOutcome::NotAsked),
                     Err(_) => Reply::broken(BrokenReply::TruncatedNoTcp),
                 };
-                Told { retried: true, ..Told::of(reply, DnsTransport::Tcp) }
+                Told { retried: true, waited, ..Told::of(reply, DnsTransport::Tcp) }
             }
             Err(failure) => Told::failed(DnsTransport::Udp, failure),
         }
@@ -228,8 +238,8 @@ impl Exchanges {
                 let mut message = vec![0; usize::from(length)];
                 stream.read_exact(&mut message).await.map(|_| message)
             };
-            // The connection is open: whatever ends it early came from the other side.
-            let message = read.await.map_err(|_| Failure::Reset)?;
+            // The connection is open: what ends it early came from the other side, unless this machine ran short.
+            let message = read.await.map_err(|error| failure_of(&error, When::Open))?;
             Ok(match decode(&message, id, question, self.limits.cname) {
                 Incoming::Unrelated => Reply::broken(BrokenReply::Malformed),
                 Incoming::Truncated => Reply::broken(BrokenReply::TruncatedOverTcp),
@@ -253,6 +263,8 @@ struct Told {
     reply: Reply,
     transport: DnsTransport,
     retried: bool,
+    /// Of the time it took, what was waited for a turn.
+    waited: Duration,
     failure: Option<Failure>,
     /// The socket that brought the reply, and the id of the query. None: not over UDP.
     socket: Option<(UdpSocket, u16)>,
@@ -260,7 +272,7 @@ struct Told {
 
 impl Told {
     fn of(reply: Reply, transport: DnsTransport) -> Self {
-        Self { reply, transport, retried: false, failure: None, socket: None }
+        Self { reply, transport, retried: false, waited: Duration::ZERO, failure: None, socket: None }
     }
 
     fn failed(transport: DnsTransport, failure: Failure) -> Self {
