@@ -127,8 +127,8 @@ fn a_bound_that_was_met_shows() {
         let candidates: Vec<String> = (0..count).map(|number| format!("/{number}.png {number}w")).collect();
         format!("<img srcset='{}'>", candidates.join(", "))
     };
-    let links = |count: usize| (0..count).map(|number| format!("<a href=/{number}>")).collect::<String>();
-    let images = |count: usize| (0..count).map(|number| format!("<img src=/{number}>")).collect::<String>();
+    let links = |count: usize| (0..count).map(|number| format!("<a href=/{number}>")).collect::<Vec<_>>().concat();
+    let images = |count: usize| (0..count).map(|number| format!("<img src=/{number}>")).collect::<Vec<_>>().concat();
     let urls = |count: usize| format!("<style>{}</style>", "p{background:url(/a)}".repeat(count));
     let cases = [
         (links(REFERENCES / 2) + &images(10), (REFERENCES / 2, 10, false)),

@@ -137,7 +137,7 @@ async fn a_host_that_asks_for_fewer_requests_gets_none_from_any_site() {
 async fn known_rates_give_the_expected_points() {
     let mut world = World::new().with_anchors();
     let links = |range: std::ops::Range<u8>, host: &str| -> String {
-        range.map(|number| format!("<a href={host}/p{number}.pdf>{number}</a>")).collect()
+        range.map(|number| format!("<a href={host}/p{number}.pdf>{number}</a>")).collect::<Vec<_>>().concat()
     };
     let home = |own: &str| {
         let four = format!("http://four.{own}.example");

@@ -128,7 +128,9 @@ fn check(choices: &mut Choices<'_>, host: &str, round: &Round) -> HostCheck {
     }
     let unasked = choices.rarely(8).then(|| choices.of(&[Unasked::Port, Unasked::LeftAlone]));
     if unasked.is_some() {
-        sides.iter_mut().for_each(|side| side.connects.clear());
+        for side in &mut sides {
+            side.connects.clear();
+        }
     }
     let [v4, v6] = sides;
     HostCheck { host: host.to_owned(), port: 80, v4, v6, contradicted: choices.rarely(12), unasked, at }

@@ -131,12 +131,10 @@ fn answers(link: &Link, proof: &Proof<'_>) -> Support {
         (_, Some(v6)) if is_left_alone(v6) => Support::Unknown,
         (Some(_), Some(_)) if link.v4.challenge != link.v6.challenge => Support::Unknown,
         (None, Some(_)) if link.v6.challenge => Support::Unknown,
-        (_, Some(200..300)) => Support::Yes,
+        (_, Some(200..300)) | (None, Some(300..400)) => Support::Yes,
         (Some(v4), Some(v6)) => judged(v4 / 100 == v6 / 100),
-        (None, Some(300..400)) => Support::Yes,
-        (None, _) => Support::Unknown,
         (Some(_), None) if is_missing(&link.v6, proof) => Support::No,
-        (Some(_), None) => Support::Unknown,
+        (Some(_) | None, _) => Support::Unknown,
     }
 }
 
