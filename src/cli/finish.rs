@@ -15,6 +15,7 @@ use crate::judge::summarise::summarise;
 use crate::judge::{Criteria, assess};
 use crate::model::METHOD_VERSION;
 use crate::model::cause::Causes;
+use crate::model::owner::Aliases;
 use crate::model::run::{Run, RunId};
 use crate::model::school::{Roster, RosterState};
 use crate::model::site::SiteKey;
@@ -76,7 +77,7 @@ pub(super) async fn judge_run(store: &Store, id: &RunId, lang: Lang) -> Result<J
         })
         .await?;
     let summary = summarise(&stored.roster, &stored.policy, &assessments);
-    let causes = causes(&stored.roster, &stored.policy, &assessments);
+    let causes = causes(&stored.roster, &stored.policy, &assessments, &aliases(&stored.config));
     Ok(Judged { run: stored.run, roster: stored.roster, policy: stored.policy, assessments, trails, summary, causes })
 }
 
@@ -174,6 +175,14 @@ pub(super) fn print_result(judged: &Judged, folder: &Path, lang: Lang) {
     line(format!("{} {}", say(lang, "汇总页：", "Summary page:"), folder.join("index.html").display()));
 }
 
+/// Who owns several registrable domains, as the run's own configuration says: the same whenever it is judged again.
+fn aliases(config: &str) -> Aliases {
+    let stored: Option<toml::Table> = toml::from_str(config).ok();
+    let groups = stored.as_ref().and_then(|stored| stored.get("deep")?.get("aliases")?.as_array());
+    let groups = groups.into_iter().flatten().filter_map(|group| group.as_str().map(str::to_owned));
+    Aliases::read(&groups.collect::<Vec<_>>())
+}
+
 /// What the run cost others: bytes on the wire, and networks that were left alone for a while.
 fn print_cost(judged: &Judged, lang: Lang) {
     let Some(cost) = &judged.run.cost else { return };
@@ -192,5 +201,19 @@ fn print_cost(judged: &Judged, lang: Lang) {
                 format!("  {} reset one connection after another and was left alone for {minutes} min", pause.network)
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_are_those_of_the_run() {
+        let mut config = Config::default();
+        config.deep.aliases = vec!["a.cn b.cn".to_owned(), "c.cn d.cn".to_owned()];
+        let stored = toml::to_string(&config).expect("TOML");
+        assert_eq!(aliases(&stored), Aliases::read(&config.deep.aliases));
+        assert_eq!(aliases(""), Aliases::default());
     }
 }

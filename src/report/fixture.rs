@@ -18,6 +18,7 @@ use crate::model::evidence::{
 use crate::model::failure::Failure;
 use crate::model::finding::{Code, Finding};
 use crate::model::outage::{Line, Outage, Trigger};
+use crate::model::owner::Aliases;
 use crate::model::run::{CheckOutcome, DnsProof, Gate, GateCheck, Proof, ResolverState, Run, RunEnd, RunId, Vantage};
 use crate::model::school::{
     Category, Region, RegionCode, RegionLevel, RejectedRow, Role, Roster, RosterState, Row, RowProblem, School,
@@ -76,7 +77,7 @@ impl Fixture {
     /// Counts anew after something was changed.
     pub(crate) fn recount(&mut self) {
         self.summary = summarise(&self.roster, &self.policy, &self.assessments);
-        self.causes = causes(&self.roster, &self.policy, &self.assessments);
+        self.causes = causes(&self.roster, &self.policy, &self.assessments, &Aliases::default());
         self.past = past(&self.roster, &self.policy, &self.assessments, true);
     }
 
@@ -344,7 +345,7 @@ pub(crate) fn fixture() -> Fixture {
         .collect();
     trails.insert(SiteKey("www.broken.school.example".into()), trail(&timeout_observation("甲州市第二中学"), Lang::Zh));
     let summary = summarise(&roster, &policy, &assessments);
-    let causes = causes(&roster, &policy, &assessments);
+    let causes = causes(&roster, &policy, &assessments, &Aliases::default());
     let rules = rules::shipped().map(|id| rules::by_id(id).unwrap().unwrap()).collect();
     Fixture {
         rules,

@@ -201,12 +201,45 @@ fn rule_sets_stand_side_by_side() {
     assert_eq!(of("readiness")["total"], serde_json::json!({"pass": 7, "fail": 6, "not_judged": 1}));
     assert_eq!(of("portal")["kinds"]["普通本科"], serde_json::json!({"pass": 2, "fail": 0, "not_judged": 1}));
     let links = of("municipal-20-40-40")["indicators"].as_array().unwrap()[1].clone();
-    assert_eq!(links, serde_json::json!({"measure": "links2", "judged": 0, "full": 0, "lost": null}));
+    assert_eq!(links, serde_json::json!({"measure": "links2", "judged": 6, "full": 0, "lost": 40.0}));
     let row = summary["schools"].as_array().unwrap().iter().find(|row| row["domain"] == "sy.school.example").unwrap();
     let score = row["scores"].as_array().unwrap().iter().find(|score| score["rules"] == "municipal-20-40-40").unwrap();
-    assert_eq!((&score["points"], &score["judged"], &score["passes"]), (&0.0.into(), &20.0.into(), &false.into()));
-    assert_eq!(score["lost"], serde_json::json!({"home_success": 20.0, "links2": null, "links3": null}));
+    assert_eq!(
+        (&score["points"], &score["judged"], &score["passes"]),
+        (&0.0.into(), &100.0.into(), &serde_json::Value::Null)
+    );
+    assert_eq!(score["lost"], serde_json::json!({"home_success": 20.0, "links2": 40.0, "links3": 40.0}));
     assert!(file(&files, "index.html").contains("首页 20、二级链接 40、三级链接 40"));
+    // A set without a pass mark counts nobody.
+    assert_eq!(of("municipal-20-40-40")["passes_at"], serde_json::Value::Null);
+    assert_eq!(of("municipal-20-40-40")["total"], serde_json::json!({"pass": 0, "fail": 0, "not_judged": 0}));
+}
+
+/// Every set for every region, at every level with what lies below it, in numbers and on the pages.
+#[test]
+fn rule_sets_by_region() {
+    let files = render_all(&fixture().input(Lang::Zh));
+    let summary = json(&files, "summary.json");
+    for set in summary["rule_sets"].as_array().unwrap() {
+        let of = |code: &str| &set["regions"][code];
+        let number = |value: &serde_json::Value| value.as_u64().unwrap();
+        let cities = ["990100", "990200", "990300"].map(|code| number(&of(code)["schools"])).iter().sum::<u64>();
+        assert!(cities < number(&of("990000")["schools"]), "the province has schools of its own");
+        assert_eq!(of("990000")["schools"], set["schools"]);
+        assert_eq!((&of("990000")["average"], &of("990000")["indicators"]), (&set["average"], &set["indicators"]));
+        assert!(number(&of("990281")["schools"]) < number(&of("990200")["schools"]));
+    }
+    let readiness = summary["rule_sets"].as_array().unwrap().iter().find(|set| set["id"] == "readiness").unwrap();
+    let county = serde_json::json!({"pass": 1, "fail": 1, "not_judged": 0, "schools": 2, "complete": 2, "average": 50.0,
+        "indicators": [{"measure": "ready", "judged": 2, "full": 1, "lost": 50.0}]});
+    assert_eq!(readiness["regions"]["990281"], county);
+    let index = file(&files, "index.html");
+    assert!(
+        index.contains("各地得分")
+            && index.contains("<a href=\"regions/990200.html\">乙阳市</a></th><td class=\"num\">4</td>")
+    );
+    let page = file(&files, "regions/990281.html");
+    assert!(page.contains("按各套评分规则的得分") && page.contains("50 / 100 (2)"), "{page}");
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod bench_net;
 mod cli;
 mod clocks;
 mod deep;
+mod deep_evidence;
+mod deep_properties;
 mod dns_lies;
 mod doubts;
 mod evidence;

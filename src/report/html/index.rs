@@ -134,7 +134,7 @@ impl<'a> Index<'a> {
             operators_note: text.fill("op.note", &[("date", operators::source().0), ("source", operators::source().1)]),
             services: tables::services(report, text, &entries),
             past: past::of_province(report, input, text),
-            rule_sets: scores::views(report, text),
+            rule_sets: scores::views(report, text, &entries),
             causes: causes::of_province(report, text, &report.causes),
             defects: causes::of_province(report, text, &report.defect_causes),
             named: outside(report, text),

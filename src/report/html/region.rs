@@ -19,6 +19,7 @@ use super::super::{Format, ReportInput};
 use super::causes::{self, Tickets};
 use super::head::{Fact, Head};
 use super::past::{self, PastView};
+use super::scores::{self, RuleView};
 use super::tables::{self, Entry, Line, Table};
 use super::{class, context, link};
 
@@ -34,6 +35,7 @@ pub(super) struct RegionPage<'a> {
     counties: Option<Table>,
     categories: Option<Table>,
     services: Option<Table>,
+    rules: Vec<RuleView>,
     causes: Tickets,
     past: PastView,
     /// The region's workbook, relative to the page. None: it was not made.
@@ -119,6 +121,7 @@ impl<'a> RegionPage<'a> {
             counties: counties(text, rows, entry.counts()),
             categories: categories(text, rows, entry.counts()),
             services: tables::services_of(text, rows),
+            rules: scores::of_region(report, text, &region.code, matches!(entry, Entry::Whole(_))),
             causes: causes::of_region(text, &report.causes, &region.code.0),
             past: past::of_region(report, input, text, rows, trend),
             workbook: input.formats.contains(&Format::Xlsx).then(|| format!("../{}", region_workbook(&region.code))),
@@ -296,7 +299,7 @@ fn facts(text: &Text, row: &SchoolRow, opted_out: String) -> Vec<Fact> {
     }
     add("s.unit", row.responsible_unit.clone().unwrap_or_default());
     add("s.code", row.school_code.clone().unwrap_or_default());
-    add("s.scores", super::scores::of_row(row, text));
+    add("s.scores", scores::of_row(row, text));
     add("s.change", row.changed.map(|change| text.change(change).to_owned()).unwrap_or_default());
     facts
 }
