@@ -10,6 +10,7 @@ use v6ready::judge::compare::Past;
 use v6ready::judge::summarise::summarise;
 use v6ready::model::evidence::{Pointer, StepKind};
 use v6ready::model::finding::{Code, Finding};
+use v6ready::model::owner::Aliases;
 use v6ready::model::run::Run;
 use v6ready::model::site::SiteKey;
 use v6ready::model::verdict::{Assessment, Facts, Readiness, Stack};
@@ -80,7 +81,7 @@ fn workbooks_of_a_large_province() {
     let assessments: BTreeMap<SiteKey, Assessment> =
         sites.iter().enumerate().map(|(number, site)| (site.clone(), assessment(number, site))).collect();
     let summary = summarise(&loaded.roster, &loaded.policy, &assessments);
-    let causes = causes(&loaded.roster, &loaded.policy, &assessments);
+    let causes = causes(&loaded.roster, &loaded.policy, &assessments, &Aliases::default());
     let before = most_memory();
     let formats = BTreeSet::from([Format::Xlsx, Format::Docx]);
     let begun = Instant::now();
