@@ -21,10 +21,9 @@ use crate::model::school::{Roster, RosterState};
 use crate::model::site::SiteKey;
 use crate::model::summary::{Policy, Summary};
 use crate::model::verdict::{Assessment, Readiness};
-use crate::report::publish::publish;
 use crate::report::text::Text;
 use crate::report::trail;
-use crate::report::{Lang, ReportInput, Template, render_all};
+use crate::report::{Lang, Publication, ReportInput, Template, render_each};
 use crate::store::{Scope, Store};
 
 /// A run with its verdicts.
@@ -102,7 +101,7 @@ pub(super) async fn report_run(
     store.export_run(&judged.run.id, Scope::Public, &mut evidence).await?;
     let mut summary = judged.summary.clone();
     past::give_places(&mut summary, &past);
-    let files = render_all(&ReportInput {
+    let input = ReportInput {
         run: &judged.run,
         roster: &judged.roster,
         policy: &judged.policy,
@@ -118,8 +117,10 @@ pub(super) async fn report_run(
         zone: &settings::zone(config),
         formats: &settings::formats(config),
         template: &shown.template,
-    })?;
-    Ok(publish(reports, &judged.run.id, &files)?)
+    };
+    let mut publication = Publication::begin(reports, &judged.run.id)?;
+    render_each(&input, |file| publication.add(&file).map_err(CliError::from))?;
+    Ok(publication.finish()?)
 }
 
 /// The result on one screen.

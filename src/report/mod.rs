@@ -41,7 +41,7 @@ use crate::model::verdict::Assessment;
 
 pub use docx::template::Template;
 pub use model::Report;
-pub use publish::{PublishError, publish};
+pub use publish::{Publication, PublishError};
 pub use text::Lang;
 pub use trail::trail;
 
@@ -125,30 +125,48 @@ pub struct ReportInput<'a> {
     pub template: &'a Template,
 }
 
-/// Renders the files of the wanted formats, the manifest last.
-pub fn render_all(input: &ReportInput) -> Result<Vec<File>, RenderError> {
+/// Renders the files of the wanted formats, the manifest last, and hands on each before the next is made: of a large province's
+/// report, no more than one file is in memory.
+pub fn render_each<E: From<RenderError>>(
+    input: &ReportInput,
+    mut take: impl FnMut(File) -> Result<(), E>,
+) -> Result<(), E> {
     let report = Report::new(input);
     let wants = |format| input.formats.contains(&format);
-    let mut files = Vec::new();
+    let mut made = Vec::new();
+    let mut hand_on = |file: File| {
+        made.push(json::FileEntry::of(&file));
+        take(file)
+    };
     if wants(Format::Html) {
-        files.extend(html::render(&report, input));
+        html::render(&report, input).try_for_each(&mut hand_on)?;
     }
     if wants(Format::Xlsx) {
-        files.extend(xlsx::render(&report, input)?);
-    }
-    if wants(Format::Docx) {
-        files.push(docx::render(&report, input)?);
-    }
-    if wants(Format::Csv) {
-        files.extend(csv::render(&report, input.lang));
-        files.extend(deep::render(&report));
-    }
-    if wants(Format::Json) {
-        files.push(json::summary(&report));
-        if !input.evidence.is_empty() {
-            files.push(("evidence.jsonl.zst".to_owned(), input.evidence.to_vec()));
+        for file in xlsx::render(&report, input) {
+            hand_on(file?)?;
         }
     }
-    files.push(json::manifest(&report, input, &files));
+    if wants(Format::Docx) {
+        hand_on(docx::render(&report, input)?)?;
+    }
+    if wants(Format::Csv) {
+        csv::render(&report, input.lang).into_iter().chain(deep::render(&report)).try_for_each(&mut hand_on)?;
+    }
+    if wants(Format::Json) {
+        hand_on(json::summary(&report))?;
+        if !input.evidence.is_empty() {
+            hand_on(("evidence.jsonl.zst".to_owned(), input.evidence.to_vec()))?;
+        }
+    }
+    take(json::manifest(&report, input, made))
+}
+
+/// The same, all of them at once.
+pub fn render_all(input: &ReportInput) -> Result<Vec<File>, RenderError> {
+    let mut files = Vec::new();
+    render_each(input, |file| {
+        files.push(file);
+        Ok::<_, RenderError>(())
+    })?;
     Ok(files)
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::fixture::{finding, fixture};
 use super::format::{base64, hex, percent};
-use super::{File, Lang, Report, ReportInput, csv};
+use super::{File, Lang, Publication, Report, ReportInput, csv};
 use crate::judge::summarise::Standing;
 use crate::model::finding::Code;
 use crate::model::run::RunEnd;
@@ -592,7 +592,12 @@ fn write_for_the_eye() {
     let dir = std::env::var_os("V6READY_LOOK").expect("V6READY_LOOK names a folder");
     for (lang, name) in [(Lang::Zh, "zh"), (Lang::En, "en")] {
         let fixture = fixture();
-        super::publish(&std::path::Path::new(&dir).join(name), &fixture.run.id, &render_all(&fixture.input(lang)))
-            .unwrap();
+        let mut publication = Publication::begin(&std::path::Path::new(&dir).join(name), &fixture.run.id).unwrap();
+        super::render_each(&fixture.input(lang), |file| {
+            publication.add(&file).unwrap();
+            Ok::<_, super::RenderError>(())
+        })
+        .unwrap();
+        publication.finish().unwrap();
     }
 }

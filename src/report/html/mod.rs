@@ -25,16 +25,15 @@ use super::model::{Report, SchoolRow};
 use super::text::{self, Context, Text};
 use super::{File, ReportInput};
 
-/// Renders all pages.
-pub fn render(report: &Report, input: &ReportInput) -> Vec<File> {
+/// Renders all pages, each when it is its turn.
+pub fn render<'a>(report: &'a Report, input: &'a ReportInput<'a>) -> impl Iterator<Item = File> {
     let text = Text::of(input.lang);
     let scopes = tables::scopes(report);
-    let mut files = vec![("index.html".to_owned(), page(&index::Index::new(report, input, text)))];
-    for region in &report.regions {
+    let index = std::iter::once_with(move || ("index.html".to_owned(), page(&index::Index::new(report, input, text))));
+    index.chain(report.regions.iter().map(move |region| {
         let rows = scopes.get(&region.code).map_or(&[][..], Vec::as_slice);
-        files.push((region.page.clone(), page(&region::RegionPage::new(report, input, text, region, rows))));
-    }
-    files
+        (region.page.clone(), page(&region::RegionPage::new(report, input, text, region, rows)))
+    }))
 }
 
 /// The page as bytes. Rendering into memory fails only if formatting a value fails, and all values are plain text.

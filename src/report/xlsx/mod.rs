@@ -72,20 +72,19 @@ impl<'a> Book<'a> {
     }
 }
 
-/// Renders all workbooks.
-pub fn render(report: &Report, input: &ReportInput) -> Result<Vec<File>, RenderError> {
+/// Renders all workbooks, each when it is its turn.
+pub fn render<'a>(report: &'a Report, input: &'a ReportInput<'a>) -> impl Iterator<Item = Result<File, RenderError>> {
     let mut book = Book::new(report, input);
-    let mut files = vec![file("workbook.xlsx".into(), make(&mut book, province))?];
     let scopes = tables::scopes(report);
-    for region in &report.regions {
+    std::iter::once(None).chain(report.regions.iter().map(Some)).map(move |region| {
+        let Some(region) = region else { return file("workbook.xlsx".into(), make(&mut book, province)) };
         let rows = scopes.get(&region.code).map_or(&[][..], Vec::as_slice);
         let entry = match region.level {
             Some(RegionLevel::Province) => Entry::Direct(region),
             _ => Entry::Whole(region),
         };
-        files.push(file(region_workbook(&region.code), make(&mut book, |book| bureau(book, entry, rows)))?);
-    }
-    Ok(files)
+        file(region_workbook(&region.code), make(&mut book, |book| bureau(book, entry, rows)))
+    })
 }
 
 /// Makes one workbook. The library panics where a temporary file cannot be written to, as on a full disk: from then on
