@@ -196,9 +196,12 @@ fn changes(sheet: &mut Sheet, book: &Book) -> Result<(), XlsxError> {
         return sheet.note(book.text.w("change.first"));
     }
     sheet.table(vec![column(book, "x.c.change", 34.0, Look::Text), column(book, "x.c.schools", 11.0, Look::Count)])?;
-    for (key, count) in
-        [("change.gained", changes.gained), ("change.unconfirmed", changes.unconfirmed), ("change.lost", changes.lost)]
-    {
+    for (key, count) in [
+        ("change.gained", changes.gained),
+        ("change.unconfirmed", changes.unconfirmed),
+        ("change.lost", changes.lost),
+        ("change.flapping", changes.flapping),
+    ] {
         sheet.row(vec![Value::Words(book.text.w(key).to_owned()), Value::Count(count)])?;
     }
     Ok(())
