@@ -76,6 +76,25 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Show the configuration with the origin of each value, or print a commented file
     Config(ConfigArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands into a folder
+    Man(ManArgs),
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// Shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// Folder for the pages of all commands
+    pub(super) dir: Option<PathBuf>,
 }
 
 /// Arguments of `demo`.

@@ -36,6 +36,15 @@ pub(super) enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// A file that was asked for.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A rule file.
     #[error(transparent)]
     Rules(#[from] RuleError),
@@ -117,6 +126,8 @@ impl From<&CliError> for Exit {
                 Some(std::io::ErrorKind::StorageFull) => Self::InputOutput,
                 _ => Self::CannotCreate,
             },
+            CliError::Write { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Self::InputOutput,
+            CliError::Write { .. } => Self::CannotCreate,
             CliError::NoEvidence { .. } => Self::Usage,
             CliError::GateShut => Self::GateShut,
             CliError::Incomplete => Self::Incomplete,

@@ -12,6 +12,7 @@ mod finish;
 #[cfg(all(test, feature = "lab"))]
 mod gate_tests;
 mod history;
+mod manual;
 mod output;
 mod progress;
 mod rules;
@@ -64,6 +65,8 @@ fn run(cli: Cli) -> Result<Exit, CliError> {
             Command::Judge(args) => history::judge(&common, &args).await,
             Command::Report(args) => history::report(&common, &args).await,
             Command::Config(args) => config::run(&common, &args),
+            Command::Completions(args) => Ok(manual::completions(&args)),
+            Command::Man(args) => manual::man(&args),
         }
     })
 }
