@@ -36,6 +36,9 @@ pub(super) enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// A schedule without a timetable.
+    #[error("nothing says when to start: give --cron, or schedule.cron in the configuration")]
+    NoTimetable,
     /// A file that was asked for.
     #[error("cannot write {}", path.display())]
     Write {
@@ -128,7 +131,7 @@ impl From<&CliError> for Exit {
             },
             CliError::Write { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Self::InputOutput,
             CliError::Write { .. } => Self::CannotCreate,
-            CliError::NoEvidence { .. } => Self::Usage,
+            CliError::NoEvidence { .. } | CliError::NoTimetable => Self::Usage,
             CliError::GateShut => Self::GateShut,
             CliError::Incomplete => Self::Incomplete,
             CliError::BelowThreshold { .. } => Self::BelowThreshold,

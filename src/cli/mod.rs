@@ -2,6 +2,7 @@
 
 mod args;
 mod assemble;
+mod attempt;
 mod check;
 mod config;
 #[cfg(feature = "lab")]
@@ -17,7 +18,9 @@ mod output;
 mod progress;
 mod rules;
 mod scan;
+mod schedule;
 mod settings;
+mod status;
 mod targets;
 
 use std::ffi::OsString;
@@ -56,7 +59,7 @@ fn run(cli: Cli) -> Result<Exit, CliError> {
         match cli.command {
             #[cfg(feature = "lab")]
             Command::Demo(args) => demo::run(&common, &args).await,
-            Command::Scan(args) => scan::run(&common, &args).await,
+            Command::Scan(args) => attempt::run(&common, &args).await,
             Command::Check(args) => check::run(&common, &args).await,
             Command::Doctor(args) => doctor::run(&common, &args).await,
             Command::Targets(args) => targets::run(&common, &args),
@@ -64,6 +67,8 @@ fn run(cli: Cli) -> Result<Exit, CliError> {
             Command::Show(args) => history::show(&common, &args).await,
             Command::Judge(args) => history::judge(&common, &args).await,
             Command::Report(args) => history::report(&common, &args).await,
+            Command::Schedule(args) => schedule::run(&common, &args).await,
+            Command::Status(args) => status::run(&common, &args).await,
             Command::Config(args) => config::run(&common, &args),
             Command::Completions(args) => Ok(manual::completions(&args)),
             Command::Man(args) => manual::man(&args),

@@ -27,7 +27,7 @@ use crate::model::time::Timestamp;
 
 pub use error::StoreError;
 pub use evidence::PutReport;
-pub use lock::Lock;
+pub use lock::{Holder, Lock, holder};
 pub use runs::{RunHeader, StoredRun};
 pub use schema::SCHEMA_VERSION;
 pub use verdicts::SiteHistory;
