@@ -70,6 +70,7 @@ impl From<&StoreError> for Exit {
             StoreError::Missing { .. }
             | StoreError::Foreign { .. }
             | StoreError::NewerSchema { .. }
+            | StoreError::Pruned { .. }
             | StoreError::OlderSchema { .. }
             | StoreError::UnknownEvidence { .. } => Self::Unusable,
             StoreError::RunExists { .. }

@@ -14,6 +14,7 @@ mod fixture;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod lock;
+mod prune;
 mod runs;
 mod schema;
 mod verdicts;
@@ -28,6 +29,7 @@ use crate::model::time::Timestamp;
 pub use error::StoreError;
 pub use evidence::PutReport;
 pub use lock::{Holder, Lock, holder};
+pub use prune::Prunable;
 pub use runs::{RunHeader, StoredRun};
 pub use schema::SCHEMA_VERSION;
 pub use verdicts::SiteHistory;

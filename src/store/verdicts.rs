@@ -70,7 +70,10 @@ impl Store {
                 ON this.id = ?1 AND runs.vantage = this.vantage AND runs.invented = this.invented
                 AND runs.state = 'complete' AND (runs.started, runs.id) < (this.started, this.id)
             ), seen AS (
-                SELECT site_key, min(started) AS first FROM earlier JOIN evidence ON run = id GROUP BY site_key
+                -- Verdicts as well: they outlive the evidence of old runs.
+                SELECT site_key, min(started) AS first FROM earlier JOIN (
+                    SELECT run, site_key FROM evidence UNION ALL SELECT run, site_key FROM verdicts
+                ) ON run = id GROUP BY site_key
             ), judged AS (
                 SELECT site_key, readiness,
                 row_number() OVER (PARTITION BY site_key ORDER BY started DESC, id DESC) AS back
