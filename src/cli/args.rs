@@ -70,6 +70,8 @@ pub(super) enum Command {
     Runs(RunsArgs),
     /// Show the stored evidence and the verdict of one name
     Show(ShowArgs),
+    /// What changed from one run to another: gained, lost, to be confirmed
+    Diff(DiffArgs),
     /// Judge a run's stored evidence again, offline
     Judge(JudgeArgs),
     /// Write a run's reports again, offline
@@ -80,6 +82,8 @@ pub(super) enum Command {
     ///
     /// Exit codes: 0 fine; 1 somebody has to look; 2 wrong usage; 3 configuration or history unusable.
     Status(StatusArgs),
+    /// Write runs with all their evidence to a file, or read such a file
+    History(HistoryArgs),
     /// Show the configuration with the origin of each value, or print a commented file
     Config(ConfigArgs),
     /// Print the completions of a shell
@@ -267,7 +271,7 @@ pub(super) struct RunsArgs {
 /// Arguments of `show`.
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    /// Run: its identifier, the beginning of one, or `latest`
+    /// Run: its identifier, the beginning of one, `latest`, or `previous`
     pub(super) run: String,
     /// Name or URL as listed
     pub(super) name: String,
@@ -278,10 +282,26 @@ pub(super) struct ShowArgs {
     pub(super) json: bool,
 }
 
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// Earlier run: its identifier, the beginning of one, `latest`, or `previous`
+    #[arg(default_value = "previous")]
+    pub(super) from: String,
+    /// Later run
+    #[arg(default_value = "latest")]
+    pub(super) to: String,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    /// Everything as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// Arguments of `judge`.
 #[derive(Debug, Args)]
 pub(super) struct JudgeArgs {
-    /// Run: its identifier, the beginning of one, or `latest`
+    /// Run: its identifier, the beginning of one, `latest`, or `previous`
     #[arg(long, value_name = "RUN", default_value = "latest")]
     pub(super) run: String,
     #[command(flatten)]
@@ -297,7 +317,7 @@ pub(super) struct JudgeArgs {
 /// Arguments of `report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// Run: its identifier, the beginning of one, or `latest`
+    /// Run: its identifier, the beginning of one, `latest`, or `previous`
     #[arg(long, value_name = "RUN", default_value = "latest")]
     pub(super) run: String,
     /// Rule sets that the report shows, separated by commas: names, or TOML files
@@ -308,6 +328,53 @@ pub(super) struct ReportArgs {
     /// Folder for reports
     #[arg(long, value_name = "DIR", default_value = "reports", env = "V6READY_REPORTS")]
     pub(super) reports: PathBuf,
+}
+
+/// Arguments of `history`.
+#[derive(Debug, Args)]
+pub(super) struct HistoryArgs {
+    #[command(subcommand)]
+    pub(super) command: HistoryCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HistoryCommand {
+    /// Write runs to a file from which `import` makes them again
+    Export {
+        /// Runs: identifiers, beginnings of them, `latest`, or `previous` [default: latest]
+        #[arg(value_name = "RUN", conflicts_with = "all")]
+        runs: Vec<String>,
+        /// All runs
+        #[arg(long)]
+        all: bool,
+        /// File to write, which must not exist yet
+        #[arg(long, short, value_name = "FILE", default_value = "evidence.jsonl.zst")]
+        output: PathBuf,
+        /// Without what is not for the public: folders of lists, who asked not to be measured
+        #[arg(long)]
+        public: bool,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Give back the space of old runs' evidence; verdicts are kept for ever
+    Prune {
+        /// Complete runs of each vantage that keep their evidence, counted from the latest
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        keep: u32,
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Read runs from files that `export` or a report has written, and judge them
+    Import {
+        /// Files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
 }
 
 /// Arguments of `config`.

@@ -39,10 +39,10 @@ pub(super) enum CliError {
     /// A schedule without a timetable.
     #[error("nothing says when to start: give --cron, or schedule.cron in the configuration")]
     NoTimetable,
-    /// A file that was asked for.
-    #[error("cannot write {}", path.display())]
-    Write {
-        /// The file or folder.
+    /// A file that cannot be made.
+    #[error("cannot create {}", path.display())]
+    Create {
+        /// The file.
         path: PathBuf,
         /// Why.
         #[source]
@@ -94,6 +94,14 @@ pub(super) enum CliError {
         /// The name.
         name: String,
     },
+    /// Runs in the wrong order, or one run twice.
+    #[error("{from} did not begin before {to}: give the earlier run first")]
+    NotEarlier {
+        /// What was given as the earlier run.
+        from: String,
+        /// What was given as the later run.
+        to: String,
+    },
     /// The gate is shut. Everything about it was printed before.
     #[error("this vantage cannot measure now: nothing was judged")]
     GateShut,
@@ -122,6 +130,7 @@ impl From<&CliError> for Exit {
         match error {
             CliError::Config(error) => error.into(),
             CliError::Store(error) => error.into(),
+            CliError::Create { .. } => Self::CannotCreate,
             CliError::Targets(_) | CliError::NothingToProbe | CliError::Read { .. } => Self::Unusable,
             CliError::Rules(_) | CliError::NoSuchRules { .. } => Self::Unusable,
             CliError::NotALab | CliError::FewDescriptors { .. } | CliError::Tls(_) => Self::Unusable,
@@ -129,9 +138,7 @@ impl From<&CliError> for Exit {
                 Some(std::io::ErrorKind::StorageFull) => Self::InputOutput,
                 _ => Self::CannotCreate,
             },
-            CliError::Write { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Self::InputOutput,
-            CliError::Write { .. } => Self::CannotCreate,
-            CliError::NoEvidence { .. } | CliError::NoTimetable => Self::Usage,
+            CliError::NoEvidence { .. } | CliError::NotEarlier { .. } | CliError::NoTimetable => Self::Usage,
             CliError::GateShut => Self::GateShut,
             CliError::Incomplete => Self::Incomplete,
             CliError::BelowThreshold { .. } => Self::BelowThreshold,

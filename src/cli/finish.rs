@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::CliError;
 use super::output::{line, say};
+use super::past;
 use super::settings;
 use crate::config::Config;
 use crate::judge::causes::causes;
@@ -22,8 +23,8 @@ use crate::model::verdict::{Assessment, Readiness};
 use crate::report::publish::publish;
 use crate::report::text::Text;
 use crate::report::trail;
-use crate::report::{Lang, ReportInput, SiteHistory, render_all};
-use crate::store::Store;
+use crate::report::{Lang, ReportInput, render_all};
+use crate::store::{Scope, Store};
 
 /// A run with its verdicts.
 pub(super) struct Judged {
@@ -38,6 +39,9 @@ pub(super) struct Judged {
 
 /// Judges a run's stored evidence and refreshes the cached verdicts, where the store may be written.
 pub(super) async fn judge_run(store: &Store, id: &RunId, lang: Lang) -> Result<Judged, CliError> {
+    if store.is_pruned(id).await? {
+        return Err(StoreError::Pruned { path: store.path().to_owned(), id: id.clone() }.into());
+    }
     let stored = store.load_run(id).await?;
     let criteria = Criteria::default();
     let mut assessments = BTreeMap::new();
@@ -70,21 +74,24 @@ pub(super) async fn report_run(
     config: &Config,
     rules: &[RuleSet],
 ) -> Result<PathBuf, CliError> {
-    let known = store.history(&judged.run.id).await?;
-    let history: BTreeMap<SiteKey, SiteHistory> = known
-        .into_iter()
-        .map(|(site, known)| (site, SiteHistory { first_seen: known.first_seen, previous: known.previous }))
-        .collect();
+    let first_seen = store.first_seen(&judged.run.id).await?;
+    let past = past::of_run(store, judged).await?;
+    let mut evidence = Vec::new();
+    store.export_run(&judged.run.id, Scope::Public, &mut evidence).await?;
+    let mut summary = judged.summary.clone();
+    past::give_places(&mut summary, &past);
     let files = render_all(&ReportInput {
         run: &judged.run,
         roster: &judged.roster,
         policy: &judged.policy,
         assessments: &judged.assessments,
-        summary: &judged.summary,
+        summary: &summary,
         causes: &judged.causes,
         rules,
         trails: &judged.trails,
-        history: &history,
+        first_seen: &first_seen,
+        past: &past,
+        evidence: &evidence,
         lang: settings::lang(config),
         zone: &settings::zone(config),
     });

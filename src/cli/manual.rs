@@ -22,15 +22,15 @@ pub(super) fn completions(args: &CompletionsArgs) -> Exit {
 /// Prints the manual page of the program, or writes those of all commands into a folder.
 pub(super) fn man(args: &ManArgs) -> Result<Exit, CliError> {
     if let Some(folder) = &args.dir {
-        std::fs::create_dir_all(folder).map_err(|source| CliError::Write { path: folder.clone(), source })?;
-        write_pages(folder).map_err(|source| CliError::Write { path: folder.clone(), source })?;
+        std::fs::create_dir_all(folder).map_err(|source| CliError::Create { path: folder.clone(), source })?;
+        write_pages(folder).map_err(|source| CliError::Create { path: folder.clone(), source })?;
         note(folder.display());
     } else {
         let mut page = Vec::new();
         // Into memory: cannot fail but for want of it.
         clap_mangen::Man::new(Cli::command())
             .render(&mut page)
-            .map_err(|source| CliError::Write { path: "the manual page".into(), source })?;
+            .map_err(|source| CliError::Create { path: "the manual page".into(), source })?;
         bytes(&page);
     }
     Ok(Exit::Done)

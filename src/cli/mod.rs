@@ -7,6 +7,7 @@ mod check;
 mod config;
 #[cfg(feature = "lab")]
 mod demo;
+mod diff;
 mod doctor;
 mod error;
 mod finish;
@@ -15,13 +16,16 @@ mod gate_tests;
 mod history;
 mod manual;
 mod output;
+mod past;
 mod progress;
+mod prune;
 mod rules;
 mod scan;
 mod schedule;
 mod settings;
 mod status;
 mod targets;
+mod transfer;
 
 use std::ffi::OsString;
 
@@ -65,10 +69,12 @@ fn run(cli: Cli) -> Result<Exit, CliError> {
             Command::Targets(args) => targets::run(&common, &args),
             Command::Runs(args) => history::runs(&common, &args).await,
             Command::Show(args) => history::show(&common, &args).await,
+            Command::Diff(args) => diff::run(&common, &args).await,
             Command::Judge(args) => history::judge(&common, &args).await,
             Command::Report(args) => history::report(&common, &args).await,
             Command::Schedule(args) => schedule::run(&common, &args).await,
             Command::Status(args) => status::run(&common, &args).await,
+            Command::History(args) => transfer::run(&common, &args).await,
             Command::Config(args) => config::run(&common, &args),
             Command::Completions(args) => Ok(manual::completions(&args)),
             Command::Man(args) => manual::man(&args),

@@ -24,15 +24,17 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use crate::judge::compare::Past;
 use crate::judge::rules::RuleSet;
 use crate::model::cause::Causes;
 use crate::model::run::Run;
 use crate::model::school::Roster;
 use crate::model::site::SiteKey;
 use crate::model::summary::{Policy, Summary};
+use crate::model::time::Timestamp;
 use crate::model::verdict::Assessment;
 
-pub use model::{Report, SiteHistory};
+pub use model::Report;
 pub use publish::{PublishError, publish};
 pub use text::Lang;
 pub use trail::trail;
@@ -59,8 +61,12 @@ pub struct ReportInput<'a> {
     pub rules: &'a [RuleSet],
     /// The evidence as short lines ([`trail()`]). A site may be missing.
     pub trails: &'a BTreeMap<SiteKey, Vec<String>>,
-    /// What earlier runs knew. Empty: this is the first run.
-    pub history: &'a BTreeMap<SiteKey, SiteHistory>,
+    /// When sites were first measured. A site that is not in it is measured for the first time.
+    pub first_seen: &'a BTreeMap<SiteKey, Timestamp>,
+    /// The runs that this one is compared with, and this one as the last of them.
+    pub past: &'a Past,
+    /// What every verdict rests on, as the bytes of `evidence.jsonl.zst`. Empty: the report goes without.
+    pub evidence: &'a [u8],
     /// The language of pages and wording. Column names, codes and keys are the same in all.
     pub lang: Lang,
     /// The time zone of local times and days.
@@ -74,6 +80,9 @@ pub fn render_all(input: &ReportInput) -> Vec<File> {
     files.extend(csv::render(&report, input.lang));
     files.extend(deep::render(&report));
     files.push(json::summary(&report));
+    if !input.evidence.is_empty() {
+        files.push(("evidence.jsonl.zst".to_owned(), input.evidence.to_vec()));
+    }
     files.push(json::manifest(&report, input, &files));
     files
 }

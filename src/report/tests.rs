@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::fixture::{Fixture, finding, fixture};
+use super::fixture::{finding, fixture};
 use super::format::{base64, hex, percent};
 use super::{File, Lang, Report, csv, render_all};
 use crate::judge::summarise::Standing;
@@ -280,15 +280,49 @@ fn changes_are_counted_only_against_an_earlier_run() {
     let fixture = fixture();
     let files = render_all(&fixture.input(Lang::Zh));
     let summary = json(&files, "summary.json");
-    assert_eq!(summary["changes"], serde_json::json!({"first_run": false, "gained": 1, "lost": 1, "unconfirmed": 1}));
-    let changed: BTreeSet<String> =
+    let changes = &summary["changes"];
+    assert_eq!((&changes["since"], &changes["first_run"]), (&"20261108T191000Z".into(), &false.into()));
+    for (kind, count) in [("gained", 1), ("lost", 1), ("unconfirmed", 2), ("flapping", 0), ("added", 0)] {
+        assert_eq!(changes[kind], count, "{kind}");
+    }
+    // One of the two fails for the first time, the other could not be judged.
+    assert_eq!(changes["as_before"]["ready"], summary["total"]["ready"].as_u64().unwrap() + 1);
+    assert_eq!(changes["as_before"]["judged"], summary["total"]["judged"]);
+    assert_eq!(summary["history"]["runs"].as_array().unwrap().len(), 3);
+    assert_eq!(summary["history"]["total"][2]["listed"]["ready"], summary["total"]["ready"]);
+    for region in summary["regions"].as_array().unwrap() {
+        let last = region["trend"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["listed"]["judged"], region["counts"]["judged"]);
+    }
+    let words_seen: BTreeSet<String> =
         table(&files, "schools.csv").into_iter().map(|mut row| row.remove("changed").unwrap()).collect();
-    let words = ["", "gained", "lost", "new", "other", "same", "unconfirmed"];
-    assert_eq!(changed, words.map(str::to_owned).into());
-    let first = Fixture { history: BTreeMap::new(), ..fixture };
+    let words = ["", "gained", "lost", "new", "same", "unconfirmed"];
+    assert_eq!(words_seen, words.map(str::to_owned).into());
+    let mut first = fixture;
+    first.as_first_run();
     let files = render_all(&first.input(Lang::Zh));
     assert!(file(&files, "index.html").contains("这是第一次监测"));
     assert_eq!(json(&files, "summary.json")["changes"]["first_run"], true);
+}
+
+/// Who fails for the first time is nowhere called lost.
+#[test]
+fn a_setback_is_named_as_unconfirmed_until_two_runs_agree() {
+    let files = render_all(&fixture().input(Lang::Zh));
+    for (page, from) in [("index.html", 0), ("regions/990100.html", 0)] {
+        let page = &file(&files, page)[from..];
+        let section = page.split("<section id=\"changes\">").nth(1).unwrap().split("</section>").next().unwrap();
+        let (before, unconfirmed) = section.split_once("<h3>待确认（以下一次监测为准）</h3>").unwrap();
+        let lost = before.split_once("<h3>失去（连续两次监测均不达标）</h3>").map(|(_, lost)| lost);
+        assert!(unconfirmed.contains("www.broken.school.example") && !before.contains("www.broken.school.example"));
+        assert!(lost.is_none_or(|lost| lost.contains("www.down.school.example")));
+        assert!(section.contains("如均恢复原状，完成率为"));
+    }
+    let region = file(&files, "regions/990100.html");
+    assert!(region.contains("<p class=\"tags\">待确认 · "));
+    let index = file(&files, "index.html");
+    assert!(index.contains("<svg class=\"trend\"") && index.contains("aria-label=\"历次监测的完成率：2026-10-25 "));
+    assert!(index.contains("<th scope=\"row\">2026-11-24 03:10</th><td class=\"num\">53.85</td>"));
 }
 
 #[test]
@@ -476,7 +510,7 @@ fn check(schema: &Value, root: &Value, value: &Value, at: &str) {
 fn the_summary_is_what_its_schema_says() {
     let schema: Value = serde_json::from_str(include_str!("../../docs/summary.schema.json")).unwrap();
     let mut with_title = fixture();
-    with_title.history.clear();
+    with_title.as_first_run();
     for fixture in [fixture(), with_title] {
         check(&schema, &schema, &json(&render_all(&fixture.input(Lang::Zh)), "summary.json"), "");
     }

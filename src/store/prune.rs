@@ -147,9 +147,10 @@ mod tests {
         };
         assert_eq!(pruned, [true, false, true, true, true, false]);
         // What earlier runs say of a site outlives their evidence.
-        let history = store.history(&RunId("r6".to_owned())).await.unwrap();
-        let known = history[&SiteKey("a.example".into())];
-        assert_eq!((known.first_seen.0, known.previous), (10, Some(Readiness::Ready)));
+        let first_seen = store.first_seen(&RunId("r6".to_owned())).await.unwrap();
+        assert_eq!(first_seen[&SiteKey("a.example".into())].0, 10);
+        let kept = store.verdicts(&RunId("r1".to_owned())).await.unwrap();
+        assert_eq!(kept.sites[&SiteKey("a.example".into())], Readiness::Ready);
     }
 
     #[tokio::test]

@@ -12,11 +12,12 @@ use super::super::ReportInput;
 use super::super::build::base_name;
 use super::super::clean::clean;
 use super::super::format::{percent, utc};
-use super::super::model::{Change, Report, SchoolRow, TaskInfo};
+use super::super::model::{Report, SchoolRow, TaskInfo};
 use super::super::text::{Lang, Text};
 use super::causes::{self, Tickets};
 use super::class;
 use super::head::{Fact, Head, minimum, percent_sign, range};
+use super::past::{self, PastView};
 use super::scores::{self, RuleView};
 use super::tables::{self, Line, Map, Table};
 
@@ -38,8 +39,7 @@ pub(super) struct Index<'a> {
     /// Network, sites with an address in it, sites that do not look native.
     operators: Vec<(String, u64, u64)>,
     operators_note: String,
-    first_run: bool,
-    changes: Vec<ChangeView>,
+    past: PastView,
     rule_sets: Vec<RuleView>,
     causes: Tickets,
     defects: Tickets,
@@ -72,21 +72,6 @@ struct TaskView {
     out: u64,
     state: String,
     met: bool,
-}
-
-struct ChangeView {
-    title: String,
-    class: &'static str,
-    schools: Vec<ChangeLine>,
-}
-
-struct ChangeLine {
-    region: String,
-    name: String,
-    domain: String,
-    was: String,
-    now: String,
-    why: String,
 }
 
 struct NamedView {
@@ -151,8 +136,7 @@ impl<'a> Index<'a> {
                 .collect(),
             operators_note: text.fill("op.note", &[("date", operators::source().0), ("source", operators::source().1)]),
             services: tables::services(report, text, &entries),
-            first_run: report.changes.first_run,
-            changes: changes(report, text),
+            past: past::of_province(report, input, text),
             rule_sets: scores::views(report, text),
             causes: causes::of_province(report, text, &report.causes),
             defects: causes::of_province(report, text, &report.defect_causes),
@@ -205,33 +189,6 @@ fn task_view(task: &TaskInfo, text: &Text) -> TaskView {
         met: task.met == Some(true),
         state,
     }
-}
-
-fn changes(report: &Report, text: &Text) -> Vec<ChangeView> {
-    [
-        (Change::Gained, text.w("change.gained"), "up"),
-        (Change::Unconfirmed, text.w("change.unconfirmed"), "soft"),
-        (Change::Lost, text.w("change.lost"), "down"),
-    ]
-    .into_iter()
-    .map(|(change, title, class)| ChangeView {
-        title: title.to_owned(),
-        class,
-        schools: report
-            .schools
-            .iter()
-            .filter(|row| row.counted && row.changed == Some(change))
-            .map(|row| ChangeLine {
-                region: clean(&row.region_name).into_owned(),
-                name: clean(&row.name).into_owned(),
-                domain: domain(row),
-                was: row.previous.map(|verdict| text.verdict(verdict).to_owned()).unwrap_or_default(),
-                now: text.standing(row.standing).to_owned(),
-                why: text.reason(&row.reason),
-            })
-            .collect(),
-    })
-    .collect()
 }
 
 /// The name as people write it, the name as DNS knows it beside it where that differs.

@@ -7,6 +7,7 @@
 mod causes;
 mod head;
 mod index;
+mod past;
 mod region;
 mod scores;
 mod tables;

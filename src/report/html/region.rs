@@ -13,10 +13,11 @@ use crate::model::verdict::Readiness;
 
 use super::super::ReportInput;
 use super::super::clean::clean;
-use super::super::model::{Counts, Group, RegionInfo, Report, SchoolRow};
+use super::super::model::{Change, Counts, Group, RegionInfo, Report, SchoolRow};
 use super::super::text::Text;
 use super::causes::{self, Tickets};
 use super::head::{Fact, Head};
+use super::past::{self, PastView};
 use super::tables::{self, Entry, Line, Table};
 use super::{class, context, link};
 
@@ -33,6 +34,7 @@ pub(super) struct RegionPage<'a> {
     categories: Option<Table>,
     services: Option<Table>,
     causes: Tickets,
+    past: PastView,
     filters: Vec<Filter>,
     schools: Vec<SchoolView>,
 }
@@ -96,6 +98,8 @@ impl<'a> RegionPage<'a> {
             Some(RegionLevel::Province) => Entry::Direct(region),
             _ => Entry::Whole(region),
         };
+        // A province's page is about its own schools; its numbers over time are those of all of them.
+        let trend = matches!(entry, Entry::Whole(_)).then_some(region.trend.as_slice());
         let name = tables::entry_name(text, entry);
         let title = text.fill("region.title", &[("region", &name)]);
         let subregions: Vec<Entry> = report
@@ -113,6 +117,7 @@ impl<'a> RegionPage<'a> {
             categories: categories(text, rows, entry.counts()),
             services: tables::services_of(text, rows),
             causes: causes::of_region(text, &report.causes, &region.code.0),
+            past: past::of_region(report, input, text, rows, trend),
             filters: filters(text, rows),
             schools: rows.iter().enumerate().map(|(number, row)| school(input, text, number + 1, row)).collect(),
         }
@@ -189,7 +194,14 @@ fn filters(text: &Text, rows: &[&SchoolRow]) -> Vec<Filter> {
 fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> SchoolView {
     let key = row.domain.as_ref();
     let shown = |part: &str| clean(part).into_owned();
-    let mut tags = vec![text.category(row.category).to_owned()];
+    let mut tags = Vec::new();
+    if row.unconfirmed {
+        tags.push(text.w("s.unconfirmed").to_owned());
+    }
+    if row.flapping.is_some() {
+        tags.push(text.change(Change::Flapping).to_owned());
+    }
+    tags.push(text.category(row.category).to_owned());
     tags.extend([&row.subtype, &row.county_name].into_iter().flatten().map(|part| shown(part)));
     let trail = key.filter(|_| row.rule.is_some()).and_then(|key| input.trails.get(key));
     let haystack = [

@@ -32,6 +32,8 @@ pub(super) struct Line {
     /// Relative to the page. None: no link.
     pub(super) link: Option<String>,
     pub(super) rank: Option<u32>,
+    /// How far the place is from that of the run before: `↑1`, `↓2`. Empty: not at all, or nobody knows.
+    pub(super) climbed: String,
     /// Coverage is too low to be ranked.
     pub(super) hatched: bool,
     pub(super) rate: Option<String>,
@@ -51,6 +53,7 @@ impl Line {
             name,
             link: None,
             rank: None,
+            climbed: String::new(),
             hatched: false,
             rate: percent(counts.ready, counts.judged),
             range: range(counts).unwrap_or_else(|| "–".to_owned()),
@@ -155,6 +158,10 @@ pub(super) fn regions(report: &Report, text: &Text, entries: &[Entry], prefix: &
                     Entry::Whole(_) => info.rank,
                     Entry::Direct(_) => None,
                 },
+                climbed: match entry {
+                    Entry::Whole(_) => climbed(info.previous_rank, info.rank),
+                    Entry::Direct(_) => String::new(),
+                },
                 hatched: matches!(entry, Entry::Whole(_)) && !info.rankable,
                 change: changes(rows),
                 ..Line::new(entry_name(text, *entry), entry.counts())
@@ -173,17 +180,24 @@ pub(super) fn regions(report: &Report, text: &Text, entries: &[Entry], prefix: &
     }
 }
 
-/// `+2 −1`: schools gained, schools lost or set back. Empty: neither.
+/// `+2 −1 ?3 ~1`: schools gained, lost, unconfirmed, flapping.
 fn changes(rows: &[&SchoolRow]) -> String {
-    let count = |wanted: &[Change]| {
-        rows.iter().filter(|row| row.counted && row.changed.is_some_and(|change| wanted.contains(&change))).count()
-    };
-    let (up, down) = (count(&[Change::Gained]), count(&[Change::Lost, Change::Unconfirmed]));
-    match (up, down) {
-        (0, 0) => "0".to_owned(),
-        (up, 0) => format!("+{up}"),
-        (0, down) => format!("−{down}"),
-        (up, down) => format!("+{up} −{down}"),
+    let count = |wanted| rows.iter().filter(|row| row.counted && row.changed == Some(wanted)).count();
+    let parts: Vec<String> =
+        [("+", Change::Gained), ("−", Change::Lost), ("?", Change::Unconfirmed), ("~", Change::Flapping)]
+            .into_iter()
+            .map(|(sign, change)| (sign, count(change)))
+            .filter(|(_, count)| *count > 0)
+            .map(|(sign, count)| format!("{sign}{count}"))
+            .collect();
+    if parts.is_empty() { "0".to_owned() } else { parts.join(" ") }
+}
+
+fn climbed(before: Option<u32>, now: Option<u32>) -> String {
+    match (before, now) {
+        (Some(before), Some(now)) if now < before => format!("↑{}", before - now),
+        (Some(before), Some(now)) if now > before => format!("↓{}", now - before),
+        _ => String::new(),
     }
 }
 
