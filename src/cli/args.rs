@@ -82,7 +82,7 @@ pub(super) enum Command {
     ///
     /// Exit codes: 0 fine; 1 somebody has to look; 2 wrong usage; 3 configuration or history unusable.
     Status(StatusArgs),
-    /// Write runs with all their evidence to a file, or read such a file
+    /// Write runs with all their evidence to a file, read such a file, or give back the space of old evidence
     History(HistoryArgs),
     /// Show the configuration with the origin of each value, or print a commented file
     Config(ConfigArgs),

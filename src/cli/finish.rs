@@ -24,7 +24,7 @@ use crate::report::publish::publish;
 use crate::report::text::Text;
 use crate::report::trail;
 use crate::report::{Lang, ReportInput, render_all};
-use crate::store::{Scope, Store};
+use crate::store::{Scope, Store, StoreError};
 
 /// A run with its verdicts.
 pub(super) struct Judged {

@@ -31,7 +31,10 @@ pub(super) async fn run(path: &Path, keep: u32, dry_run: bool, lang: Lang) -> Re
     }
     store.prune(&prunable).await?;
     if let Err(error) = store.compact().await {
-        note(format!("{}: {error}", say(lang, "空间留在文件内供后续使用", "the space stays in the file for later runs")));
+        note(format!(
+            "{}: {error}",
+            say(lang, "空间留在文件内供后续使用", "the space stays in the file for later runs")
+        ));
     }
     store.close().await;
     line(format!("{} {size:.1} MiB", say(lang, "已释放（判定结果全部保留）", "given back, all verdicts kept:")));

@@ -1,6 +1,5 @@
 //! `scan`: lists in, gate, evidence, verdicts, history, reports out.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,7 +49,6 @@ pub(super) struct RunPlan {
 /// A run whose reports were written.
 pub(super) struct Published {
     pub(super) judged: Judged,
-    pub(super) folder: PathBuf,
 }
 
 /// One scan. What came of it is put into `told` as soon as reports are written, for those who are told of it.
@@ -125,7 +123,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs, told: &mut Option<Publ
     }
     let wanted = config.report.fail_under;
     let rate = judged.summary.total.rate();
-    *told = Some(Published { judged, folder });
+    *told = Some(Published { judged });
     match (end, rate) {
         (RunEnd::Complete, Some(rate)) if rate * 100.0 < wanted => {
             Err(CliError::BelowThreshold { actual: rate * 100.0, wanted })
