@@ -77,6 +77,7 @@ impl From<&StoreError> for Exit {
             StoreError::Missing { .. }
             | StoreError::Foreign { .. }
             | StoreError::NewerSchema { .. }
+            | StoreError::Pruned { .. }
             | StoreError::OlderSchema { .. }
             | StoreError::UnknownEvidence { .. }
             | StoreError::NotEvidence { .. } => Self::Unusable,

@@ -22,7 +22,7 @@
 //!
 //! Beside the line: [`model`], the nouns that all parts share; [`config`], every parameter and where its value comes
 //! from; [`calendar`], the times in which nothing may be measured; [`clock`], the one place that asks what time it is;
-//! [`exit`], the exit codes; [`lab`], a simulated internet on loopback for the demo and the tests.
+//! [`upkeep`], the timetable, heartbeat, ledger and metrics of a machine that nobody watches; [`exit`], the exit codes; [`lab`], a simulated internet on loopback for the demo and the tests.
 //!
 //! # Who may know whom
 //!
@@ -30,7 +30,7 @@
 //! cli ──▶ everything
 //! engine ──▶ probe ──▶ net ──▶ clock      engine ──▶ judge (which sites are worth a second look)
 //! report ──▶ judge                        lab ──▶ net, clock
-//! config, engine ──▶ calendar
+//! config, engine ──▶ calendar             config ──▶ upkeep (the timetable) ──▶ clock
 //! targets, engine, probe, net, judge, store, report, lab, clock, calendar ──▶ model ──▶ nothing of ours
 //! ```
 //!
@@ -59,3 +59,4 @@ pub mod probe;
 pub mod report;
 pub mod store;
 pub mod targets;
+pub mod upkeep;

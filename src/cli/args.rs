@@ -76,10 +76,55 @@ pub(super) enum Command {
     Judge(JudgeArgs),
     /// Write a run's reports again, offline
     Report(ReportArgs),
-    /// Write runs with all their evidence to a file, or read such a file
+    /// Scan by a timetable, until stopped: for machines without a scheduler of their own
+    Schedule(Box<ScheduleArgs>),
+    /// Say whether scans go well on this machine, for people and for monitoring
+    ///
+    /// Exit codes: 0 fine; 1 somebody has to look; 2 wrong usage; 3 configuration or history unusable.
+    Status(StatusArgs),
+    /// Write runs with all their evidence to a file, read such a file, or give back the space of old evidence
     History(HistoryArgs),
     /// Show the configuration with the origin of each value, or print a commented file
     Config(ConfigArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands into a folder
+    Man(ManArgs),
+}
+
+/// Arguments of `schedule`: those of `scan`, and when.
+#[derive(Debug, Args)]
+pub(super) struct ScheduleArgs {
+    /// When to start, as in crontab: "0 22 * * 6" is Saturdays at 22:00 [default: schedule.cron]
+    #[arg(long, value_name = "CRON")]
+    pub(super) cron: Option<String>,
+    #[command(flatten)]
+    pub(super) scan: ScanArgs,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    /// Everything as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// Shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// Folder for the pages of all commands
+    pub(super) dir: Option<PathBuf>,
 }
 
 /// Arguments of `demo`.
@@ -160,6 +205,9 @@ pub(super) struct ScanArgs {
     /// Encoding of the lists, such as gb18030 [default: found for each list]
     #[arg(long, value_name = "NAME")]
     pub(super) encoding: Option<String>,
+    /// Textfile for node_exporter, replaced at the end
+    #[arg(long, value_name = "FILE")]
+    pub(super) metrics: Option<PathBuf>,
     /// No progress
     #[arg(long, short)]
     pub(super) quiet: bool,
@@ -322,6 +370,17 @@ pub(super) enum HistoryCommand {
         /// Without what is not for the public: folders of lists, who asked not to be measured
         #[arg(long)]
         public: bool,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Give back the space of old runs' evidence; verdicts are kept for ever
+    Prune {
+        /// Complete runs of each vantage that keep their evidence, counted from the latest
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        keep: u32,
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
         #[command(flatten)]
         store: StoreArgs,
     },

@@ -12,6 +12,7 @@ use super::output::{note, say};
 use super::progress::Mode;
 use super::scan::{RunPlan, measure};
 use super::settings;
+use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::lab::demo::demo_world;
@@ -23,6 +24,7 @@ use crate::net::scope::AddressPolicy;
 use crate::probe::Transports;
 use crate::store::{OpenMode, Store};
 use crate::targets::{LoadOptions, embedded, load_bytes};
+use crate::upkeep::heartbeat::Heartbeat;
 
 /// The run's name and its folder's.
 const RUN: &str = "demo";
@@ -69,6 +71,7 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
         simulated: true,
         mode: if args.quiet { Mode::Quiet } else { Mode::Human },
         lang,
+        heartbeat: Heartbeat::begin(&path, Arc::new(SystemClock)),
     };
     let rules = assemble::scan_rules(&config, Transports::Both);
     let end = measure(&store, prober, &assemble::gate(&config, &loaded.roster.opt_outs), rules, &plan, &loaded).await?;

@@ -38,6 +38,9 @@ pub(super) enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// A schedule without a timetable.
+    #[error("nothing says when to start: give --cron, or schedule.cron in the configuration")]
+    NoTimetable,
     /// A file that cannot be made.
     #[error("cannot create {}", path.display())]
     Create {
@@ -143,7 +146,7 @@ impl From<&CliError> for Exit {
                 Some(std::io::ErrorKind::StorageFull) => Self::InputOutput,
                 _ => Self::CannotCreate,
             },
-            CliError::NoEvidence { .. } | CliError::NotEarlier { .. } => Self::Usage,
+            CliError::NoEvidence { .. } | CliError::NotEarlier { .. } | CliError::NoTimetable => Self::Usage,
             CliError::GateShut => Self::GateShut,
             CliError::Incomplete => Self::Incomplete,
             CliError::BelowThreshold { .. } => Self::BelowThreshold,

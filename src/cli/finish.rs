@@ -24,7 +24,7 @@ use crate::model::verdict::{Assessment, Readiness};
 use crate::report::text::Text;
 use crate::report::trail;
 use crate::report::{Lang, Publication, ReportInput, Template, render_each};
-use crate::store::{Scope, Store};
+use crate::store::{Scope, Store, StoreError};
 
 /// A run with its verdicts.
 pub(super) struct Judged {
@@ -63,6 +63,9 @@ impl Shown {
 
 /// Judges a run's stored evidence and refreshes the cached verdicts, where the store may be written.
 pub(super) async fn judge_run(store: &Store, id: &RunId, lang: Lang) -> Result<Judged, CliError> {
+    if store.is_pruned(id).await? {
+        return Err(StoreError::Pruned { path: store.path().to_owned(), id: id.clone() }.into());
+    }
     let stored = store.load_run(id).await?;
     let criteria = Criteria::default();
     let mut assessments = BTreeMap::new();

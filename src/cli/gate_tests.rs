@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::assemble::{self, Surroundings};
 use super::error::CliError;
 use super::scan::{RunPlan, measure};
+use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::lab::dns::facts::{Habit, ServerFacts};
@@ -18,6 +19,7 @@ use crate::probe::Transports;
 use crate::report::Lang;
 use crate::store::{OpenMode, Store};
 use crate::targets::{LoadOptions, load_bytes};
+use crate::upkeep::heartbeat::Heartbeat;
 
 /// The exit code of a scan, and how many runs and sites are stored after it, while the first resolver has this habit.
 async fn scan(habit: Habit) -> (u8, usize) {
@@ -60,6 +62,7 @@ async fn scan(habit: Habit) -> (u8, usize) {
         simulated: true,
         mode: super::progress::Mode::Quiet,
         lang: Lang::En,
+        heartbeat: Heartbeat::begin(&folder.path().join("history.db"), Arc::new(SystemClock)),
     };
     let prober = Arc::new(assemble::prober(&config, &surroundings).unwrap());
     let gate = assemble::gate(&config, &OptOuts::default());

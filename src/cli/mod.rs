@@ -2,6 +2,7 @@
 
 mod args;
 mod assemble;
+mod attempt;
 mod check;
 mod config;
 #[cfg(feature = "lab")]
@@ -13,12 +14,16 @@ mod finish;
 #[cfg(all(test, feature = "lab"))]
 mod gate_tests;
 mod history;
+mod manual;
 mod output;
 mod past;
 mod progress;
+mod prune;
 mod rules;
 mod scan;
+mod schedule;
 mod settings;
+mod status;
 mod targets;
 mod transfer;
 
@@ -58,7 +63,7 @@ fn run(cli: Cli) -> Result<Exit, CliError> {
         match cli.command {
             #[cfg(feature = "lab")]
             Command::Demo(args) => demo::run(&common, &args).await,
-            Command::Scan(args) => scan::run(&common, &args).await,
+            Command::Scan(args) => attempt::run(&common, &args).await,
             Command::Check(args) => check::run(&common, &args).await,
             Command::Doctor(args) => doctor::run(&common, &args).await,
             Command::Targets(args) => targets::run(&common, &args),
@@ -67,8 +72,12 @@ fn run(cli: Cli) -> Result<Exit, CliError> {
             Command::Diff(args) => diff::run(&common, &args).await,
             Command::Judge(args) => history::judge(&common, &args).await,
             Command::Report(args) => history::report(&common, &args).await,
+            Command::Schedule(args) => schedule::run(&common, &args).await,
+            Command::Status(args) => status::run(&common, &args).await,
             Command::History(args) => transfer::run(&common, &args).await,
             Command::Config(args) => config::run(&common, &args),
+            Command::Completions(args) => Ok(manual::completions(&args)),
+            Command::Man(args) => manual::man(&args),
         }
     })
 }

@@ -16,6 +16,11 @@ pub(super) fn line(text: impl Display) {
     let _ = writeln!(std::io::stdout().lock(), "{}", visible(&text.to_string()));
 }
 
+/// Bytes that were made by this program alone, such as a script for a shell, as they are.
+pub(super) fn bytes(made: &[u8]) {
+    let _ = std::io::stdout().lock().write_all(made);
+}
+
 /// A message.
 pub(super) fn note(text: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{}", visible(&text.to_string()));

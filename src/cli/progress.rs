@@ -15,6 +15,7 @@ use crate::model::outage::Line;
 use crate::model::site::SiteKey;
 use crate::model::verdict::Readiness;
 use crate::report::Lang;
+use crate::upkeep::heartbeat::Heartbeat;
 
 /// Between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -60,6 +61,19 @@ pub(super) fn listener(mode: Mode, lang: Lang) -> Listener {
     let state = State { total: 0, done: 0, began: now, shown: now, verdicts: BTreeMap::new(), counts: BTreeMap::new() };
     let progress = Progress { mode, lang, bar, terminal, state: Mutex::new(state) };
     Arc::new(move |event| progress.hear(&event))
+}
+
+/// The same listener, and a heartbeat that says how far the scan is.
+pub(super) fn with_heartbeat(listener: Listener, heartbeat: Heartbeat) -> Listener {
+    Arc::new(move |event| {
+        match &event {
+            ScanEvent::Started { sites } | ScanEvent::SecondRound { sites, .. } => heartbeat.round(*sites),
+            ScanEvent::Requeued { sites } => heartbeat.more(*sites),
+            ScanEvent::Probed { .. } => heartbeat.done(),
+            _ => {}
+        }
+        listener(event);
+    })
 }
 
 impl Progress {

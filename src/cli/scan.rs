@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::args::{Common, ScanArgs};
 use super::assemble::{self, Surroundings};
 use super::error::CliError;
-use super::finish::{Shown, judge_run, print_result, remember, report_run};
+use super::finish::{Judged, Shown, judge_run, print_result, remember, report_run};
 use super::output::{json, note, say};
 use super::progress::{self, Mode};
 use super::settings;
@@ -26,6 +26,7 @@ use crate::probe::{Prober, Transports};
 use crate::report::Lang;
 use crate::store::{OpenMode, Store, Writer};
 use crate::targets::{LoadOptions, Loaded, load};
+use crate::upkeep::heartbeat::Heartbeat;
 
 /// Rows on their way to the writer.
 const CHANNEL: usize = 256;
@@ -41,9 +42,16 @@ pub(super) struct RunPlan {
     pub(super) simulated: bool,
     pub(super) mode: Mode,
     pub(super) lang: Lang,
+    pub(super) heartbeat: Heartbeat,
 }
 
-pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliError> {
+/// A run whose reports were written.
+pub(super) struct Published {
+    pub(super) judged: Judged,
+}
+
+/// One scan. What came of it is put into `told` as soon as reports are written, for those who are told of it.
+pub(super) async fn run(common: &Common, args: &ScanArgs, told: &mut Option<Published>) -> Result<Exit, CliError> {
     let resolved = settings::resolve(common, &settings::flags(common, Some(&args.measure), Some(args)))?;
     let config = &resolved.config;
     let lang = settings::lang(config);
@@ -70,6 +78,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
     let prober = Arc::new(prober);
     let started = prober.net.clock.now();
     let _lock = store.lock(started)?;
+    let heartbeat = Heartbeat::begin(&args.store, Arc::new(SystemClock));
     let scan_rules = assemble::scan_rules(config, transports);
     if scan_rules.jobs < config.pace.jobs {
         note(format!(
@@ -100,6 +109,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
             Mode::Human
         },
         lang,
+        heartbeat,
     };
     let end =
         measure(&store, prober, &assemble::gate(config, &loaded.roster.opt_outs), scan_rules, &plan, &loaded).await?;
@@ -111,7 +121,9 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
         print_result(&judged, &folder, lang);
     }
     let wanted = config.report.fail_under;
-    match (end, judged.summary.total.rate()) {
+    let rate = judged.summary.total.rate();
+    *told = Some(Published { judged });
+    match (end, rate) {
         (RunEnd::Complete, Some(rate)) if rate * 100.0 < wanted => {
             Err(CliError::BelowThreshold { actual: rate * 100.0, wanted })
         }
@@ -171,7 +183,7 @@ pub(super) async fn measure(
         canaries: opening.canaries,
         dns_controls: opening.dns_controls,
         wall: Arc::new(SystemClock),
-        listener: progress::listener(plan.mode, plan.lang),
+        listener: progress::with_heartbeat(progress::listener(plan.mode, plan.lang), plan.heartbeat.clone()),
         sink,
         stop: stop_on_signals(plan.lang),
     };
@@ -303,8 +315,9 @@ fn stop_on_signals(lang: Lang) -> watch::Receiver<Stop> {
     stop
 }
 
+/// Waits for SIGTERM or Ctrl-C.
 #[cfg(unix)]
-async fn signal() {
+pub(super) async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
     tokio::select! {
@@ -313,8 +326,9 @@ async fn signal() {
     }
 }
 
+/// Waits for Ctrl-C.
 #[cfg(not(unix))]
-async fn signal() {
+pub(super) async fn signal() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending().await
     }

@@ -44,6 +44,9 @@ pub(super) fn flags(common: &Common, measure: Option<&MeasureArgs>, scan: Option
     if let Some(scan) = scan {
         set_rules(&mut flags, &scan.rules);
         set_output(&mut flags, &scan.output);
+        if let Some(file) = &scan.metrics {
+            flags.set("watch.metrics", "--metrics", file.to_string_lossy());
+        }
         if let Some(jobs) = scan.jobs {
             flags.set("pace.jobs", "--jobs", jobs.to_string());
         }

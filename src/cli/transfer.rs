@@ -8,6 +8,7 @@ use super::args::{Common, HistoryArgs, HistoryCommand};
 use super::error::CliError;
 use super::finish::{judge_run, remember};
 use super::output::{line, say};
+use super::prune;
 use super::settings;
 use crate::clock::{Clock as _, SystemClock};
 use crate::exit::Exit;
@@ -25,6 +26,7 @@ pub(super) async fn run(common: &Common, args: &HistoryArgs) -> Result<Exit, Cli
             export(&store, &ids, scope, output, lang).await
         }
         HistoryCommand::Import { files, store } => import(&store.store, files, lang).await,
+        HistoryCommand::Prune { keep, dry_run, store } => prune::run(&store.store, *keep, *dry_run, lang).await,
     }
 }
 

@@ -15,6 +15,7 @@ mod measure;
 mod output;
 mod resolve;
 mod text;
+mod unattended;
 mod validate;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ pub use limits::Limits;
 pub use measure::{Attempts, Deadlines, Deep, Dns, Measure, Pace, Profile};
 pub use output::{Format, Lab, Language, Report, Roots, Targets, Tls};
 pub use resolve::{FlagValues, Origin, Resolved};
+pub use unattended::{Schedule, Watch};
 
 /// Every parameter of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -57,6 +59,10 @@ pub struct Config {
     pub report: Report,
     /// How lists are read.
     pub targets: Targets,
+    /// When scans start.
+    pub schedule: Schedule,
+    /// What is left for those who look.
+    pub watch: Watch,
     /// Exceptions for laboratories.
     pub lab: Lab,
 }

@@ -18,7 +18,7 @@ pub(super) struct Violation {
 
 type Found = Vec<Violation>;
 
-const RULES: [fn(&Config) -> Found; 24] = [
+const RULES: [fn(&Config) -> Found; 25] = [
     vantage_has_a_name,
     project_url_is_a_page,
     contact_fits_a_header,
@@ -43,6 +43,7 @@ const RULES: [fn(&Config) -> Found; 24] = [
     breaker_can_close,
     something_is_trusted,
     reports_can_be_written,
+    super::unattended::can_be_kept,
 ];
 
 /// Every rule that is not kept.
@@ -51,7 +52,7 @@ pub(super) fn violations(config: &Config) -> Found {
 }
 
 /// The violation, if the condition does not hold.
-fn demand(holds: bool, key: &'static str, problem: impl Into<String>, remedy: &'static str) -> Found {
+pub(super) fn demand(holds: bool, key: &'static str, problem: impl Into<String>, remedy: &'static str) -> Found {
     if holds { Vec::new() } else { vec![Violation { key, problem: problem.into(), remedy }] }
 }
 

@@ -98,6 +98,14 @@ pub enum StoreError {
         /// In which way.
         detail: String,
     },
+    /// The evidence of an old run was removed.
+    #[error("the evidence of run {id} was removed from the history {} to give space back: only its verdicts are left", path.display())]
+    Pruned {
+        /// The database.
+        path: PathBuf,
+        /// The run.
+        id: RunId,
+    },
     /// Evidence of a shape this program does not know.
     #[error("the history {} holds evidence of version {found}, {what}: use the newer program that wrote it", path.display())]
     UnknownEvidence {

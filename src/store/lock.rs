@@ -38,6 +38,40 @@ impl Lock {
     }
 }
 
+/// Who scans into a history now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process. None: it did not say yet.
+    pub pid: Option<u32>,
+    /// When it took the lock. None: it did not say yet.
+    pub started: Option<Timestamp>,
+}
+
+/// Who holds the lock of a history. None: nobody.
+///
+/// An empty lock file is not tried: trying it would turn away a scan that begins at that very moment.
+pub fn holder(database: &Path) -> Result<Option<Holder>, StoreError> {
+    let path = lock_path(database);
+    let fault = |source| StoreError::LockFile { path: path.clone(), source };
+    let mut file = match OpenOptions::new().read(true).open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(fault(error)),
+    };
+    if file.metadata().map_err(fault)?.len() == 0 {
+        return Ok(None);
+    }
+    match file.try_lock_shared() {
+        // Left behind by a process that was killed.
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => {
+            let (pid, started) = read_holder(&mut file);
+            Ok(Some(Holder { pid, started }))
+        }
+        Err(TryLockError::Error(source)) => Err(fault(source)),
+    }
+}
+
 impl Drop for Lock {
     fn drop(&mut self) {
         // So that nobody reads an old holder in the moment between two. Failure costs only that.
@@ -85,6 +119,21 @@ mod tests {
         assert!(error.to_string().contains("since 2026-11-"), "{error}");
         drop(lock);
         Lock::take(&database, Timestamp(2)).unwrap();
+    }
+
+    #[test]
+    fn the_holder_is_named_while_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("history.db");
+        assert_eq!(holder(&database).unwrap(), None);
+        let lock = Lock::take(&database, Timestamp(5000)).unwrap();
+        let named = Holder { pid: Some(std::process::id()), started: Some(Timestamp(5000)) };
+        assert_eq!(holder(&database).unwrap(), Some(named));
+        drop(lock);
+        assert_eq!(holder(&database).unwrap(), None);
+        // As after kill -9: the text stays, the lock does not.
+        std::fs::write(lock_path(&database), "pid 1\nstarted 2020-01-01T00:00:00Z\n").unwrap();
+        assert_eq!(holder(&database).unwrap(), None);
     }
 
     #[test]

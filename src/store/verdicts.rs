@@ -82,7 +82,7 @@ impl Store {
     }
 
     /// When each site was first measured: the start of the earliest complete run of the same vantage and kind that has
-    /// evidence of it. A simulated run is no history of a real one. Sites that no run before this one has seen are not in
+    /// evidence or a verdict of it. A simulated run is no history of a real one. Sites that no run before this one has seen are not in
     /// the map: their first is this run.
     pub async fn first_seen(&self, run: &RunId) -> Result<BTreeMap<SiteKey, Timestamp>, StoreError> {
         let fault = |error| self.fault("read the history", error);

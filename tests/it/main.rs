@@ -30,5 +30,6 @@ mod sharing;
 mod slowness;
 mod ssrf;
 mod statuses;
+mod upkeep;
 mod weather;
 mod zones;
