@@ -60,6 +60,7 @@ async fn scan(habit: Habit) -> (u8, usize) {
         simulated: true,
         mode: super::progress::Mode::Quiet,
         lang: Lang::En,
+        earlier: None,
     };
     let prober = Arc::new(assemble::prober(&config, &surroundings).unwrap());
     let gate = assemble::gate(&config, &OptOuts::default());

@@ -14,6 +14,9 @@ mod gate_tests;
 mod history;
 mod output;
 mod progress;
+mod resume;
+#[cfg(all(test, feature = "lab"))]
+mod resume_tests;
 mod rules;
 mod scan;
 mod settings;

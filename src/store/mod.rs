@@ -16,6 +16,7 @@ pub mod fuzzing;
 mod lock;
 mod runs;
 mod schema;
+mod sound;
 mod verdicts;
 mod writer;
 
@@ -30,6 +31,7 @@ pub use evidence::PutReport;
 pub use lock::Lock;
 pub use runs::{RunHeader, StoredRun};
 pub use schema::SCHEMA_VERSION;
+pub use sound::Sound;
 pub use verdicts::SiteHistory;
 pub use writer::{Writer, WriterReport};
 
