@@ -89,10 +89,9 @@ async fn a_child_scans() {
 
 fn child(folder: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "cli::resume_tests::a_child_scans"])
+        .args(["--exact", "--nocapture", "cli::resume_tests::a_child_scans"])
         .env(CHILD, folder)
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
         .spawn()
         .unwrap()
 }

@@ -4,12 +4,15 @@
 //! failure had no proof after it yet when the run broke off proves nothing, and never will: it is made up for at once. One that
 //! failed and was not repeated still wants its second look. Leaves to others: reading the evidence, which run is meant, looking.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::judge::{Criteria, assess, first_look};
+use crate::model::address::Family;
 use crate::model::evidence::{Observation, Round};
-use crate::model::run::Vantage;
+use crate::model::run::{ResolverState, Vantage};
 use crate::model::site::{Site, SiteKey};
 use crate::model::time::Timestamp;
 
@@ -91,11 +94,30 @@ impl<'a> Reckoning<'a> {
         (self.standing, self.last)
     }
 
-    /// The proofs bear out what the look by itself seems to show. A single one, so nothing has to agree with it.
+    /// The proofs bear out what the look by itself seems to show. A single one, so nothing has to agree with it. One that by
+    /// itself shows nothing, but would together with another, needs every line proven after it.
     fn is_proven(&self, observation: &Observation, round: &Round) -> bool {
         let alone = alone(observation, round);
         let criteria = Criteria { rounds: 1, ..self.criteria };
-        assess(&alone, self.vantage, &criteria).readiness == first_look(&alone, &criteria).0
+        let (readiness, again) = first_look(&alone, &criteria);
+        let same = assess(&alone, self.vantage, &criteria).readiness == readiness;
+        same && (!again || self.is_proven_after(round.ended))
+    }
+
+    /// The next proof of every family that is used, and the next self-test of every resolver, was good and is close.
+    fn is_proven_after(&self, at: Timestamp) -> bool {
+        let close = |then: Timestamp, near: Duration| u128::from(then.distance_ms(at)) <= near.as_millis();
+        let family = |family: Family| {
+            let proofs = || self.vantage.proofs.iter().filter(move |proof| proof.family == family);
+            let next = proofs().filter(|proof| proof.at >= at).min_by_key(|proof| (proof.at, proof.good));
+            proofs().next().is_none() || next.is_some_and(|proof| proof.good && close(proof.at, self.criteria.alibi))
+        };
+        let resolver = |server: &SocketAddr| {
+            let tests = self.vantage.dns_proofs.iter().filter(|test| test.server == *server && test.at >= at);
+            let next = tests.min_by_key(|test| (test.at, Reverse(test.state)));
+            next.is_some_and(|test| test.state == ResolverState::Sane && close(test.at, self.criteria.dns_alibi))
+        };
+        Family::BOTH.into_iter().all(family) && self.vantage.resolvers.iter().all(resolver)
     }
 
     /// What it shows rests on a failure, or a defect of it does.
@@ -116,4 +138,63 @@ impl<'a> Reckoning<'a> {
 
 fn alone(observation: &Observation, round: &Round) -> Observation {
     Observation { rounds: vec![round.clone()], ..observation.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::evidence::EVIDENCE_VERSION;
+    use crate::model::run::{DnsProof, Proof};
+
+    const SECOND: i64 = 1000;
+    const PAUSE: Duration = Duration::from_mins(10);
+
+    /// A vantage whose lines were proven at these seconds.
+    fn vantage(seconds: &[i64]) -> Vantage {
+        let server = SocketAddr::from(([192, 0, 2, 53], 53));
+        let at = |second: &i64| Timestamp(second * SECOND);
+        let proof = |second| Family::BOTH.map(|family| Proof { at: at(second), family, good: true, page_bytes: 0 });
+        let test = |second| DnsProof { at: at(second), server, state: ResolverState::Sane };
+        Vantage {
+            name: "campus".to_owned(),
+            isp: None,
+            resolvers: vec![server],
+            proofs: seconds.iter().flat_map(proof).collect(),
+            dns_proofs: seconds.iter().map(test).collect(),
+            clock: None,
+        }
+    }
+
+    /// What is left of a site whose rounds began and ended at these seconds, and found nothing out.
+    fn left(vantage: &Vantage, rounds: &[(i64, i64)]) -> Standing {
+        let site = Site::new("www.school.example".to_owned(), None, None, None);
+        let round = |(number, (from, to)): (u8, &(i64, i64))| {
+            let mut round = Round::new(number, Timestamp(from * SECOND));
+            round.ended = Timestamp(to * SECOND);
+            round
+        };
+        let rounds: Vec<Round> = (1..).zip(rounds).map(round).collect();
+        let sites = BTreeMap::from([(site.key.clone(), site.clone())]);
+        let mut reckoning = Reckoning::new(sites, vantage, Criteria::default(), PAUSE);
+        reckoning.add(&Observation { version: EVIDENCE_VERSION, site, rounds });
+        reckoning.finish().0
+    }
+
+    #[test]
+    fn a_look_counts_if_it_was_proven_before_the_run_broke_off() {
+        let numbers = |standing: &Standing| {
+            let second: Vec<u8> = standing.second.iter().map(|second| second.number).collect();
+            (standing.todo.len(), standing.anew.iter().map(|(_, number)| *number).collect::<Vec<_>>(), second)
+        };
+        let proven = vantage(&[0, 20, 40, 700, 720]);
+        // No row: pending. A failure that nothing was proven after: anew. One that was: its second look. That as well: done.
+        assert_eq!(numbers(&left(&proven, &[])), (1, vec![], vec![]));
+        assert_eq!(numbers(&left(&vantage(&[0]), &[(5, 10)])), (0, vec![2], vec![]));
+        assert_eq!(numbers(&left(&proven, &[(5, 10)])), (0, vec![], vec![2]));
+        assert_eq!(numbers(&left(&proven, &[(5, 10), (702, 705)])), (0, vec![], vec![]));
+        // The second look came after the last proof; or too soon to be one; or only the first was never proven.
+        assert_eq!(numbers(&left(&proven, &[(5, 10), (722, 725)])), (0, vec![3], vec![]));
+        assert_eq!(numbers(&left(&proven, &[(5, 10), (22, 25)])), (0, vec![], vec![3]));
+        assert_eq!(numbers(&left(&vantage(&[0, 700, 720]), &[(5, 10), (702, 705)])), (0, vec![], vec![3]));
+    }
 }

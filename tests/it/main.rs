@@ -20,6 +20,7 @@ mod politeness;
 mod properties;
 mod redirects;
 mod registry;
+mod resume;
 mod scenarios;
 mod sharing;
 mod slowness;
