@@ -188,6 +188,9 @@ pub(super) struct ScanArgs {
     /// Folder for reports
     #[arg(long, value_name = "DIR", default_value = "reports", env = "V6READY_REPORTS")]
     pub(super) reports: PathBuf,
+    /// Go on with the interrupted run of the same lists, if there is one
+    #[arg(long)]
+    pub(super) resume: bool,
     /// Sites probed at once
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<usize>,

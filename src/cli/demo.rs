@@ -72,6 +72,7 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
         mode: if args.quiet { Mode::Quiet } else { Mode::Human },
         lang,
         heartbeat: Heartbeat::begin(&path, Arc::new(SystemClock)),
+        earlier: None,
     };
     let rules = assemble::scan_rules(&config, Transports::Both);
     let end = measure(&store, prober, &assemble::gate(&config, &loaded.roster.opt_outs), rules, &plan, &loaded).await?;
@@ -83,13 +84,13 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
     if end == RunEnd::Complete { Ok(Exit::Done) } else { Err(CliError::Incomplete) }
 }
 
-fn lab_prefixes() -> Vec<ipnet::IpNet> {
+pub(super) fn lab_prefixes() -> Vec<ipnet::IpNet> {
     // Constants of the lab; a test of its own parses them.
     PUBLIC_PREFIXES.iter().filter_map(|prefix| prefix.parse().ok()).collect()
 }
 
 /// The configuration for a network without distance: the method's steps unchanged, its pauses short.
-fn quick(config: &Config) -> Config {
+pub(super) fn quick(config: &Config) -> Config {
     let mut quick = config.clone();
     quick.dns.timeout = Duration::from_millis(800);
     quick.dns.second_reply = Duration::from_millis(50);

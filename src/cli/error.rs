@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::judge::rules::RuleError;
+use crate::model::run::RunId;
 use crate::report::RenderError;
 use crate::report::docx::template::TemplateError;
 use crate::report::publish::PublishError;
@@ -114,8 +115,20 @@ pub(super) enum CliError {
     #[error("this vantage cannot measure now: nothing was judged")]
     GateShut,
     /// The run is not complete. Everything about it was printed before.
-    #[error("the run is incomplete; what was finished is stored")]
+    #[error(
+        "the run is incomplete; what was finished is stored, `v6ready scan --resume` with the same lists goes on with it"
+    )]
     Incomplete,
+    /// An interrupted run was measured in another way, or from other lists.
+    #[error(
+        "run {run} is not finished, and cannot go on: {what} differs. Put that back, or scan without --resume to begin a new run"
+    )]
+    CannotResume {
+        /// The run.
+        run: RunId,
+        /// What differs.
+        what: String,
+    },
     /// Completion is too low.
     #[error("completion {actual:.2} % is below --fail-under {wanted} %")]
     BelowThreshold {
@@ -147,6 +160,7 @@ impl From<&CliError> for Exit {
                 _ => Self::CannotCreate,
             },
             CliError::NoEvidence { .. } | CliError::NotEarlier { .. } | CliError::NoTimetable => Self::Usage,
+            CliError::CannotResume { .. } => Self::Unusable,
             CliError::GateShut => Self::GateShut,
             CliError::Incomplete => Self::Incomplete,
             CliError::BelowThreshold { .. } => Self::BelowThreshold,

@@ -63,6 +63,7 @@ async fn scan(habit: Habit) -> (u8, usize) {
         mode: super::progress::Mode::Quiet,
         lang: Lang::En,
         heartbeat: Heartbeat::begin(&folder.path().join("history.db"), Arc::new(SystemClock)),
+        earlier: None,
     };
     let prober = Arc::new(assemble::prober(&config, &surroundings).unwrap());
     let gate = assemble::gate(&config, &OptOuts::default());

@@ -19,6 +19,9 @@ mod output;
 mod past;
 mod progress;
 mod prune;
+mod resume;
+#[cfg(all(test, feature = "lab"))]
+mod resume_tests;
 mod rules;
 mod scan;
 mod schedule;

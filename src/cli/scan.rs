@@ -1,5 +1,6 @@
 //! `scan`: lists in, gate, evidence, verdicts, history, reports out.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,20 +12,22 @@ use super::error::CliError;
 use super::finish::{Judged, Shown, judge_run, print_result, remember, report_run};
 use super::output::{json, note, say};
 use super::progress::{self, Mode};
+use super::resume::{self, Earlier, Found, Wanted};
 use super::settings;
 use crate::calendar::Freeze;
 use crate::clock::{Clock, SystemClock};
 use crate::engine::plan::order;
-use crate::engine::scan::{Scan, ScanRules, Stop};
+use crate::engine::resume::Standing;
+use crate::engine::scan::{Journal, Scan, ScanRules, Stop};
 use crate::engine::{gate, gate::GateRules, gate::Opening};
 use crate::exit::Exit;
 use crate::model::METHOD_VERSION;
-use crate::model::run::{CheckOutcome, Cost, Run, RunEnd, RunId, Vantage};
-use crate::model::site::Site;
+use crate::model::outage::Trigger;
+use crate::model::run::{CheckOutcome, Run, RunEnd, RunId, Vantage};
 use crate::model::time::Timestamp;
 use crate::probe::{Prober, Transports};
 use crate::report::Lang;
-use crate::store::{OpenMode, Store, Writer};
+use crate::store::{Sound, Store, StoreError, Writer};
 use crate::targets::{LoadOptions, Loaded, load};
 use crate::upkeep::heartbeat::Heartbeat;
 
@@ -43,6 +46,8 @@ pub(super) struct RunPlan {
     pub(super) mode: Mode,
     pub(super) lang: Lang,
     pub(super) heartbeat: Heartbeat,
+    /// The interrupted run that goes on. None: a new one begins.
+    pub(super) earlier: Option<Earlier>,
 }
 
 /// A run whose reports were written.
@@ -71,13 +76,14 @@ pub(super) async fn run(common: &Common, args: &ScanArgs, told: &mut Option<Publ
     }
     announce(&loaded, lang);
     // Outputs are opened before the long run, so that a bad path fails at once.
-    let store = Store::open(&args.store, OpenMode::ReadWrite).await?;
+    let Sound { store, lock: _lock, aside } = Store::open_for_scan(&args.store, SystemClock.now()).await?;
+    if let Some((aside, why)) = aside {
+        say_set_aside(&aside, &why, lang);
+    }
     assemble::deny_nat64(config, &mut surroundings).await;
     let mut prober = assemble::prober(config, &surroundings)?;
     prober.opt_outs = loaded.roster.opt_outs.clone();
     let prober = Arc::new(prober);
-    let started = prober.net.clock.now();
-    let _lock = store.lock(started)?;
     let heartbeat = Heartbeat::begin(&args.store, Arc::new(SystemClock));
     let scan_rules = assemble::scan_rules(config, transports);
     if scan_rules.jobs < config.pace.jobs {
@@ -93,8 +99,11 @@ pub(super) async fn run(common: &Common, args: &ScanArgs, told: &mut Option<Publ
     }
     wait_until_allowed(&scan_rules.freeze, &SystemClock, lang).await;
     let started = prober.net.clock.now();
+    let wanted = Wanted { loaded: &loaded, resolved: &resolved, without_ipv6: args.measure.without_ipv6, now: started };
+    let earlier = earlier(&store, &wanted, args.resume, lang).await?;
     let plan = RunPlan {
-        id: RunId(format_id(started)),
+        id: earlier.as_ref().map_or_else(|| RunId(format_id(started)), |earlier| earlier.run.id.clone()),
+        earlier,
         vantage: config.vantage.name.clone(),
         isp: config.vantage.isp.clone(),
         config_toml: resolved.to_toml()?,
@@ -150,7 +159,7 @@ pub(super) async fn measure(
     if !opening.gate.is_open() {
         return Err(CliError::GateShut);
     }
-    let mut run = Run {
+    let fresh = Run {
         id: plan.id.clone(),
         vantage: Vantage {
             name: plan.vantage.clone(),
@@ -173,10 +182,22 @@ pub(super) async fn measure(
         simulated: plan.simulated,
         cost: None,
     };
-    store.begin_run(&run, &loaded.roster, &loaded.policy, &plan.config_toml).await?;
+    let sites = || order(loaded.roster.sites.values().cloned().collect(), &plan.id.0);
+    let (run, standing) = match &plan.earlier {
+        None => {
+            store.begin_run(&fresh, &loaded.roster, &loaded.policy, &plan.config_toml).await?;
+            (fresh, Standing::fresh(sites()))
+        }
+        Some(earlier) => {
+            let run = earlier.go_on(&opening, &prober.net.resolvers, started);
+            store.update_run(&run).await?;
+            (run, earlier.standing.clone())
+        }
+    };
     let (sink, receiver) = mpsc::channel(CHANNEL);
     let writer = Writer::spawn(store.clone(), plan.id.clone(), receiver);
-    let sites: Vec<Site> = order(loaded.roster.sites.values().cloned().collect(), &plan.id.0);
+    let (journal, kept) = watch::channel(Journal::default());
+    let keeper = resume::keep(store.clone(), run.clone(), Arc::clone(&prober), kept);
     let scan = Scan {
         prober: Arc::clone(&prober),
         rules,
@@ -187,22 +208,80 @@ pub(super) async fn measure(
         sink,
         stop: stop_on_signals(plan.lang),
     };
-    let report = scan.run(sites).await;
-    let written = writer.await.map_err(|error| CliError::Setup { what: "the writer", why: error.to_string() })?;
-    run.vantage.proofs.extend(report.proofs);
-    run.vantage.dns_proofs.extend(report.dns_proofs);
-    if let Some(clock) = &mut run.vantage.clock {
-        clock.gaps = report.clock_gaps;
-    }
-    let ended = prober.net.clock.now();
-    let (bytes_sent, bytes_received) = prober.net.connector.traffic().so_far();
-    run.ended = Some(ended);
-    run.outages = report.outages;
+    let report = scan.go_on(standing, journal).await;
+    let ended = |what| move |error: tokio::task::JoinError| CliError::Setup { what, why: error.to_string() };
+    let written = writer.await.map_err(ended("the writer"))?;
+    let kept = keeper.await.map_err(ended("the journal"))?;
+    let known = Journal {
+        proofs: report.proofs,
+        dns_proofs: report.dns_proofs,
+        clock_gaps: report.clock_gaps,
+        outages: report.outages,
+    };
+    let mut run = resume::with(&run, known, resume::cost(&prober));
+    run.ended = Some(prober.net.clock.now());
     run.end = report.end;
-    run.cost = Some(Cost { bytes_sent, bytes_received, pauses: prober.net.turns.pauses(ended) });
+    if run.end != RunEnd::Interrupted {
+        // What was interrupted has been made up for.
+        run.outages.iter_mut().filter(|o| o.why == Trigger::Interrupted).for_each(|o| o.redone = o.quarantined);
+    }
     store.update_run(&run).await?;
     written?;
-    Ok(report.end)
+    kept?;
+    Ok(run.end)
+}
+
+/// The interrupted run that goes on, if one is wanted and may. Says what becomes of it otherwise.
+async fn earlier(store: &Store, wanted: &Wanted<'_>, resume: bool, lang: Lang) -> Result<Option<Earlier>, CliError> {
+    match resume::find(store, wanted).await? {
+        Found::Nothing if resume => {
+            note(say(lang, "没有可以继续的扫描，开始新的一次", "no interrupted run of these lists: a new one begins"));
+        }
+        Found::TooOld(id) if resume => note(match lang {
+            Lang::Zh => format!("扫描 {id} 中断已久（超过 measure.resume_within），不再继续，开始新的一次"),
+            Lang::En => {
+                format!("run {id} began too long ago to go on with (measure.resume_within): a new one begins")
+            }
+        }),
+        Found::Differs(run, what) if resume => return Err(CliError::CannotResume { run, what: what.join(", ") }),
+        Found::Unfinished(stored) if resume => {
+            let id = stored.run.id.clone();
+            let Some(earlier) = resume::take_up(store, *stored, wanted).await? else {
+                return Err(CliError::CannotResume { run: id, what: "the clock was set back".to_owned() });
+            };
+            let (left, all) = (earlier.standing.sites(), wanted.loaded.roster.sites.len());
+            note(match lang {
+                Lang::Zh => format!("继续扫描 {id}：共 {all} 个网站，尚需探测 {left} 个"),
+                Lang::En => format!("going on with run {id}: {left} of {all} sites are left to be looked at"),
+            });
+            return Ok(Some(earlier));
+        }
+        Found::Unfinished(stored) => note(match lang {
+            Lang::Zh => {
+                format!("同一名单的扫描 {} 尚未完成（加 --resume 可继续）；现在开始新的一次", stored.run.id)
+            }
+            Lang::En => format!(
+                "run {} of these lists is not finished (--resume goes on with it); a new one begins now",
+                stored.run.id
+            ),
+        }),
+        Found::Nothing | Found::TooOld(_) | Found::Differs(..) => {}
+    }
+    Ok(None)
+}
+
+fn say_set_aside(aside: &Path, why: &StoreError, lang: Lang) {
+    let aside = aside.display();
+    note(match lang {
+        Lang::Zh => format!(
+            "历史库已损坏（{why}），原文件已更名保存为 {aside}，内容未作任何删改；现建立新的历史库继续扫描。
+             如有备份，可停止程序后用备份文件替换新库"
+        ),
+        Lang::En => format!(
+            "the history is damaged ({why}): it was renamed to {aside}, nothing of it was deleted, and an empty one begins.
+             Where there is a backup, stop the program and put the backup in the new one's place"
+        ),
+    });
 }
 
 /// Says what windows are ahead, and waits until the one that holds now is over: not even the gate is asked in it.

@@ -175,11 +175,20 @@ pub enum Profile {
 }
 
 /// `[measure]`: what is measured.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Measure {
     /// How much of a site is looked at.
     pub profile: Profile,
+    /// How old an interrupted run may be that is gone on with, counted from its begin.
+    #[serde(with = "duration")]
+    pub resume_within: Duration,
+}
+
+impl Default for Measure {
+    fn default() -> Self {
+        Self { profile: Profile::default(), resume_within: Duration::from_hours(24) }
+    }
 }
 
 /// `[deep]`: bounds of the deep profile.

@@ -19,7 +19,8 @@ use super::ScanEvent;
 use super::breaker::{Breaker, Turn};
 use super::dns_watch::{DnsWatch, Seen};
 use super::gate::Canary;
-use super::scan::{Scan, ScanReport, Stop};
+use super::resume::Standing;
+use super::scan::{Journal, Scan, ScanReport, Stop};
 use super::symptoms::{Lines, Symptoms, symptoms};
 use super::wall::ClockWatch;
 use super::watch::{LOOK_AROUND, Urgency, Watch};
@@ -29,7 +30,6 @@ use crate::model::address::Family;
 use crate::model::evidence::{EVIDENCE_VERSION, Observation, Round, Walk};
 use crate::model::outage::{Line, Outage, Trigger};
 use crate::model::run::{Proof, RunEnd};
-use crate::model::site::Site;
 use crate::model::time::Timestamp;
 use crate::net::work::{self, Places};
 
@@ -70,6 +70,8 @@ pub(super) struct Course {
     tasks: JoinSet<Probed>,
     flying: HashMap<Id, Job>,
     proofs: Vec<Proof>,
+    /// Where what is known of the vantage is stored in mid-run.
+    journal: watch::Sender<Journal>,
     lost: usize,
     /// Every site was looked at as often as it needs.
     complete: bool,
@@ -92,12 +94,14 @@ pub(super) struct Course {
 }
 
 impl Course {
-    pub(super) async fn new(scan: Scan, sites: Vec<Site>) -> Self {
+    pub(super) async fn new(scan: Scan, standing: Standing, journal: watch::Sender<Journal>) -> Self {
         let rules = &scan.rules;
+        let lost = standing.lost;
         let dns = DnsWatch::start(Arc::clone(&scan.prober), scan.dns_controls.clone(), rules.dns_interval).await;
         let intervals = (rules.canary_interval, rules.recovery_interval);
         Self {
-            work: Work::new(sites, rules.second_round_after),
+            work: begin(standing, rules.second_round_after, scan.prober.net.clock.now()),
+            journal,
             breaker: Breaker::new(rules.breaker),
             watch: Watch::new(&scan.prober, scan.canaries.clone(), rules.transports, intervals, Arc::clone(&scan.wall)),
             clock: ClockWatch::default(),
@@ -105,7 +109,7 @@ impl Course {
             tasks: JoinSet::new(),
             flying: HashMap::new(),
             proofs: Vec::new(),
-            lost: 0,
+            lost,
             complete: true,
             unproven: None,
             jobs: rules.jobs.max(1),
@@ -157,6 +161,7 @@ impl Course {
             }
             // The evidence's receiver is gone only if the store failed: going on would measure for nobody.
             self.complete &= !self.scan.sink.is_closed();
+            self.keep();
             let patience = self.scan.rules.outage_patience;
             self.complete &= self.unproven.is_none_or(|since| since.elapsed() < patience);
             if !self.complete {
@@ -513,6 +518,21 @@ impl Course {
         }
     }
 
+    /// Tells the journal what has become known since it was last told.
+    fn keep(&self) {
+        let known = self.journal.borrow();
+        if known.proofs.len() == self.proofs.len() && known.dns_proofs.len() == self.dns.proven() {
+            return;
+        }
+        drop(known);
+        self.journal.send_replace(Journal {
+            proofs: self.proofs.clone(),
+            dns_proofs: self.dns.proofs(),
+            clock_gaps: self.clock.gaps(),
+            outages: self.work.log.clone(),
+        });
+    }
+
     pub(super) async fn report(self) -> ScanReport {
         let mut stop = self.scan.stop.clone();
         // So that every answer has a proof after it.
@@ -532,6 +552,15 @@ impl Course {
             lost: self.lost,
         }
     }
+}
+
+/// The work of a scan. The pause before a second look goes on while nobody measures.
+fn begin(standing: Standing, pause: Duration, now: Timestamp) -> Work {
+    let mut work = Work::new(standing.todo, pause);
+    let due = |ended: Timestamp| Instant::now() + pause.saturating_sub(Duration::from_millis(now.distance_ms(ended)));
+    let second = standing.second.into_iter().map(|second| (second.site, second.number, due(second.ended)));
+    work.resume(standing.anew, second.collect());
+    work
 }
 
 /// How long the servers of a site asked to be left alone, at most. Zero: none did, or not where the site was to be.

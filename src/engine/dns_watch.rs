@@ -154,6 +154,18 @@ impl DnsWatch {
         (std::mem::take(&mut state.doubtful), proven)
     }
 
+    /// How many proofs there are.
+    pub(super) fn proven(&self) -> usize {
+        self.shared.state().proofs.len()
+    }
+
+    /// The proofs so far, in order of time.
+    pub(super) fn proofs(&self) -> Vec<DnsProof> {
+        let mut proofs = self.shared.state().proofs.clone();
+        proofs.sort_by_key(|proof| proof.at);
+        proofs
+    }
+
     /// All proofs, in order of time.
     pub(super) fn finish(&self) -> Vec<DnsProof> {
         self.task.abort();
@@ -201,7 +213,9 @@ impl State {
         let after = self.tests.iter().position(|(begin, _, _)| *begin >= look.ended);
         let good = |state: Option<ResolverState>| match state {
             Some(ResolverState::Sane) => true,
-            Some(ResolverState::Silent | ResolverState::Denies) | None => !look.rests_on_resolvers,
+            Some(ResolverState::Untested | ResolverState::Silent | ResolverState::Denies) | None => {
+                !look.rests_on_resolvers
+            }
             Some(ResolverState::Invents) => false,
         };
         let enclosing = before.zip(after).map(|(before, after)| &self.tests[before.min(after)..=after]);

@@ -11,6 +11,7 @@ use super::ScanEvent;
 use super::breaker::BreakerRules;
 use super::course::Course;
 use super::resolvers::DnsControls;
+use super::resume::Standing;
 use crate::calendar::Freeze;
 use crate::clock::Clock;
 use crate::judge::Criteria;
@@ -81,6 +82,19 @@ pub struct ScanReport {
     pub lost: usize,
 }
 
+/// What is known of the vantage so far. Evidence without it proves nothing, so it is stored while the scan is under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Journal {
+    /// The canaries' proofs, in order of time.
+    pub proofs: Vec<Proof>,
+    /// The resolvers' self-tests, in order of time.
+    pub dns_proofs: Vec<DnsProof>,
+    /// When this machine's clock was not known to be right any more, in order of time.
+    pub clock_gaps: Vec<ClockGap>,
+    /// What was lost, in order of time.
+    pub outages: Vec<Outage>,
+}
+
 /// Where events go.
 pub type Listener = Arc<dyn Fn(ScanEvent) + Send + Sync>;
 
@@ -113,8 +127,14 @@ impl std::fmt::Debug for Scan {
 impl Scan {
     /// Probes all sites, in the order given.
     pub async fn run(self, sites: Vec<Site>) -> ScanReport {
-        (self.listener)(ScanEvent::Started { sites: sites.len() });
-        let mut course = Course::new(self, sites).await;
+        let (journal, _) = watch::channel(Journal::default());
+        self.go_on(Standing::fresh(sites), journal).await
+    }
+
+    /// Does what is left to do, and tells the journal whatever becomes known of the vantage, as soon as it does.
+    pub async fn go_on(self, standing: Standing, journal: watch::Sender<Journal>) -> ScanReport {
+        (self.listener)(ScanEvent::Started { sites: standing.sites() });
+        let mut course = Course::new(self, standing, journal).await;
         course.measure().await;
         course.drain().await;
         course.report().await

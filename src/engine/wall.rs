@@ -122,8 +122,8 @@ impl ClockWatch {
     }
 
     /// When it was not known, in order of time.
-    pub(super) fn gaps(self) -> Vec<ClockGap> {
-        self.gaps
+    pub(super) fn gaps(&self) -> Vec<ClockGap> {
+        self.gaps.clone()
     }
 }
 

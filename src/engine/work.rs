@@ -94,6 +94,15 @@ impl Work {
         }
     }
 
+    /// What an interrupted run left undone: looks that prove nothing, and second looks with the time they are due.
+    pub(super) fn resume(&mut self, anew: Vec<(Site, u8)>, second: Vec<(Site, u8, Instant)>) {
+        for (site, number) in anew.into_iter().rev().filter(|(_, number)| *number <= ROUNDS) {
+            self.queue.push_front(Job { number, ..Job::first(site) });
+        }
+        let second = second.into_iter().filter(|(_, number, _)| *number <= ROUNDS);
+        self.next.extend(second.map(|(site, number, due)| Job { number, due: Some(due), ..Job::first(site) }));
+    }
+
     /// The next site that is due. None: there is none now.
     pub(super) fn take(&mut self, now: Instant) -> Option<Job> {
         let is_due = |queue: &VecDeque<Job>| queue.front().is_some_and(|job| job.due.is_none_or(|due| due <= now));

@@ -55,6 +55,8 @@ pub enum Trigger {
     Route,
     /// This host's clock jumped: somebody set it, or the machine slept.
     Clock,
+    /// The run was stopped or killed, and went on later.
+    Interrupted,
 }
 
 impl Trigger {
@@ -65,6 +67,7 @@ impl Trigger {
             Self::Failures => "failures",
             Self::Route => "route",
             Self::Clock => "clock",
+            Self::Interrupted => "interrupted",
         }
     }
 }

@@ -114,6 +114,8 @@ pub struct DnsProof {
 pub enum ResolverState {
     /// It knows what exists, and says of what does not exist that it does not.
     Sane,
+    /// Nobody tested it: the run was interrupted. What was asked just before is not proven by tests that were made later.
+    Untested,
     /// It did not answer, or only with failures.
     Silent,
     /// It denies what exists.
@@ -127,6 +129,7 @@ impl ResolverState {
     pub fn name(self) -> &'static str {
         match self {
             Self::Sane => "sane",
+            Self::Untested => "untested",
             Self::Silent => "silent",
             Self::Denies => "denies",
             Self::Invents => "invents",

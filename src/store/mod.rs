@@ -19,6 +19,7 @@ mod lock;
 mod prune;
 mod runs;
 mod schema;
+mod sound;
 mod verdicts;
 mod writer;
 
@@ -36,6 +37,7 @@ pub use lock::{Holder, Lock, holder};
 pub use prune::Prunable;
 pub use runs::{RunHeader, StoredRun};
 pub use schema::SCHEMA_VERSION;
+pub use sound::Sound;
 pub use verdicts::KeptVerdicts;
 pub use writer::{Writer, WriterReport};
 

@@ -24,6 +24,7 @@ mod politeness;
 mod properties;
 mod redirects;
 mod registry;
+mod resume;
 mod sample;
 mod scenarios;
 mod sharing;
