@@ -304,6 +304,27 @@ fn remedies_evidence_and_both_spellings_are_on_the_page() {
 }
 
 #[test]
+fn a_provinces_own_page_has_the_causes_of_its_own_schools() {
+    let fixture = fixture();
+    let input = fixture.input(Lang::Zh);
+    let report = Report::new(&input);
+    let files = render_all(&input);
+    let province = report.regions.iter().find(|region| region.parent.is_none()).unwrap();
+    let page = file(&files, &province.page);
+    let tickets: Vec<&str> = page.split("<article class=\"finding cause\">").skip(1).collect();
+    for cause in &report.causes {
+        let own = report.schools.iter().filter(|row| row.counted && row.region == province.code);
+        let touches = own.filter_map(|row| row.domain.as_ref()).any(|site| cause.sites.contains(site));
+        let of_it = |ticket: &&&str| {
+            ticket.contains(&format!("<code>{}</code>", cause.subject))
+                && ticket.contains(&format!("<code>{}</code>", cause.code))
+        };
+        assert_eq!(tickets.iter().any(|ticket| of_it(&ticket)), touches, "{} {}", cause.code, cause.subject);
+    }
+    assert!(tickets.len() < report.causes.len());
+}
+
+#[test]
 fn marks_are_shown_on_every_page() {
     let files = render_all(&fixture().input(Lang::Zh));
     for (name, bytes) in files.iter().filter(|(name, _)| is(name, "html")) {

@@ -2,9 +2,10 @@
 
 use super::super::clean::clean;
 use super::super::format::percent;
-use super::super::model::{After, AfterIn, CauseInfo, Report};
+use super::super::model::{After, AfterIn, CauseInfo, Counts, Report, SchoolRow};
 use super::super::text::{Context, Text};
 use super::head::percent_sign;
+use crate::model::site::SiteKey;
 
 /// Tickets of one kind on a page; `causes.csv` has them all.
 const MOST: usize = 40;
@@ -69,6 +70,27 @@ pub(super) fn of_region(text: &Text, causes: &[CauseInfo], region: &str) -> Tick
     Tickets { tickets: tickets.collect(), more: more(text, here.len()) }
 }
 
+/// Tickets that touch these schools alone: the province's own, which are no region of their own.
+pub(super) fn of_schools(text: &Text, causes: &[CauseInfo], rows: &[&SchoolRow], counts: &Counts) -> Tickets {
+    let sites: Vec<_> = rows.iter().filter(|row| row.counted).filter_map(|row| row.domain.as_ref()).collect();
+    let needs = |site: &SiteKey| causes.iter().filter(|cause| cause.sites.contains(site)).count();
+    let mut here: Vec<(&CauseInfo, u64, u64)> = causes
+        .iter()
+        .filter_map(|cause| {
+            let touched = || sites.iter().filter(|site| cause.sites.contains(site));
+            let helped = touched().filter(|site| needs(site) == 1).count();
+            (touched().count() > 0).then_some((cause, helped as u64, touched().count() as u64))
+        })
+        .collect();
+    here.sort_by_key(|&(_, helped, touched)| std::cmp::Reverse((helped, touched)));
+    let tickets = here.iter().take(MOST).enumerate().map(|(index, &(cause, helped, touched))| {
+        let ready = counts.ready + helped;
+        let rate = (counts.judged > 0).then(|| ready as f64 / counts.judged as f64);
+        ticket(text, index + 1, cause, (helped, touched, After { ready, judged: counts.judged, rate }), Vec::new())
+    });
+    Tickets { tickets: tickets.collect(), more: more(text, here.len()) }
+}
+
 fn more(text: &Text, all: usize) -> String {
     match all.saturating_sub(MOST) {
         0 => String::new(),
@@ -110,7 +132,7 @@ fn ticket(
         after: rate(after),
         details,
         units: named(cause.units.iter().map(String::as_str).collect()),
-        sites: named(cause.sites.iter().map(crate::model::site::SiteKey::as_str).collect()),
+        sites: named(cause.sites.iter().map(SiteKey::as_str).collect()),
         steps: advice.remedy.lines().map(str::to_owned).collect(),
         example: advice.example,
     }

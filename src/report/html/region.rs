@@ -122,7 +122,10 @@ impl<'a> RegionPage<'a> {
             categories: categories(text, rows, entry.counts()),
             services: tables::services_of(text, rows),
             rules: scores::of_region(report, text, &region.code, matches!(entry, Entry::Whole(_))),
-            causes: causes::of_region(text, &report.causes, &region.code.0),
+            causes: match entry {
+                Entry::Whole(_) => causes::of_region(text, &report.causes, &region.code.0),
+                Entry::Direct(_) => causes::of_schools(text, &report.causes, rows, entry.counts()),
+            },
             past: past::of_region(report, input, text, rows, trend),
             workbook: input.formats.contains(&Format::Xlsx).then(|| format!("../{}", region_workbook(&region.code))),
             filters: filters(text, rows),
