@@ -75,9 +75,12 @@ pub(super) fn resolve(common: &Common, flags: &FlagValues) -> Result<Resolved, C
     Ok(Config::resolve(file, &environment, flags)?)
 }
 
-/// Variables that are flags of the command line, not keys of the configuration.
+/// Variables that are flags of the command line or secrets, not keys of the configuration.
 fn is_own_flag(name: &str) -> bool {
-    matches!(name, "V6READY_CONFIG" | "V6READY_STORE" | "V6READY_REPORTS")
+    matches!(
+        name,
+        "V6READY_CONFIG" | "V6READY_STORE" | "V6READY_REPORTS" | "V6READY_WEBHOOK_URL" | "V6READY_WEBHOOK_KEY"
+    )
 }
 
 /// The configured time zone. Whether there is one of that name was asked when the configuration was read.
