@@ -167,3 +167,48 @@ fn a_failure_is_told_once_and_no_secret_leaves_its_file() {
         assert_eq!(leaks(folder.path(), &outputs, &[URL_SECRET, KEY_SECRET]), [""; 0], "{kind}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_schedule_ends_cleanly_by_sigterm_and_says_when_it_would_start() {
+    use std::io::{BufRead as _, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("list.csv"), "domain,name\n").unwrap();
+    let usage = v6ready(folder.path(), &["schedule", "list.csv"]);
+    assert_eq!(usage.status.code(), Some(2), "{}", String::from_utf8_lossy(&usage.stderr));
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_v6ready"))
+        .current_dir(folder.path())
+        .args(["schedule", "--lang", "en", "--cron", "0 22 1 1 *", "list.csv"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.starts_with("next scan: ") && first.contains("-01-01 22:00"), "{first}");
+    let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(asked.success());
+    let begun = std::time::Instant::now();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5));
+    assert_eq!(lines.next().unwrap().unwrap(), "the schedule was stopped");
+}
+
+#[test]
+fn pruning_leaves_the_latest_run_alone_and_makes_no_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = v6ready(folder.path(), &["demo", "--quiet"]);
+    assert_eq!(demo.status.code(), Some(0), "{}", String::from_utf8_lossy(&demo.stderr));
+    let store = ["--store", "reports/demo.db", "--lang", "en"];
+    let with = |arguments: &[&str]| v6ready(folder.path(), &[arguments, &store[..]].concat());
+    let runs = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(with(&["history", "prune", "--keep", "0"]).status.code(), Some(2));
+    // The only run is the latest: nothing to take.
+    let before = with(&["judge", "--json"]);
+    let prune = with(&["history", "prune", "--keep", "1"]);
+    assert_eq!((prune.status.code(), runs(&prune).trim()), (Some(0), "may be given back: 0.0 MiB"));
+    assert_eq!(with(&["judge", "--json"]).stdout, before.stdout);
+    let missing = v6ready(folder.path(), &["history", "prune", "--keep", "1", "--store", "nowhere.db"]);
+    assert_eq!(missing.status.code(), Some(3));
+    assert!(!folder.path().join("nowhere.db").exists());
+}
