@@ -133,9 +133,22 @@ pub(super) struct DemoArgs {
     /// Folder for reports
     #[arg(long, value_name = "DIR", default_value = "reports")]
     pub(super) reports: PathBuf,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
     /// No progress
     #[arg(long, short)]
     pub(super) quiet: bool,
+}
+
+/// Which files a report is made of.
+#[derive(Debug, Default, Args)]
+pub(super) struct OutputArgs {
+    /// Files to make, separated by commas: html, xlsx, csv, json, docx [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(super) formats: Vec<String>,
+    /// Folder with the wording of the circular (bulletin.zh.toml, bulletin.en.toml)
+    #[arg(long, value_name = "DIR")]
+    pub(super) templates: Option<PathBuf>,
 }
 
 /// How and from where to measure.
@@ -184,6 +197,8 @@ pub(super) struct ScanArgs {
     /// Rule sets that the report shows, separated by commas: names, or TOML files
     #[arg(long, value_name = "ID|FILE", value_delimiter = ',')]
     pub(super) rules: Vec<String>,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
     /// End with exit code 6 when completion is below this percentage
     #[arg(long, value_name = "PCT")]
     pub(super) fail_under: Option<f64>,
@@ -323,6 +338,8 @@ pub(super) struct ReportArgs {
     /// Rule sets that the report shows, separated by commas: names, or TOML files
     #[arg(long, value_name = "ID|FILE", value_delimiter = ',')]
     pub(super) rules: Vec<String>,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
     #[command(flatten)]
     pub(super) store: StoreArgs,
     /// Folder for reports

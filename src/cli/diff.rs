@@ -1,7 +1,7 @@
 //! `diff`: what changed from one run to another, on one screen or as JSON. Both are judged anew, so that one version of
 //! the rules speaks about both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::args::{Common, DiffArgs};
 use super::error::CliError;
@@ -18,7 +18,7 @@ use crate::report::clean::clean;
 use crate::report::format::{percent, rfc3339};
 use crate::report::model::{Named, SchoolRow};
 use crate::report::text::Text;
-use crate::report::{Lang, Report, ReportInput};
+use crate::report::{Lang, Report, ReportInput, Template};
 use crate::store::{OpenMode, Store};
 
 /// Version of the JSON. Raised when a reader would have to change.
@@ -48,6 +48,8 @@ pub(super) async fn run(common: &Common, args: &DiffArgs) -> Result<Exit, CliErr
         evidence: &[],
         lang,
         zone: &settings::zone(&config),
+        formats: &BTreeSet::new(),
+        template: Template::shipped(lang),
     });
     let same = past.delta().map(|delta| same_schools(&delta)).unwrap_or_default();
     let diff = Diff { from, to, differences, report, same };

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::judge::rules::RuleError;
+use crate::report::RenderError;
+use crate::report::docx::template::TemplateError;
 use crate::report::publish::PublishError;
 use crate::store::StoreError;
 use crate::targets::TargetsError;
@@ -48,6 +50,12 @@ pub(super) enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// A file of a report could not be made.
+    #[error("reports were not written, the evidence is stored (`v6ready report` writes them again)")]
+    Render(#[from] RenderError),
+    /// A template.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// A rule file.
     #[error(transparent)]
     Rules(#[from] RuleError),
@@ -132,7 +140,7 @@ impl From<&CliError> for Exit {
             CliError::Store(error) => error.into(),
             CliError::Create { .. } => Self::CannotCreate,
             CliError::Targets(_) | CliError::NothingToProbe | CliError::Read { .. } => Self::Unusable,
-            CliError::Rules(_) | CliError::NoSuchRules { .. } => Self::Unusable,
+            CliError::Rules(_) | CliError::Template(_) | CliError::NoSuchRules { .. } => Self::Unusable,
             CliError::NotALab | CliError::FewDescriptors { .. } | CliError::Tls(_) => Self::Unusable,
             CliError::Publish(error) => match error.io_kind() {
                 Some(std::io::ErrorKind::StorageFull) => Self::InputOutput,
@@ -144,7 +152,7 @@ impl From<&CliError> for Exit {
             CliError::BelowThreshold { .. } => Self::BelowThreshold,
             #[cfg(feature = "lab")]
             CliError::Lab(_) => Self::Failure,
-            CliError::Setup { .. } | CliError::Runtime(_) => Self::Failure,
+            CliError::Render(_) | CliError::Setup { .. } | CliError::Runtime(_) => Self::Failure,
         }
     }
 }

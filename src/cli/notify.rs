@@ -105,12 +105,11 @@ fn of_run(published: &Published, now: &Attempt, link: Option<&str>, lang: Lang) 
             total.listed
         ),
     };
-    if let Some((gained, lost)) = compared {
-        text.push_str(&match lang {
-            Lang::Zh => format!("；较上次新达标 {gained} 所，失去 {lost} 所"),
-            Lang::En => format!("; gained {gained}, lost {lost} since the run before"),
-        });
-    }
+    let since = compared.map(|(gained, lost)| match lang {
+        Lang::Zh => format!("；较上次新达标 {gained} 所，失去 {lost} 所"),
+        Lang::En => format!("; gained {gained}, lost {lost} since the run before"),
+    });
+    text.push_str(since.as_deref().unwrap_or_default());
     text.push_str(say(lang, "。", "."));
     Notice {
         title: format!("{mark}{} {}", say(lang, "IPv6 升级改造监测", "IPv6 upgrade readiness"), run.id),
@@ -124,7 +123,7 @@ fn of_run(published: &Published, now: &Attempt, link: Option<&str>, lang: Lang) 
     }
 }
 
-/// What changed, as the published report has it, so that the two never differ. None: it cannot be read.
+/// What changed, as the published report has it, so that the two never differ. None: there is no JSON among its formats.
 fn changes(folder: &Path) -> Option<Value> {
     let summary: Value = serde_json::from_slice(&std::fs::read(folder.join("summary.json")).ok()?).ok()?;
     summary.get("changes").cloned()

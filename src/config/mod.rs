@@ -25,7 +25,7 @@ pub use gate::{Anchor, Gate};
 pub use identity::{Project, Vantage};
 pub use limits::Limits;
 pub use measure::{Attempts, Deadlines, Deep, Dns, Measure, Pace, Profile};
-pub use output::{Lab, Language, Report, Roots, Targets, Tls};
+pub use output::{Format, Lab, Language, Report, Roots, Targets, Tls};
 pub use resolve::{FlagValues, Origin, Resolved};
 pub use unattended::{Notify, NotifyBot, Schedule, Watch};
 

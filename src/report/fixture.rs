@@ -1,7 +1,7 @@
 //! A small invented run for the tests: every verdict, every roster state, two levels of regions, a shared site, a second
 //! system of a school, a name with U-labels. Schools, names and addresses are made up (RFC 2606, RFC 3849, RFC 5737).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::judge::causes::causes;
@@ -18,6 +18,7 @@ use crate::model::evidence::{
 use crate::model::failure::Failure;
 use crate::model::finding::{Code, Finding};
 use crate::model::outage::{Line, Outage, Trigger};
+use crate::model::owner::Aliases;
 use crate::model::run::{CheckOutcome, DnsProof, Gate, GateCheck, Proof, ResolverState, Run, RunEnd, RunId, Vantage};
 use crate::model::school::{
     Category, Region, RegionCode, RegionLevel, RejectedRow, Role, Roster, RosterState, Row, RowProblem, School,
@@ -28,9 +29,9 @@ use crate::model::summary::{Policy, Summary, Task};
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Assessment, Facts, Readiness, Stack};
 
-use super::ReportInput;
 use super::text::Lang;
 use super::trail::trail;
+use super::{Format, ReportInput, Template};
 
 /// 2026-11-23T19:10:00Z.
 const START: Timestamp = Timestamp(1_795_461_000_000);
@@ -49,6 +50,7 @@ pub(crate) struct Fixture {
     pub(crate) first_seen: BTreeMap<SiteKey, Timestamp>,
     pub(crate) past: Past,
     pub(crate) zone: jiff::tz::TimeZone,
+    pub(crate) formats: BTreeSet<Format>,
 }
 
 impl Fixture {
@@ -67,13 +69,15 @@ impl Fixture {
             evidence: &[],
             lang,
             zone: &self.zone,
+            formats: &self.formats,
+            template: Template::shipped(lang),
         }
     }
 
     /// Counts anew after something was changed.
     pub(crate) fn recount(&mut self) {
         self.summary = summarise(&self.roster, &self.policy, &self.assessments);
-        self.causes = causes(&self.roster, &self.policy, &self.assessments);
+        self.causes = causes(&self.roster, &self.policy, &self.assessments, &Aliases::default());
         self.past = past(&self.roster, &self.policy, &self.assessments, true);
     }
 
@@ -341,7 +345,7 @@ pub(crate) fn fixture() -> Fixture {
         .collect();
     trails.insert(SiteKey("www.broken.school.example".into()), trail(&timeout_observation("甲州市第二中学"), Lang::Zh));
     let summary = summarise(&roster, &policy, &assessments);
-    let causes = causes(&roster, &policy, &assessments);
+    let causes = causes(&roster, &policy, &assessments, &Aliases::default());
     let rules = rules::shipped().map(|id| rules::by_id(id).unwrap().unwrap()).collect();
     Fixture {
         rules,
@@ -355,6 +359,7 @@ pub(crate) fn fixture() -> Fixture {
         trails,
         first_seen: EARLIER.iter().map(|(host, ..)| (SiteKey((*host).into()), days_ago(30))).collect(),
         zone: zone(),
+        formats: Format::ALL.into(),
     }
 }
 

@@ -16,7 +16,7 @@ use super::super::model::{Report, SchoolRow, TaskInfo};
 use super::super::text::{Lang, Text};
 use super::causes::{self, Tickets};
 use super::class;
-use super::head::{Fact, Head, minimum, percent_sign, range};
+use super::head::{self, Fact, Head, minimum, percent_sign, range};
 use super::past::{self, PastView};
 use super::scores::{self, RuleView};
 use super::tables::{self, Line, Map, Table};
@@ -98,11 +98,8 @@ struct CheckView {
 
 impl<'a> Index<'a> {
     pub(super) fn new(report: &Report, input: &ReportInput, text: &'a Text) -> Self {
-        let named = report.regions.iter().find(|region| region.name == report.policy.area);
-        let named =
-            named.map_or_else(|| clean(&report.policy.area).into_owned(), |region| tables::region_name(text, region));
-        let area = if named.is_empty() { text.w("area.default") } else { named.as_str() };
-        let title = text.fill("title", &[("area", area)]);
+        let area = head::area(report, text);
+        let title = head::province_title(report, text);
         let entries = tables::entries(report);
         let total = || Line::new(text.w("col.total").to_owned(), &report.total);
         let with_total = |table: Table| Table { total: (table.rows.len() > 1).then(total), ..table };
@@ -116,7 +113,7 @@ impl<'a> Index<'a> {
         units.sort_by_key(|group| group.key.is_empty());
         Self {
             t: text,
-            head: Head::new(report, input, text, title, area, &report.total),
+            head: Head::new(report, input, text, title, &area, &report.total),
             top: "",
             tasks: report.tasks.iter().map(|task| task_view(task, text)).collect(),
             map: tables::map(input.roster, text, &entries),
@@ -137,7 +134,7 @@ impl<'a> Index<'a> {
             operators_note: text.fill("op.note", &[("date", operators::source().0), ("source", operators::source().1)]),
             services: tables::services(report, text, &entries),
             past: past::of_province(report, input, text),
-            rule_sets: scores::views(report, text),
+            rule_sets: scores::views(report, text, &entries),
             causes: causes::of_province(report, text, &report.causes),
             defects: causes::of_province(report, text, &report.defect_causes),
             named: outside(report, text),
