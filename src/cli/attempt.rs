@@ -1,10 +1,11 @@
-//! A scan, and what is left of it for those who look after the machine: the ledger, the metrics.
+//! A scan, and what is left of it for those who look after the machine: the ledger, the metrics, a message.
 //!
 //! What is left never changes how the scan ends: a ledger or a textfile that cannot be written is a warning. A scan that
 //! another one turned away leaves nothing, since it is the other's turn.
 
 use super::args::{Common, ScanArgs};
 use super::error::CliError;
+use super::notify;
 use super::output::{note, say};
 use super::scan::{self, Published};
 use super::settings;
@@ -35,7 +36,9 @@ pub(super) async fn run(common: &Common, args: &ScanArgs) -> Result<Exit, CliErr
             complete: [Exit::Done, Exit::BelowThreshold].contains(&exit),
             error: result.as_ref().err().map(|error| error.to_string().chars().take(ERROR_CHARACTERS).collect()),
         };
-        leave(&resolved.config, args, attempt, published.as_ref());
+        let before = Ledger::read(&args.store).attempt;
+        leave(&resolved.config, args, attempt.clone(), published.as_ref());
+        notify::tell(&resolved.config, before.as_ref(), &attempt, published.as_ref()).await;
     }
     result
 }

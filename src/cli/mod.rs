@@ -15,6 +15,7 @@ mod finish;
 mod gate_tests;
 mod history;
 mod manual;
+mod notify;
 mod output;
 mod past;
 mod progress;

@@ -1,6 +1,6 @@
 //! `scan`: lists in, gate, evidence, verdicts, history, reports out.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +53,8 @@ pub(super) struct RunPlan {
 /// A run whose reports were written.
 pub(super) struct Published {
     pub(super) judged: Judged,
+    /// The folder they are in.
+    pub(super) folder: PathBuf,
 }
 
 /// One scan. What came of it is put into `told` as soon as reports are written, for those who are told of it.
@@ -131,7 +133,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs, told: &mut Option<Publ
     }
     let wanted = config.report.fail_under;
     let rate = judged.summary.total.rate();
-    *told = Some(Published { judged });
+    *told = Some(Published { judged, folder });
     match (end, rate) {
         (RunEnd::Complete, Some(rate)) if rate * 100.0 < wanted => {
             Err(CliError::BelowThreshold { actual: rate * 100.0, wanted })

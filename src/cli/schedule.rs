@@ -43,6 +43,8 @@ pub(super) async fn run(common: &Common, args: &ScheduleArgs) -> Result<Exit, Cl
     // A ledger of the future was written before the clock was set back.
     let after = attempt.map_or(now, |attempt| attempt.began.min(now));
     let mut world = Machine { common, args, timetable: &timetable, lang, stop: stop_on_signal() };
+    // Lets the listener begin to listen before anything is said.
+    tokio::task::yield_now().await;
     keep(&timetable, after, &mut world).await;
     note(output::say(lang, "计划任务已停止", "the schedule was stopped"));
     Ok(Exit::Done)

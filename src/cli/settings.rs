@@ -43,10 +43,10 @@ pub(super) fn flags(common: &Common, measure: Option<&MeasureArgs>, scan: Option
     }
     if let Some(scan) = scan {
         set_rules(&mut flags, &scan.rules);
-        set_output(&mut flags, &scan.output);
         if let Some(file) = &scan.metrics {
             flags.set("watch.metrics", "--metrics", file.to_string_lossy());
         }
+        set_output(&mut flags, &scan.output);
         if let Some(jobs) = scan.jobs {
             flags.set("pace.jobs", "--jobs", jobs.to_string());
         }
@@ -98,9 +98,12 @@ pub(super) fn resolve(common: &Common, flags: &FlagValues) -> Result<Resolved, C
     Ok(Config::resolve(file, &environment, flags)?)
 }
 
-/// Variables that are flags of the command line, not keys of the configuration.
+/// Variables that are flags of the command line or secrets, not keys of the configuration.
 fn is_own_flag(name: &str) -> bool {
-    matches!(name, "V6READY_CONFIG" | "V6READY_STORE" | "V6READY_REPORTS")
+    matches!(
+        name,
+        "V6READY_CONFIG" | "V6READY_STORE" | "V6READY_REPORTS" | "V6READY_WEBHOOK_URL" | "V6READY_WEBHOOK_KEY"
+    )
 }
 
 /// The configured time zone. Whether there is one of that name was asked when the configuration was read.

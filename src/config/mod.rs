@@ -27,7 +27,7 @@ pub use limits::Limits;
 pub use measure::{Attempts, Deadlines, Deep, Dns, Measure, Pace, Profile};
 pub use output::{Format, Lab, Language, Report, Roots, Targets, Tls};
 pub use resolve::{FlagValues, Origin, Resolved};
-pub use unattended::{Schedule, Watch};
+pub use unattended::{Notify, NotifyBot, Schedule, Watch};
 
 /// Every parameter of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -63,6 +63,8 @@ pub struct Config {
     pub schedule: Schedule,
     /// What is left for those who look.
     pub watch: Watch,
+    /// Who is told at the end of a scan.
+    pub notify: Notify,
     /// Exceptions for laboratories.
     pub lab: Lab,
 }

@@ -39,6 +39,40 @@ impl Default for Watch {
     }
 }
 
+/// `[notify]`: who is told at the end of a scan. Secrets are in files or in the environment, never in here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Notify {
+    /// Whose shape the message has.
+    pub bot: NotifyBot,
+    /// A file whose first line is the URL. None: `V6READY_WEBHOOK_URL` is taken.
+    #[serde(with = "maybe")]
+    pub url_file: Option<PathBuf>,
+    /// A file whose first line is the key that signs messages. None: `V6READY_WEBHOOK_KEY`, or no signature.
+    #[serde(with = "maybe")]
+    pub key_file: Option<PathBuf>,
+    /// Where readers find the reports: a URL that the run's name is put behind. None: no link.
+    #[serde(with = "maybe")]
+    pub link: Option<String>,
+}
+
+/// Whose shape a message has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotifyBot {
+    /// Nobody is told.
+    #[default]
+    None,
+    /// JSON for a program of one's own.
+    Generic,
+    /// 企业微信.
+    Wecom,
+    /// 钉钉.
+    Dingtalk,
+    /// 飞书.
+    Feishu,
+}
+
 /// What cannot be used.
 pub(super) fn can_be_kept(config: &Config) -> Vec<Violation> {
     let zone = jiff::tz::TimeZone::get(&config.report.timezone).unwrap_or(jiff::tz::TimeZone::UTC);

@@ -12,6 +12,7 @@ pub mod scope;
 pub mod tls;
 pub mod traffic;
 pub mod turn;
+pub mod webhook;
 pub mod work;
 
 /// Bytes in hexadecimal.

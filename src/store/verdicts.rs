@@ -87,11 +87,13 @@ impl Store {
     pub async fn first_seen(&self, run: &RunId) -> Result<BTreeMap<SiteKey, Timestamp>, StoreError> {
         let fault = |error| self.fault("read the history", error);
         let select = "
+            -- Verdicts as well: they outlive the evidence of old runs.
             SELECT site_key, min(runs.started) AS first
             FROM runs JOIN runs AS this
             ON this.id = ?1 AND runs.vantage = this.vantage AND runs.invented = this.invented
             AND runs.state = 'complete' AND (runs.started, runs.id) < (this.started, this.id)
-            JOIN evidence ON evidence.run = runs.id GROUP BY site_key";
+            JOIN (SELECT run, site_key FROM evidence UNION ALL SELECT run, site_key FROM verdicts) AS seen
+            ON seen.run = runs.id GROUP BY site_key";
         let rows = sqlx::query(select).bind(&run.0).fetch_all(&self.pool).await.map_err(fault)?;
         let entry = |row: &sqlx::sqlite::SqliteRow| {
             Ok((SiteKey(row.try_get("site_key").map_err(fault)?), Timestamp(row.try_get("first").map_err(fault)?)))

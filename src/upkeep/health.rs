@@ -86,31 +86,31 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp(1_800_000_000_000);
-    const DEMANDS: Demands = Demands { most_age: Duration::from_secs(8 * 86_400), least_free: 1000 };
+    const DEMANDS: Demands = Demands { most_age: Duration::from_hours(8 * 24), least_free: 1000 };
 
-    fn good(age_ms: i64) -> Option<GoodRun> {
+    fn good(age_ms: i64) -> GoodRun {
         let ended = NOW.plus_ms(-age_ms);
-        Some(GoodRun { run: "r".to_owned(), ended, listed: 3, judged: 2, ready: 1, not_judged: 1 })
+        GoodRun { run: "r".to_owned(), ended, listed: 3, judged: 2, ready: 1, not_judged: 1 }
     }
 
-    fn attempt(exit: u8) -> Option<Attempt> {
-        Some(Attempt { began: NOW, ended: NOW, exit, complete: [0, 6].contains(&exit), error: None })
+    fn attempt(exit: u8) -> Attempt {
+        Attempt { began: NOW, ended: NOW, exit, complete: [0, 6].contains(&exit), error: None }
     }
 
-    fn beat(age_ms: i64) -> Option<Beat> {
+    fn beat(age_ms: i64) -> Beat {
         let at = NOW.plus_ms(-age_ms);
-        Some(Beat { pid: 1, started: at, at, sites: None, done: 0, progress_at: None })
+        Beat { pid: 1, started: at, at, sites: None, done: 0, progress_at: None }
     }
 
     #[test]
     fn each_fact_has_its_problem() {
         let day = 86_400_000;
         let fine = || Facts {
-            ledger: Ledger { attempt: attempt(0), good: good(day) },
+            ledger: Ledger { attempt: Some(attempt(0)), good: Some(good(day)) },
             free_bytes: Some(5000),
             ..Facts::default()
         };
-        let ledger = |exit, good| Ledger { attempt: attempt(exit), good };
+        let ledger = |exit, good| Ledger { attempt: Some(attempt(exit)), good: Some(good) };
         let cases = [
             ("fine", fine(), vec![]),
             ("below the threshold", Facts { ledger: ledger(6, good(day)), ..fine() }, vec![]),
@@ -121,9 +121,9 @@ mod tests {
             ("just young enough", Facts { ledger: ledger(0, good(8 * day)), ..fine() }, vec![]),
             ("too old", Facts { ledger: ledger(0, good(8 * day + 1)), ..fine() }, vec![Problem::Stale]),
             ("the clock was set back", Facts { ledger: ledger(0, good(-20 * day)), ..fine() }, vec![]),
-            ("alive", Facts { running: true, beat: beat(60_000), ..fine() }, vec![]),
-            ("hangs", Facts { running: true, beat: beat(60_001), ..fine() }, vec![Problem::Hangs]),
-            ("killed long ago", Facts { running: false, beat: beat(day), ..fine() }, vec![]),
+            ("alive", Facts { running: true, beat: Some(beat(60_000)), ..fine() }, vec![]),
+            ("hangs", Facts { running: true, beat: Some(beat(60_001)), ..fine() }, vec![Problem::Hangs]),
+            ("killed long ago", Facts { running: false, beat: Some(beat(day)), ..fine() }, vec![]),
             ("no space", Facts { free_bytes: Some(999), ..fine() }, vec![Problem::DiskLow]),
             ("space is not known", Facts { free_bytes: None, ..fine() }, vec![]),
         ];

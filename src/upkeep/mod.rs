@@ -9,6 +9,7 @@ pub mod health;
 pub mod heartbeat;
 pub mod ledger;
 pub mod metrics;
+pub mod notice;
 pub mod timetable;
 
 use std::ffi::OsString;
