@@ -64,14 +64,22 @@ impl From<&StoreError> for Exit {
     fn from(error: &StoreError) -> Self {
         match error {
             StoreError::Create { .. } | StoreError::LockFile { .. } => Self::CannotCreate,
-            StoreError::Full { .. } | StoreError::Damaged { .. } | StoreError::Corrupt { .. } => Self::InputOutput,
+            StoreError::Full { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Export { .. }
+            | StoreError::ReadExport { .. } => Self::InputOutput,
             StoreError::Locked { .. } => Self::Locked,
-            StoreError::NoSuchRun { .. } | StoreError::AmbiguousRun { .. } | StoreError::NoRuns { .. } => Self::Usage,
+            StoreError::NoSuchRun { .. }
+            | StoreError::AmbiguousRun { .. }
+            | StoreError::NoRuns { .. }
+            | StoreError::NothingBefore { .. } => Self::Usage,
             StoreError::Missing { .. }
             | StoreError::Foreign { .. }
             | StoreError::NewerSchema { .. }
             | StoreError::OlderSchema { .. }
-            | StoreError::UnknownEvidence { .. } => Self::Unusable,
+            | StoreError::UnknownEvidence { .. }
+            | StoreError::NotEvidence { .. } => Self::Unusable,
             StoreError::RunExists { .. }
             | StoreError::BadRunId { .. }
             | StoreError::Encode { .. }

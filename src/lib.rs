@@ -15,7 +15,7 @@
 //! 5. [`model::evidence::Observation`]: the evidence. Left of it the weather decides; from here on everything is
 //!    deterministic and can be done again offline.
 //! 6. [`judge`]: evidence, the vantage's proofs and parameters become one verdict with findings, and verdicts become
-//!    numbers: completion, root causes, points by rule sets. Pure.
+//!    numbers: completion, changes between runs, root causes, points by rule sets. Pure.
 //! 7. [`store`]: evidence, runs and verdicts in one SQLite file. The only part that knows SQL.
 //! 8. [`report`]: verdicts and numbers become bytes, and bytes a folder. Wording is a table by code and language.
 //! 9. [`cli`]: arguments become calls, events become progress, errors become exit codes. No decisions.

@@ -70,10 +70,14 @@ pub(super) enum Command {
     Runs(RunsArgs),
     /// Show the stored evidence and the verdict of one name
     Show(ShowArgs),
+    /// What changed from one run to another: gained, lost, to be confirmed
+    Diff(DiffArgs),
     /// Judge a run's stored evidence again, offline
     Judge(JudgeArgs),
     /// Write a run's reports again, offline
     Report(ReportArgs),
+    /// Write runs with all their evidence to a file, or read such a file
+    History(HistoryArgs),
     /// Show the configuration with the origin of each value, or print a commented file
     Config(ConfigArgs),
 }
@@ -84,9 +88,22 @@ pub(super) struct DemoArgs {
     /// Folder for reports
     #[arg(long, value_name = "DIR", default_value = "reports")]
     pub(super) reports: PathBuf,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
     /// No progress
     #[arg(long, short)]
     pub(super) quiet: bool,
+}
+
+/// Which files a report is made of.
+#[derive(Debug, Default, Args)]
+pub(super) struct OutputArgs {
+    /// Files to make, separated by commas: html, xlsx, csv, json, docx [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(super) formats: Vec<String>,
+    /// Folder with the wording of the circular (bulletin.zh.toml, bulletin.en.toml)
+    #[arg(long, value_name = "DIR")]
+    pub(super) templates: Option<PathBuf>,
 }
 
 /// How and from where to measure.
@@ -138,6 +155,8 @@ pub(super) struct ScanArgs {
     /// Rule sets that the report shows, separated by commas: names, or TOML files
     #[arg(long, value_name = "ID|FILE", value_delimiter = ',')]
     pub(super) rules: Vec<String>,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
     /// End with exit code 6 when completion is below this percentage
     #[arg(long, value_name = "PCT")]
     pub(super) fail_under: Option<f64>,
@@ -222,7 +241,7 @@ pub(super) struct RunsArgs {
 /// Arguments of `show`.
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    /// Run: its identifier, the beginning of one, or `latest`
+    /// Run: its identifier, the beginning of one, `latest`, or `previous`
     pub(super) run: String,
     /// Name or URL as listed
     pub(super) name: String,
@@ -233,10 +252,26 @@ pub(super) struct ShowArgs {
     pub(super) json: bool,
 }
 
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// Earlier run: its identifier, the beginning of one, `latest`, or `previous`
+    #[arg(default_value = "previous")]
+    pub(super) from: String,
+    /// Later run
+    #[arg(default_value = "latest")]
+    pub(super) to: String,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    /// Everything as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// Arguments of `judge`.
 #[derive(Debug, Args)]
 pub(super) struct JudgeArgs {
-    /// Run: its identifier, the beginning of one, or `latest`
+    /// Run: its identifier, the beginning of one, `latest`, or `previous`
     #[arg(long, value_name = "RUN", default_value = "latest")]
     pub(super) run: String,
     #[command(flatten)]
@@ -252,17 +287,55 @@ pub(super) struct JudgeArgs {
 /// Arguments of `report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// Run: its identifier, the beginning of one, or `latest`
+    /// Run: its identifier, the beginning of one, `latest`, or `previous`
     #[arg(long, value_name = "RUN", default_value = "latest")]
     pub(super) run: String,
     /// Rule sets that the report shows, separated by commas: names, or TOML files
     #[arg(long, value_name = "ID|FILE", value_delimiter = ',')]
     pub(super) rules: Vec<String>,
     #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
     pub(super) store: StoreArgs,
     /// Folder for reports
     #[arg(long, value_name = "DIR", default_value = "reports", env = "V6READY_REPORTS")]
     pub(super) reports: PathBuf,
+}
+
+/// Arguments of `history`.
+#[derive(Debug, Args)]
+pub(super) struct HistoryArgs {
+    #[command(subcommand)]
+    pub(super) command: HistoryCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HistoryCommand {
+    /// Write runs to a file from which `import` makes them again
+    Export {
+        /// Runs: identifiers, beginnings of them, `latest`, or `previous` [default: latest]
+        #[arg(value_name = "RUN", conflicts_with = "all")]
+        runs: Vec<String>,
+        /// All runs
+        #[arg(long)]
+        all: bool,
+        /// File to write, which must not exist yet
+        #[arg(long, short, value_name = "FILE", default_value = "evidence.jsonl.zst")]
+        output: PathBuf,
+        /// Without what is not for the public: folders of lists, who asked not to be measured
+        #[arg(long)]
+        public: bool,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Read runs from files that `export` or a report has written, and judge them
+    Import {
+        /// Files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
 }
 
 /// Arguments of `config`.

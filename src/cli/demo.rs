@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::args::{Common, DemoArgs};
 use super::assemble::{self, Surroundings};
 use super::error::CliError;
-use super::finish::{judge_run, print_result, remember, report_run};
+use super::finish::{Shown, judge_run, print_result, remember, report_run};
 use super::output::{note, say};
 use super::progress::Mode;
 use super::scan::{RunPlan, measure};
@@ -28,9 +28,11 @@ use crate::targets::{LoadOptions, embedded, load_bytes};
 const RUN: &str = "demo";
 
 pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliError> {
-    let resolved = settings::resolve(common, &settings::flags(common, None, None))?;
+    let mut flags = settings::flags(common, None, None);
+    settings::set_output(&mut flags, &args.output);
+    let resolved = settings::resolve(common, &flags)?;
     let lang = settings::lang(&resolved.config);
-    let shown = super::rules::configured(&resolved.config)?;
+    let shown = Shown::read(&resolved.config)?;
     note(say(
         lang,
         "演示：虚构的省份、虚构的学校、本机回环上的模拟网络；不访问互联网",

@@ -6,6 +6,8 @@ use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::judge::rules::RuleError;
 use crate::model::run::RunId;
+use crate::report::RenderError;
+use crate::report::docx::template::TemplateError;
 use crate::report::publish::PublishError;
 use crate::store::StoreError;
 use crate::targets::TargetsError;
@@ -37,6 +39,21 @@ pub(super) enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// A file that cannot be made.
+    #[error("cannot create {}", path.display())]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file of a report could not be made.
+    #[error("reports were not written, the evidence is stored (`v6ready report` writes them again)")]
+    Render(#[from] RenderError),
+    /// A template.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// A rule file.
     #[error(transparent)]
     Rules(#[from] RuleError),
@@ -83,6 +100,14 @@ pub(super) enum CliError {
         /// The name.
         name: String,
     },
+    /// Runs in the wrong order, or one run twice.
+    #[error("{from} did not begin before {to}: give the earlier run first")]
+    NotEarlier {
+        /// What was given as the earlier run.
+        from: String,
+        /// What was given as the later run.
+        to: String,
+    },
     /// The gate is shut. Everything about it was printed before.
     #[error("this vantage cannot measure now: nothing was judged")]
     GateShut,
@@ -123,21 +148,22 @@ impl From<&CliError> for Exit {
         match error {
             CliError::Config(error) => error.into(),
             CliError::Store(error) => error.into(),
+            CliError::Create { .. } => Self::CannotCreate,
             CliError::Targets(_) | CliError::NothingToProbe | CliError::Read { .. } => Self::Unusable,
-            CliError::Rules(_) | CliError::NoSuchRules { .. } => Self::Unusable,
+            CliError::Rules(_) | CliError::Template(_) | CliError::NoSuchRules { .. } => Self::Unusable,
             CliError::NotALab | CliError::FewDescriptors { .. } | CliError::Tls(_) => Self::Unusable,
             CliError::Publish(error) => match error.io_kind() {
                 Some(std::io::ErrorKind::StorageFull) => Self::InputOutput,
                 _ => Self::CannotCreate,
             },
-            CliError::NoEvidence { .. } => Self::Usage,
+            CliError::NoEvidence { .. } | CliError::NotEarlier { .. } => Self::Usage,
             CliError::CannotResume { .. } => Self::Unusable,
             CliError::GateShut => Self::GateShut,
             CliError::Incomplete => Self::Incomplete,
             CliError::BelowThreshold { .. } => Self::BelowThreshold,
             #[cfg(feature = "lab")]
             CliError::Lab(_) => Self::Failure,
-            CliError::Setup { .. } | CliError::Runtime(_) => Self::Failure,
+            CliError::Render(_) | CliError::Setup { .. } | CliError::Runtime(_) => Self::Failure,
         }
     }
 }

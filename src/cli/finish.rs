@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::CliError;
 use super::output::{line, say};
-use super::settings;
+use super::past;
+use super::{rules, settings};
 use crate::config::Config;
 use crate::judge::causes::causes;
 use crate::judge::rules::RuleSet;
@@ -14,16 +15,16 @@ use crate::judge::summarise::summarise;
 use crate::judge::{Criteria, assess};
 use crate::model::METHOD_VERSION;
 use crate::model::cause::Causes;
+use crate::model::owner::Aliases;
 use crate::model::run::{Run, RunId};
 use crate::model::school::{Roster, RosterState};
 use crate::model::site::SiteKey;
 use crate::model::summary::{Policy, Summary};
 use crate::model::verdict::{Assessment, Readiness};
-use crate::report::publish::publish;
 use crate::report::text::Text;
 use crate::report::trail;
-use crate::report::{Lang, ReportInput, SiteHistory, render_all};
-use crate::store::Store;
+use crate::report::{Lang, Publication, ReportInput, Template, render_each};
+use crate::store::{Scope, Store};
 
 /// A run with its verdicts.
 pub(super) struct Judged {
@@ -34,6 +35,30 @@ pub(super) struct Judged {
     pub(super) trails: BTreeMap<SiteKey, Vec<String>>,
     pub(super) summary: Summary,
     pub(super) causes: Causes,
+}
+
+/// What reports show beside the verdicts, and in which words: files of the user's. Read before anything is measured, so
+/// that a mistake shows at once.
+pub(super) struct Shown {
+    pub(super) rules: Vec<RuleSet>,
+    template: Template,
+}
+
+impl Shown {
+    /// Reads what is configured.
+    pub(super) fn read(config: &Config) -> Result<Self, CliError> {
+        let lang = settings::lang(config);
+        let template = match &config.report.templates {
+            None => Template::shipped(lang).clone(),
+            Some(folder) => {
+                let path = folder.join(Template::file_name(lang));
+                let read = std::fs::read_to_string(&path);
+                let text = read.map_err(|source| CliError::Read { path: path.clone(), source })?;
+                Template::parse(&path.to_string_lossy(), &text)?
+            }
+        };
+        Ok(Self { rules: rules::configured(config)?, template })
+    }
 }
 
 /// Judges a run's stored evidence and refreshes the cached verdicts, where the store may be written.
@@ -51,7 +76,7 @@ pub(super) async fn judge_run(store: &Store, id: &RunId, lang: Lang) -> Result<J
         })
         .await?;
     let summary = summarise(&stored.roster, &stored.policy, &assessments);
-    let causes = causes(&stored.roster, &stored.policy, &assessments);
+    let causes = causes(&stored.roster, &stored.policy, &assessments, &aliases(&stored.config));
     Ok(Judged { run: stored.run, roster: stored.roster, policy: stored.policy, assessments, trails, summary, causes })
 }
 
@@ -68,27 +93,34 @@ pub(super) async fn report_run(
     judged: &Judged,
     reports: &Path,
     config: &Config,
-    rules: &[RuleSet],
+    shown: &Shown,
 ) -> Result<PathBuf, CliError> {
-    let known = store.history(&judged.run.id).await?;
-    let history: BTreeMap<SiteKey, SiteHistory> = known
-        .into_iter()
-        .map(|(site, known)| (site, SiteHistory { first_seen: known.first_seen, previous: known.previous }))
-        .collect();
-    let files = render_all(&ReportInput {
+    let first_seen = store.first_seen(&judged.run.id).await?;
+    let past = past::of_run(store, judged).await?;
+    let mut evidence = Vec::new();
+    store.export_run(&judged.run.id, Scope::Public, &mut evidence).await?;
+    let mut summary = judged.summary.clone();
+    past::give_places(&mut summary, &past);
+    let input = ReportInput {
         run: &judged.run,
         roster: &judged.roster,
         policy: &judged.policy,
         assessments: &judged.assessments,
-        summary: &judged.summary,
+        summary: &summary,
         causes: &judged.causes,
-        rules,
+        rules: &shown.rules,
         trails: &judged.trails,
-        history: &history,
+        first_seen: &first_seen,
+        past: &past,
+        evidence: &evidence,
         lang: settings::lang(config),
         zone: &settings::zone(config),
-    });
-    Ok(publish(reports, &judged.run.id, &files)?)
+        formats: &settings::formats(config),
+        template: &shown.template,
+    };
+    let mut publication = Publication::begin(reports, &judged.run.id)?;
+    render_each(&input, |file| publication.add(&file).map_err(CliError::from))?;
+    Ok(publication.finish()?)
 }
 
 /// The result on one screen.
@@ -144,6 +176,14 @@ pub(super) fn print_result(judged: &Judged, folder: &Path, lang: Lang) {
     line(format!("{} {}", say(lang, "汇总页：", "Summary page:"), folder.join("index.html").display()));
 }
 
+/// Who owns several registrable domains, as the run's own configuration says: the same whenever it is judged again.
+fn aliases(config: &str) -> Aliases {
+    let stored: Option<toml::Table> = toml::from_str(config).ok();
+    let groups = stored.as_ref().and_then(|stored| stored.get("deep")?.get("aliases")?.as_array());
+    let groups = groups.into_iter().flatten().filter_map(|group| group.as_str().map(str::to_owned));
+    Aliases::read(&groups.collect::<Vec<_>>())
+}
+
 /// What the run cost others: bytes on the wire, and networks that were left alone for a while.
 fn print_cost(judged: &Judged, lang: Lang) {
     let Some(cost) = &judged.run.cost else { return };
@@ -162,5 +202,19 @@ fn print_cost(judged: &Judged, lang: Lang) {
                 format!("  {} reset one connection after another and was left alone for {minutes} min", pause.network)
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_are_those_of_the_run() {
+        let mut config = Config::default();
+        config.deep.aliases = vec!["a.cn b.cn".to_owned(), "c.cn d.cn".to_owned()];
+        let stored = toml::to_string(&config).expect("TOML");
+        assert_eq!(aliases(&stored), Aliases::read(&config.deep.aliases));
+        assert_eq!(aliases(""), Aliases::default());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::args::{Common, JudgeArgs, ReportArgs, RunsArgs, ShowArgs};
 use super::error::CliError;
-use super::finish::{judge_run, remember, report_run};
+use super::finish::{Shown, judge_run, remember, report_run};
 use super::output::{json, line, say};
 use super::rules;
 use super::settings;
@@ -94,8 +94,9 @@ pub(super) async fn judge(common: &Common, args: &JudgeArgs) -> Result<Exit, Cli
 pub(super) async fn report(common: &Common, args: &ReportArgs) -> Result<Exit, CliError> {
     let mut flags = settings::flags(common, None, None);
     settings::set_rules(&mut flags, &args.rules);
+    settings::set_output(&mut flags, &args.output);
     let config = settings::resolve(common, &flags)?.config;
-    let shown = rules::configured(&config)?;
+    let shown = Shown::read(&config)?;
     let store = Store::open(&args.store.store, OpenMode::ReadOnly).await?;
     let id = store.resolve_run(&args.run).await?;
     let judged = judge_run(&store, &id, settings::lang(&config)).await?;

@@ -6,6 +6,7 @@ mod check;
 mod config;
 #[cfg(feature = "lab")]
 mod demo;
+mod diff;
 mod doctor;
 mod error;
 mod finish;
@@ -13,6 +14,7 @@ mod finish;
 mod gate_tests;
 mod history;
 mod output;
+mod past;
 mod progress;
 mod resume;
 #[cfg(all(test, feature = "lab"))]
@@ -21,6 +23,7 @@ mod rules;
 mod scan;
 mod settings;
 mod targets;
+mod transfer;
 
 use std::ffi::OsString;
 
@@ -64,8 +67,10 @@ fn run(cli: Cli) -> Result<Exit, CliError> {
             Command::Targets(args) => targets::run(&common, &args),
             Command::Runs(args) => history::runs(&common, &args).await,
             Command::Show(args) => history::show(&common, &args).await,
+            Command::Diff(args) => diff::run(&common, &args).await,
             Command::Judge(args) => history::judge(&common, &args).await,
             Command::Report(args) => history::report(&common, &args).await,
+            Command::History(args) => transfer::run(&common, &args).await,
             Command::Config(args) => config::run(&common, &args),
         }
     })

@@ -42,6 +42,7 @@ pub(super) fn print<'a>(rules: &RuleSet, assessments: impl Iterator<Item = &'a A
 /// `58.00 / 60.00 of 100.00  undecided  www.school.example  lost: links2 2.00; not judged: links3`.
 fn text(score: &Score) -> String {
     let verdict = match score.passes {
+        _ if score.passes_at.is_none() => "-",
         Some(true) => "pass",
         Some(false) => "fail",
         None => "undecided",

@@ -1,14 +1,14 @@
 //! The configuration of one invocation: file, environment and flags together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use jiff::tz::TimeZone;
 
-use super::args::{Common, LangArg, MeasureArgs, ProfileArg, ScanArgs};
+use super::args::{Common, LangArg, MeasureArgs, OutputArgs, ProfileArg, ScanArgs};
 use super::error::CliError;
-use crate::config::{Config, FlagValues, Language, Resolved};
-use crate::report::Lang;
+use crate::config::{Config, FlagValues, Format, Language, Resolved};
+use crate::report::{self, Lang};
 
 /// Used when it is there and no other file was named.
 const DEFAULT_FILE: &str = "v6ready.toml";
@@ -43,6 +43,7 @@ pub(super) fn flags(common: &Common, measure: Option<&MeasureArgs>, scan: Option
     }
     if let Some(scan) = scan {
         set_rules(&mut flags, &scan.rules);
+        set_output(&mut flags, &scan.output);
         if let Some(jobs) = scan.jobs {
             flags.set("pace.jobs", "--jobs", jobs.to_string());
         }
@@ -61,6 +62,28 @@ pub(super) fn set_rules(flags: &mut FlagValues, rules: &[String]) {
     if !rules.is_empty() {
         flags.set_list("report.rules", "--rules", rules.to_vec());
     }
+}
+
+/// Which files reports are made of.
+pub(super) fn set_output(flags: &mut FlagValues, output: &OutputArgs) {
+    if !output.formats.is_empty() {
+        flags.set_list("report.formats", "--formats", output.formats.clone());
+    }
+    if let Some(folder) = &output.templates {
+        flags.set("report.templates", "--templates", folder.to_string_lossy());
+    }
+}
+
+/// The files that reports are made of.
+pub(super) fn formats(config: &Config) -> BTreeSet<report::Format> {
+    let format = |format: &Format| match format {
+        Format::Html => report::Format::Html,
+        Format::Xlsx => report::Format::Xlsx,
+        Format::Csv => report::Format::Csv,
+        Format::Json => report::Format::Json,
+        Format::Docx => report::Format::Docx,
+    };
+    config.report.formats.iter().map(format).collect()
 }
 
 /// Resolves the configuration.

@@ -24,7 +24,7 @@ pub use gate::{Anchor, Gate};
 pub use identity::{Project, Vantage};
 pub use limits::Limits;
 pub use measure::{Attempts, Deadlines, Deep, Dns, Measure, Pace, Profile};
-pub use output::{Lab, Language, Report, Roots, Targets, Tls};
+pub use output::{Format, Lab, Language, Report, Roots, Targets, Tls};
 pub use resolve::{FlagValues, Origin, Resolved};
 
 /// Every parameter of a scan.

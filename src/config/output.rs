@@ -37,6 +37,11 @@ pub struct Report {
     pub lang: Language,
     /// IANA name of the time zone of local times and days on reports.
     pub timezone: String,
+    /// Which files are made beside `manifest.json`.
+    pub formats: Vec<Format>,
+    /// Folder with `bulletin.zh.toml` and `bulletin.en.toml`, the wording of `bulletin.docx`. None: the program's own.
+    #[serde(with = "maybe")]
+    pub templates: Option<PathBuf>,
     /// Rule sets that reports show: names of shipped ones, or TOML files (docs/method/rules.md).
     pub rules: Vec<String>,
     /// Completion in percent below which the program ends with exit code 6. 0: never.
@@ -46,8 +51,31 @@ pub struct Report {
 impl Default for Report {
     fn default() -> Self {
         let rules = ["portal", "national-2024", "municipal-20-40-40"].map(str::to_owned).to_vec();
-        Self { lang: Language::Zh, timezone: "Asia/Shanghai".to_owned(), rules, fail_under: 0.0 }
+        Self {
+            lang: Language::Zh,
+            timezone: "Asia/Shanghai".to_owned(),
+            formats: vec![Format::Html, Format::Xlsx, Format::Csv, Format::Json, Format::Docx],
+            templates: None,
+            rules,
+            fail_under: 0.0,
+        }
     }
+}
+
+/// Files of a report that belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Pages.
+    Html,
+    /// Workbooks.
+    Xlsx,
+    /// Tables as text.
+    Csv,
+    /// `summary.json`.
+    Json,
+    /// The draft of a circular.
+    Docx,
 }
 
 /// A language of reports.

@@ -334,6 +334,12 @@ fn reports_can_be_written(config: &Config) -> Found {
     let report = &config.report;
     let zone = jiff::tz::TimeZone::get(&report.timezone).is_ok();
     let mut found = demand(zone, "report.timezone", "is no time zone", "write an IANA name such as \"Asia/Shanghai\"");
+    found.extend(demand(
+        !report.formats.is_empty(),
+        "report.formats",
+        "is empty",
+        "write at least one of html, xlsx, csv, json, docx, or leave it out",
+    ));
     let percent = (0.0..=100.0).contains(&report.fail_under);
     found.extend(demand(percent, "report.fail_under", "is no percentage", "0 (never) to 100 are possible"));
     found
@@ -392,5 +398,6 @@ mod tests {
         assert_eq!(keys(|c| c.tls.roots = Roots::None), ["tls.roots"]);
         assert_eq!(keys(|c| c.report.timezone = "Mars".into()), ["report.timezone"]);
         assert_eq!(keys(|c| c.report.fail_under = f64::NAN), ["report.fail_under"]);
+        assert_eq!(keys(|c| c.report.formats.clear()), ["report.formats"]);
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::summarise::{Standing, counted_rows, lineage, parents, row_standing};
 use crate::model::cause::{Cause, CauseKey, Causes, Effect, Share};
-use crate::model::owner::owner;
+use crate::model::owner::Aliases;
 use crate::model::school::{Roster, School};
 use crate::model::site::SiteKey;
 use crate::model::summary::Policy;
@@ -17,13 +17,18 @@ use crate::model::verdict::{Assessment, CountsAs, Readiness};
 
 pub use needs::{Need, needs};
 
-/// Folds all rows of the lists into causes.
-pub fn causes(roster: &Roster, policy: &Policy, assessments: &BTreeMap<SiteKey, Assessment>) -> Causes {
+/// Folds all rows of the lists into causes. `aliases`: who owns several registrable domains.
+pub fn causes(
+    roster: &Roster,
+    policy: &Policy,
+    assessments: &BTreeMap<SiteKey, Assessment>,
+    aliases: &Aliases,
+) -> Causes {
     let mut fold = Fold::new(roster, policy, assessments);
     for index in 0..roster.rows.len() {
         fold.row(index);
     }
-    fold.finish()
+    fold.finish(aliases)
 }
 
 /// What one site's verdict says of mending it, and which effect that has. None: there is nothing to be mended.
@@ -103,11 +108,11 @@ impl<'a> Fold<'a> {
         }
     }
 
-    fn finish(mut self) -> Causes {
+    fn finish(mut self, aliases: &Aliases) -> Causes {
         let mut causes = Causes::default();
         let mut all = Vec::new();
         for (key, mut cause) in self.causes {
-            cause.outside = outside(&cause);
+            cause.outside = outside(&cause, aliases);
             if cause.touched == 0 {
                 cause.units = self.units.remove(&key).unwrap_or_default();
             }
@@ -163,9 +168,9 @@ fn rank(cause: &Cause) -> impl Ord + use<> {
 }
 
 /// Whether the host of a cause belongs to somebody else than all of its sites.
-fn outside(cause: &Cause) -> Option<bool> {
+fn outside(cause: &Cause, aliases: &Aliases) -> Option<bool> {
     let host = cause.args.get("host")?;
-    Some(!cause.sites.iter().any(|site| owner(site.host()) == owner(host)))
+    Some(!cause.sites.iter().any(|site| aliases.same_owner(site.host(), host)))
 }
 
 #[cfg(test)]

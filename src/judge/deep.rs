@@ -1,8 +1,8 @@
 //! The deep profile's numbers: links, skylight, samples (docs/method/deep.md). They make findings, and none of them decides whether
 //! a site is ready.
 //!
-//! Nothing counts as missing over IPv6 unless this vantage, or the resolver whose word it is, was proven around that very
-//! moment; what cannot be judged is in no base.
+//! Nothing counts as missing over IPv6 unless this vantage was proven around that very moment, or two sources of DNS that could
+//! be believed then have said so; what cannot be judged is in no base.
 
 mod classes;
 mod latency;
@@ -21,8 +21,21 @@ use crate::model::time::Timestamp;
 pub(super) struct Proof<'a> {
     /// The family worked around this moment.
     pub(super) family: &'a dyn Fn(Family, Timestamp) -> bool,
-    /// The resolver told the truth around this moment.
-    pub(super) resolver: &'a dyn Fn(SocketAddr, Timestamp) -> bool,
+    /// This source of DNS could be believed around this moment.
+    pub(super) source: &'a dyn Fn(SocketAddr, Timestamp) -> bool,
+}
+
+impl Proof<'_> {
+    /// That there is no address, or none that is public, holds: nobody had to be asked, or two sources have said it that could
+    /// be believed.
+    fn is_said(&self, server: Option<SocketAddr>, confirmed_by: Option<SocketAddr>, at: Timestamp) -> bool {
+        match (server, confirmed_by) {
+            // An address instead of a name, or a name that DNS is not asked about.
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(one), Some(other)) => one != other && (self.source)(one, at) && (self.source)(other, at),
+        }
+    }
 }
 
 /// What can be said of one thing over IPv6.

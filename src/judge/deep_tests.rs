@@ -19,12 +19,17 @@ fn server() -> Option<SocketAddr> {
     SERVER.parse().ok()
 }
 
+/// A second source.
+fn another() -> Option<SocketAddr> {
+    "198.51.100.53:53".parse().ok()
+}
+
 fn fetch(end: FetchEnd) -> Fetch {
-    Fetch { server: server(), ..Fetch::unsent(end, Timestamp(0)) }
+    Fetch { server: server(), confirmed_by: another(), ..Fetch::unsent(end, Timestamp(0)) }
 }
 
 fn link(url: &str, v4: FetchEnd, v6: FetchEnd) -> Link {
-    Link { url: url.to_owned(), level: 2, owner: Owner::Internal, v4: fetch(v4), v6: fetch(v6) }
+    Link { url: url.to_owned(), level: 2, owner: Owner::Internal, v4: fetch(v4), v6: fetch(v6), leads_to: None }
 }
 
 fn observation(rounds: Vec<Round>) -> Observation {
@@ -35,7 +40,7 @@ fn with_links(found: u32, links: Vec<Link>) -> Round {
     let found = vec![Found { level: 2, owner: Owner::Internal, links: found }];
     let page = "https://www.a.example/".to_owned();
     Round {
-        links: Some(Links { page, family: Family::V6, found, links, out_of_time: false }),
+        links: Some(Links { page, family: Family::V6, found, cut: false, links, out_of_time: false }),
         ..Round::new(1, Timestamp(0))
     }
 }
@@ -43,7 +48,7 @@ fn with_links(found: u32, links: Vec<Link>) -> Round {
 /// Judges with the vantage proven over IPv6, and the resolvers proven, or not.
 fn judged(rounds: Vec<Round>, family: bool, resolver: bool) -> (Indicators, Vec<Code>) {
     let mut findings = Findings::default();
-    let proof = Proof { family: &|_, _| family, resolver: &|_, _| resolver };
+    let proof = Proof { family: &|_, _| family, source: &|_, _| resolver };
     let indicators = judge(&observation(rounds), &proof, &mut findings);
     (indicators, findings.into_sorted().into_iter().map(|finding| finding.code).collect())
 }
@@ -62,7 +67,9 @@ fn a_link_is_supported_if_its_status_class_is_the_same() {
         (Status(200), Status(503), (0, 0), (0, 0)),
         (Status(429), Status(200), (0, 0), (0, 0)),
         (Status(200), NoAddress, (0, 1), (0, 0)),
-        (Status(200), NotPublic(Scope::UniqueLocal), (0, 1), (0, 1)),
+        (Status(404), Status(200), (1, 1), (1, 1)),
+        (Status(302), Status(200), (1, 1), (1, 1)),
+        (Status(200), NotPublic(Scope::UniqueLocal), (0, 1), (0, 0)),
         (Status(200), NotPublic(Scope::OwnNetwork), (0, 0), (0, 0)),
         (Status(200), Unresolved(LookupOutcome::Timeout), (0, 0), (0, 0)),
         (Status(200), NotMade, (0, 0), (0, 0)),
@@ -76,6 +83,8 @@ fn a_link_is_supported_if_its_status_class_is_the_same() {
         (NotPublic(Scope::Private), NoAddress, (0, 0), (0, 0)),
         (Unqualified, Unqualified, (0, 0), (0, 0)),
         (NotMade, NotMade, (0, 0), (0, 0)),
+        (FetchEnd::Port(22), FetchEnd::Port(22), (0, 0), (0, 0)),
+        (Status(200), FetchEnd::LeftAlone, (0, 0), (0, 0)),
     ];
     for (v4, v6, proven, unproven) in cases {
         for (proofs, expected) in [(true, proven), (false, unproven)] {
@@ -83,10 +92,83 @@ fn a_link_is_supported_if_its_status_class_is_the_same() {
             let (indicators, codes) = judged(vec![with_links(1, links)], proofs, proofs);
             let rate = indicators.links.unwrap().level2;
             assert_eq!((rate.supported, rate.judged), expected, "{v4:?} {v6:?} {proofs}");
-            let hidden = matches!(v4, NotPublic(_) | Unqualified);
+            // That an answer is private is the word of DNS, too.
+            let hidden = matches!(v4, NotPublic(_)) && proofs || v4 == Unqualified;
             assert_eq!(codes.contains(&Code::LinkIntranet), hidden, "{v4:?} {v6:?}");
             assert_eq!(codes.contains(&Code::LinkV6Unsupported), expected == (0, 1), "{v4:?} {v6:?}");
         }
+    }
+}
+
+/// Rate of one link, and whether it is said to be internal.
+fn rate_of(link: Link) -> ((u32, u32), bool) {
+    let (indicators, codes) = judged(vec![with_links(1, vec![link])], true, true);
+    let rate = indicators.links.unwrap().level2;
+    ((rate.supported, rate.judged), codes.contains(&Code::LinkIntranet))
+}
+
+#[test]
+fn one_source_of_dns_is_not_enough() {
+    for second in [None, server()] {
+        for end in [FetchEnd::NoAddress, FetchEnd::NotPublic(Scope::UniqueLocal)] {
+            let mut one = link("https://www.a.example/x", FetchEnd::Status(200), end.clone());
+            one.v6.confirmed_by = second;
+            assert_eq!(rate_of(one), ((0, 0), false), "{end:?}");
+        }
+        let mut one = link("https://oa.a.example/", FetchEnd::NotPublic(Scope::Private), FetchEnd::NoAddress);
+        one.v4.confirmed_by = second;
+        assert_eq!(rate_of(one), ((0, 0), false));
+        let mut absent = nothing(LookupOutcome::Nodata);
+        absent.confirmed_by = second;
+        let mut inside = side("10.1.2.3", Scope::Private, None);
+        inside.confirmed_by = second;
+        for v4 in [side("192.0.2.1", Scope::Public, Some(true)), inside] {
+            let round = with_hosts(vec![resource("r.example", v4, absent.clone())], 0);
+            let (indicators, codes) = judged(vec![round], true, true);
+            assert_eq!((indicators.skylight.unwrap().hosts.judged, codes), (0, Vec::new()));
+        }
+    }
+}
+
+#[test]
+fn a_challenge_on_one_side_says_nothing() {
+    use FetchEnd::{NoAddress, Status};
+    let timeout = FetchEnd::Failed(Failure::Timeout);
+    // IPv4 with a challenge, IPv6 with one, what is said.
+    let cases = [
+        (Status(200), false, Status(412), true, (0, 0)),
+        (Status(412), true, Status(200), false, (0, 0)),
+        (Status(200), false, Status(202), true, (0, 0)),
+        (Status(412), true, Status(412), true, (1, 1)),
+        (timeout, false, Status(202), true, (0, 0)),
+        (Status(412), true, NoAddress, false, (0, 1)),
+    ];
+    for (v4, challenge4, v6, challenge6, expected) in cases {
+        let mut one = link("https://www.a.example/x", v4, v6);
+        (one.v4.challenge, one.v6.challenge) = (challenge4, challenge6);
+        let shown = format!("{:?} {:?}", one.v4.end, one.v6.end);
+        assert_eq!(rate_of(one).0, expected, "{shown}");
+    }
+}
+
+#[test]
+fn a_redirect_is_worth_what_it_leads_to() {
+    let v4 = |opens| side("192.0.2.1", Scope::Public, opens);
+    let to = |v4, v6| Some(check("sso.b.example", v4, v6));
+    let cases = [
+        ("/login", None, (1, 1)),
+        ("//www.a.example/login", None, (1, 1)),
+        ("https://sso.b.example/", None, (0, 0)),
+        ("https://sso.b.example/", to(v4(None), side("2001:db8::1", Scope::Public, Some(true))), (1, 1)),
+        ("https://sso.b.example/", to(v4(Some(true)), nothing(LookupOutcome::Nodata)), (0, 1)),
+        ("https://sso.b.example/", to(v4(Some(false)), nothing(LookupOutcome::Nodata)), (0, 0)),
+        ("https://sso.b.example/", to(v4(Some(true)), nothing(LookupOutcome::Timeout)), (0, 0)),
+    ];
+    for (location, leads_to, expected) in cases {
+        let mut one = link("https://www.a.example/x", FetchEnd::Status(302), FetchEnd::Status(302));
+        one.v6.location = Some(location.to_owned());
+        one.leads_to = leads_to;
+        assert_eq!(rate_of(one).0, expected, "{location}");
     }
 }
 
@@ -128,6 +210,7 @@ fn side(address: &str, scope: Scope, opens: Option<bool>) -> HostSide {
     HostSide {
         lookup: Some(LookupOutcome::Answer),
         server: server(),
+        confirmed_by: another(),
         addresses: vec![(address, scope)],
         connects: opens.map(|open| vec![connect(open); if open { 1 } else { 2 }]).unwrap_or_default(),
     }
@@ -140,18 +223,22 @@ fn spoilt(mut side: HostSide) -> HostSide {
 }
 
 fn nothing(outcome: LookupOutcome) -> HostSide {
-    HostSide { lookup: Some(outcome), server: server(), ..HostSide::default() }
+    HostSide { lookup: Some(outcome), server: server(), confirmed_by: another(), ..HostSide::default() }
+}
+
+fn check(host: &str, v4: HostSide, v6: HostSide) -> HostCheck {
+    HostCheck { host: host.to_owned(), port: 443, v4, v6, contradicted: false, unasked: None, at: Timestamp(0) }
 }
 
 fn resource(host: &str, v4: HostSide, v6: HostSide) -> ResourceHost {
-    let check = HostCheck { host: host.to_owned(), port: 443, v4, v6, contradicted: false, at: Timestamp(0) };
+    let check = check(host, v4, v6);
     let kinds = [(ResourceKind::Script, 1), (ResourceKind::Image, 2)].into_iter().collect();
     ResourceHost { own: false, check, kinds }
 }
 
 fn with_hosts(hosts: Vec<ResourceHost>, left_out: u32) -> Round {
     let page = "https://www.a.example/".to_owned();
-    let resources = Resources { page, family: Family::V6, hosts, left_out, unread_styles: 0, scripts: 0 };
+    let resources = Resources { page, family: Family::V6, hosts, left_out, cut: false, unread_styles: 0, scripts: 0 };
     Round { resources: Some(resources), ..Round::new(1, Timestamp(0)) }
 }
 
@@ -162,10 +249,12 @@ fn hosts_are_missing_only_where_ipv4_has_them() {
     let inside = || side("10.1.2.3", Scope::Private, None);
     let cases = [
         ("opens", v4(None), v6(Some(true)), (1, 1), (1, 1), None),
-        ("absent", v4(None), nothing(LookupOutcome::Nodata), (0, 1), (0, 0), Some(Code::SkylightHost)),
+        ("absent", v4(Some(true)), nothing(LookupOutcome::Nodata), (0, 1), (0, 0), Some(Code::SkylightHost)),
+        ("leftover", v4(Some(false)), nothing(LookupOutcome::Nodata), (0, 0), (0, 0), None),
+        ("contradiction", v4(Some(true)), nothing(LookupOutcome::Nxdomain), (0, 0), (0, 0), None),
         (
             "literal",
-            HostSide { server: None, lookup: None, ..v4(None) },
+            HostSide { server: None, lookup: None, ..v4(Some(true)) },
             HostSide::default(),
             (0, 1),
             (0, 1),
@@ -177,8 +266,8 @@ fn hosts_are_missing_only_where_ipv4_has_them() {
         ("untried", v4(None), v6(None), (0, 0), (0, 0), None),
         ("silent", v4(None), nothing(LookupOutcome::Timeout), (0, 0), (0, 0), None),
         ("nowhere", nothing(LookupOutcome::Nxdomain), nothing(LookupOutcome::Nxdomain), (0, 0), (0, 0), None),
-        ("ula", v4(None), side("fd00::1", Scope::UniqueLocal, None), (0, 1), (0, 1), Some(Code::SkylightHost)),
-        ("own", v4(None), side("2001:db8:1::1", Scope::OwnNetwork, None), (0, 0), (0, 0), None),
+        ("ula", v4(Some(true)), side("fd00::1", Scope::UniqueLocal, None), (0, 1), (0, 0), Some(Code::SkylightHost)),
+        ("own", v4(Some(true)), side("2001:db8:1::1", Scope::OwnNetwork, None), (0, 0), (0, 0), None),
         ("inside", inside(), nothing(LookupOutcome::Nodata), (0, 0), (0, 0), Some(Code::LinkIntranet)),
     ];
     for (what, v4, v6, proven, unproven, code) in cases {
@@ -188,7 +277,7 @@ fn hosts_are_missing_only_where_ipv4_has_them() {
             let rate = indicators.skylight.unwrap().hosts;
             assert_eq!((rate.supported, rate.judged), expected, "{what} {proofs}");
             let expected: Vec<Code> =
-                code.into_iter().filter(|code| expected.1 > 0 || *code == Code::LinkIntranet).collect();
+                code.into_iter().filter(|code| expected.1 > 0 || *code == Code::LinkIntranet && proofs).collect();
             assert_eq!(codes, expected, "{what} {proofs}");
         }
     }
@@ -198,7 +287,7 @@ fn hosts_are_missing_only_where_ipv4_has_them() {
 fn resources_weigh_by_kind() {
     let good =
         resource("a.example", side("192.0.2.1", Scope::Public, None), side("2001:db8::1", Scope::Public, Some(true)));
-    let mut bad = resource("b.example", side("192.0.2.2", Scope::Public, None), nothing(LookupOutcome::Nodata));
+    let mut bad = resource("b.example", side("192.0.2.2", Scope::Public, Some(true)), nothing(LookupOutcome::Nodata));
     bad.kinds = [(ResourceKind::Image, 3)].into_iter().collect();
     let (indicators, codes) = judged(vec![with_hosts(vec![good, bad], 0)], true, true);
     let skylight = indicators.skylight.unwrap();
@@ -215,4 +304,23 @@ fn hosts_left_out_show() {
     let skylight = indicators.skylight.unwrap();
     assert!(skylight.hosts.capped && skylight.weighted.is_none());
     assert_eq!((skylight.hosts.found, codes), (436, vec![Code::SkylightPartial]));
+}
+
+#[test]
+fn what_was_not_read_shows() {
+    let read = || with_hosts(Vec::new(), 0);
+    let mut cut = read();
+    cut.resources.as_mut().unwrap().cut = true;
+    let mut unread = read();
+    unread.resources.as_mut().unwrap().unread_styles = 1;
+    for (round, capped) in [(read(), false), (cut, true), (unread, true)] {
+        let (indicators, codes) = judged(vec![round], true, true);
+        assert_eq!(indicators.skylight.unwrap().resources.capped, capped);
+        assert_eq!(codes.contains(&Code::SkylightPartial), capped);
+    }
+    let links = vec![link("https://www.a.example/x", FetchEnd::Status(200), FetchEnd::Status(200))];
+    let mut round = with_links(1, links);
+    round.links.as_mut().unwrap().cut = true;
+    let (indicators, codes) = judged(vec![round], true, true);
+    assert!(indicators.links.unwrap().level2.capped && codes.contains(&Code::LinkCapped));
 }

@@ -1,10 +1,11 @@
 //! Decisions: from stored evidence to one verdict, and from verdicts to numbers. Pure: no input, no output, no clock.
 //!
 //! [`assess`] gives one site's verdict from its observation; [`first_look`] says whether a site is worth another
-//! look at the end of a run; [`summarise`] counts, [`causes`] folds what fails, [`rules`] gives
-//! points. The rules and their numbers are those of `docs/method/verdict.md`.
+//! look at the end of a run; [`summarise`] counts, [`compare`] says what changed between runs, [`causes`] folds what
+//! fails, [`rules`] gives points. The rules and their numbers are those of `docs/method/verdict.md`.
 
 pub mod causes;
+pub mod compare;
 mod deep;
 mod delegation;
 mod findings;

@@ -52,9 +52,14 @@ impl<'a> Resolvers<'a> {
         lookup.outcome == LookupOutcome::Answer && !self.counts(lookup)
     }
 
-    /// The resolver was proven around a moment.
-    pub(super) fn proven_at(&self, server: SocketAddr, at: Timestamp) -> bool {
-        self.vantage.is_none_or(|vantage| self.is_proven(vantage, server, at))
+    /// A source of a negative answer could be believed at a moment: a resolver that was proven, or an authoritative server,
+    /// which is found through the resolvers, so that one of these must have been.
+    pub(super) fn believed(&self, server: SocketAddr, at: Timestamp) -> bool {
+        let Some(vantage) = self.vantage else { return true };
+        if vantage.resolvers.contains(&server) {
+            return self.is_proven(vantage, server, at);
+        }
+        vantage.resolvers.iter().any(|resolver| self.is_proven(vantage, *resolver, at))
     }
 
     fn is_proven(&self, vantage: &Vantage, server: SocketAddr, at: Timestamp) -> bool {
@@ -119,6 +124,22 @@ mod tests {
             started: Timestamp(100_000),
             duration_us: 1,
             attempt: 1,
+        }
+    }
+
+    #[test]
+    fn an_authority_is_believed_where_a_resolver_is_proven() {
+        use ResolverState::{Sane, Silent};
+        let cases = [
+            (R1, Sane, Silent, true),
+            (R2, Sane, Silent, false),
+            ("203.0.113.1:53", Sane, Silent, true),
+            ("203.0.113.1:53", Silent, Silent, false),
+        ];
+        for (server, first, second, expected) in cases {
+            let vantage = vantage(&[(90, R1, first), (110, R1, first), (90, R2, second), (110, R2, second)]);
+            let resolvers = Resolvers::new(Some(&vantage), Duration::from_mins(3));
+            assert_eq!(resolvers.believed(server.parse().unwrap(), Timestamp(100_000)), expected, "{server} {first:?}");
         }
     }
 

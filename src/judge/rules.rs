@@ -13,7 +13,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use measure::{Measure, Value};
-pub use score::{Line, Passes, Score, Tally, score, tally};
+pub use score::{Line, Passes, Row, Score, Sum, Tally, score, tally};
 
 /// A rule set.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,8 +30,8 @@ pub struct RuleSet {
     pub source: String,
     /// The source itself gives all of the limits. False: some are parameters of ours, as the source says.
     pub official: bool,
-    /// Points with which a site passes. None: it passes with all of them.
-    pub passes_at: Option<f64>,
+    /// With which points a site passes.
+    pub passes_at: PassMark,
     /// What counts, in order.
     pub indicators: Vec<Indicator>,
 }
@@ -41,6 +41,26 @@ impl RuleSet {
     pub fn maximum(&self) -> f64 {
         self.indicators.iter().map(|indicator| indicator.weight).sum()
     }
+
+    /// Points with which a site passes. None: the set gives points and says nothing of passing.
+    pub fn mark(&self) -> Option<f64> {
+        match self.passes_at {
+            PassMark::All => Some(self.maximum()),
+            PassMark::Points(points) => Some(points),
+            PassMark::None => None,
+        }
+    }
+}
+
+/// With which points a site passes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PassMark {
+    /// With all of them.
+    All,
+    /// From so many on.
+    Points(f64),
+    /// The set's source names no such mark.
+    None,
 }
 
 /// One indicator of a rule set.
@@ -58,6 +78,8 @@ pub struct Indicator {
     pub award: Award,
     /// A share of fewer than this is not judged.
     pub minimum: u32,
+    /// A failing site gets no points for it where nothing was measured. Otherwise that is not judged.
+    pub zero_where_failing: bool,
 }
 
 /// How an indicator gives points.
@@ -96,7 +118,7 @@ struct File {
     date: Spanned<String>,
     source: Spanned<String>,
     official: bool,
-    passes_at: Option<Spanned<f64>>,
+    passes_at: Option<Spanned<WrittenMark>>,
     indicator: Vec<Spanned<Entry>>,
 }
 
@@ -113,6 +135,15 @@ struct Entry {
     steps: Option<Vec<(f64, f64)>>,
     #[serde(default)]
     minimum: u32,
+    failing: Option<Spanned<String>>,
+}
+
+/// A number, or `"none"`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WrittenMark {
+    Points(f64),
+    Word(String),
 }
 
 /// The shipped rule sets: name of the file, text.
@@ -175,12 +206,13 @@ pub fn parse(file: &str, text: &str) -> Result<RuleSet, RuleError> {
         indicators.push(indicator);
     }
     let maximum: f64 = indicators.iter().map(|indicator| indicator.weight).sum();
-    if let Some(passes_at) = &read.passes_at
-        && !(*passes_at.get_ref() > 0.0 && *passes_at.get_ref() <= maximum)
-    {
-        let problem = format!("nobody can pass with {} of {maximum} points", passes_at.get_ref());
-        return Err(error(passes_at.span(), problem, "write a number above 0 and up to the sum of the weights"));
-    }
+    let passes_at = match &read.passes_at {
+        None => PassMark::All,
+        Some(written) => pass_mark(written.get_ref(), maximum).map_err(|problem| {
+            let remedy = "write a number above 0 and up to the sum of the weights, or \"none\"";
+            error(written.span(), problem, remedy)
+        })?,
+    };
     Ok(RuleSet {
         id: read.id.into_inner(),
         title: read.title,
@@ -188,9 +220,18 @@ pub fn parse(file: &str, text: &str) -> Result<RuleSet, RuleError> {
         date: read.date.into_inner(),
         source: read.source.into_inner().trim().to_owned(),
         official: read.official,
-        passes_at: read.passes_at.map(Spanned::into_inner),
+        passes_at,
         indicators,
     })
+}
+
+fn pass_mark(written: &WrittenMark, maximum: f64) -> Result<PassMark, String> {
+    match written {
+        WrittenMark::Points(points) if *points > 0.0 && *points <= maximum => Ok(PassMark::Points(*points)),
+        WrittenMark::Points(points) => Err(format!("nobody can pass with {points} of {maximum} points")),
+        WrittenMark::Word(word) if word == "none" => Ok(PassMark::None),
+        WrittenMark::Word(word) => Err(format!("{word:?} is no number of points")),
+    }
 }
 
 /// Where, what is wrong, what to do. No place: the indicator as a whole.
@@ -230,8 +271,16 @@ fn indicator(entry: Entry) -> Result<Indicator, Fault> {
             return Err((None, "the steps are not in order".to_owned(), remedy));
         }
     }
+    let zero_where_failing = match &entry.failing {
+        None => false,
+        Some(word) if word.get_ref() == "zero" => true,
+        Some(word) => {
+            let problem = format!("{:?} is not known of failing sites", word.get_ref());
+            return Err((Some(word.span()), problem, "write \"zero\", or leave it out".to_owned()));
+        }
+    };
     let Entry { name, name_en, minimum, .. } = entry;
-    Ok(Indicator { measure, name, name_en, weight, award, minimum })
+    Ok(Indicator { measure, name, name_en, weight, award, minimum, zero_where_failing })
 }
 
 /// `2026-11-25`.

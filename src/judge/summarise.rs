@@ -66,11 +66,23 @@ pub fn counted_rows(roster: &Roster) -> Vec<Option<usize>> {
 
 /// Where one row stands. A row that the list itself takes out keeps the list's word, whatever was measured.
 pub fn row_standing(roster: &Roster, row: usize, assessments: &BTreeMap<SiteKey, Assessment>) -> Standing {
+    standing_by(roster, row, &of_assessments(assessments))
+}
+
+/// The verdict on a site, wherever it is kept. None: there is none.
+pub type VerdictOf<'a> = dyn Fn(&SiteKey) -> Option<Readiness> + 'a;
+
+fn of_assessments(assessments: &BTreeMap<SiteKey, Assessment>) -> impl Fn(&SiteKey) -> Option<Readiness> {
+    |site| assessments.get(site).map(|assessment| assessment.readiness)
+}
+
+/// As [`row_standing`], from verdicts alone.
+pub(super) fn standing_by(roster: &Roster, row: usize, verdict: &VerdictOf) -> Standing {
     let Some(row) = roster.rows.get(row) else { return Standing::Roster(RosterState::NoSite) };
     match (row.state, &row.site) {
-        (RosterState::Listed, Some(site)) => assessments
-            .get(site)
-            .map_or(Standing::Roster(RosterState::Listed), |assessment| Standing::Verdict(assessment.readiness)),
+        (RosterState::Listed, Some(site)) => {
+            verdict(site).map_or(Standing::Roster(RosterState::Listed), Standing::Verdict)
+        }
         // To be probed, but nothing to probe: the list contradicts itself, and nobody may count as not reached for it.
         (RosterState::Listed, None) => Standing::Roster(RosterState::Invalid),
         (state, _) => Standing::Roster(state),
@@ -79,8 +91,13 @@ pub fn row_standing(roster: &Roster, row: usize, assessments: &BTreeMap<SiteKey,
 
 /// Where every school stands, in roster order. A school without a portal row has no site to count by.
 pub fn standings(roster: &Roster, assessments: &BTreeMap<SiteKey, Assessment>) -> Vec<Standing> {
+    standings_by(roster, &of_assessments(assessments))
+}
+
+/// As [`standings`], from verdicts alone.
+pub(super) fn standings_by(roster: &Roster, verdict: &VerdictOf) -> Vec<Standing> {
     let standing = |row: Option<usize>| match row {
-        Some(row) => row_standing(roster, row, assessments),
+        Some(row) => standing_by(roster, row, verdict),
         None => Standing::Roster(RosterState::NoSite),
     };
     counted_rows(roster).into_iter().map(standing).collect()
@@ -88,7 +105,12 @@ pub fn standings(roster: &Roster, assessments: &BTreeMap<SiteKey, Assessment>) -
 
 /// Adds everything up.
 pub fn summarise(roster: &Roster, policy: &Policy, assessments: &BTreeMap<SiteKey, Assessment>) -> Summary {
-    let standings = standings(roster, assessments);
+    summarise_by(roster, policy, &of_assessments(assessments))
+}
+
+/// As [`summarise`], from verdicts alone: what is kept of an earlier run.
+pub fn summarise_by(roster: &Roster, policy: &Policy, verdict: &VerdictOf) -> Summary {
+    let standings = standings_by(roster, verdict);
     let schools = || roster.schools.iter().zip(&standings);
     let mut total = Completion::default();
     let mut categories = BTreeMap::new();
@@ -105,7 +127,7 @@ pub fn summarise(roster: &Roster, policy: &Policy, assessments: &BTreeMap<SiteKe
         }
         TaskProgress { task: task.clone(), completion }
     });
-    let services = services(roster, assessments);
+    let services = services(roster, verdict);
     let mut of_all = Completion::default();
     for (_, standing) in &services {
         standing.count_into(&mut of_all);
@@ -121,9 +143,9 @@ pub fn summarise(roster: &Roster, policy: &Policy, assessments: &BTreeMap<SiteKe
 }
 
 /// Every service row: its school, and where it stands.
-fn services(roster: &Roster, assessments: &BTreeMap<SiteKey, Assessment>) -> Vec<(usize, Standing)> {
+fn services(roster: &Roster, verdict: &VerdictOf) -> Vec<(usize, Standing)> {
     let rows = roster.rows.iter().enumerate().filter(|(_, row)| row.role == Role::Service);
-    rows.map(|(index, row)| (row.school, row_standing(roster, index, assessments))).collect()
+    rows.map(|(index, row)| (row.school, standing_by(roster, index, verdict))).collect()
 }
 
 /// How many schools each site is listed for, be it as portal or as service.
@@ -200,21 +222,11 @@ pub(super) fn lineage<'a>(parents: &Parents<'a>, start: &'a RegionCode) -> Vec<&
 
 /// Gives places by rate: cities among cities, counties among the counties of their city; a province has no rivals.
 fn rank(roster: &Roster, policy: &Policy, summaries: &mut [RegionSummary]) {
-    let mut groups: BTreeMap<Option<&RegionCode>, Vec<usize>> = BTreeMap::new();
-    for (index, summary) in summaries.iter_mut().enumerate() {
-        let region = roster.regions.iter().find(|region| region.code == summary.code);
+    for summary in summaries.iter_mut() {
         summary.rankable = summary.completion.coverage().is_some_and(|coverage| coverage >= policy.minimum_coverage)
             && summary.completion.judged() > 0;
-        let group = match region.map(|region| region.level) {
-            Some(RegionLevel::Province) => continue,
-            Some(RegionLevel::County) => region.and_then(|region| region.parent.as_ref()),
-            Some(RegionLevel::City) | None => None,
-        };
-        if summary.rankable {
-            groups.entry(group).or_default().push(index);
-        }
     }
-    for mut members in groups.into_values() {
+    for mut members in rivals(roster, summaries) {
         members.sort_by(|&left, &right| by_rate(&summaries[left].completion, &summaries[right].completion));
         let mut place = 0;
         for (position, &index) in members.iter().enumerate() {
@@ -228,8 +240,25 @@ fn rank(roster: &Roster, policy: &Policy, summaries: &mut [RegionSummary]) {
     }
 }
 
+/// The regions that are ranked among each other, by their positions in `summaries`.
+pub(super) fn rivals(roster: &Roster, summaries: &[RegionSummary]) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<Option<&RegionCode>, Vec<usize>> = BTreeMap::new();
+    for (index, summary) in summaries.iter().enumerate() {
+        let region = roster.regions.iter().find(|region| region.code == summary.code);
+        let group = match region.map(|region| region.level) {
+            Some(RegionLevel::Province) => continue,
+            Some(RegionLevel::County) => region.and_then(|region| region.parent.as_ref()),
+            Some(RegionLevel::City) | None => None,
+        };
+        if summary.rankable {
+            groups.entry(group).or_default().push(index);
+        }
+    }
+    groups.into_values().collect()
+}
+
 /// Best rate first. Compared as fractions, since 1/3 and 2/6 must share a place whatever floating point makes of them.
-fn by_rate(left: &Completion, right: &Completion) -> Ordering {
+pub(super) fn by_rate(left: &Completion, right: &Completion) -> Ordering {
     let cross = |of: &Completion, over: &Completion| u128::from(of.ready()) * u128::from(over.judged());
     cross(right, left).cmp(&cross(left, right))
 }

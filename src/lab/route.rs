@@ -18,7 +18,8 @@ use crate::model::evidence::ServerRole;
 use crate::model::failure::Icmp;
 use crate::net::route::{Dial, Route, Transport};
 
-/// Listeners of their own at most: the oldest makes room, since descriptors are scarce.
+/// Listeners of their own at most, unless the world says otherwise: the one that was least recently used makes room, since
+/// descriptors are scarce.
 const STAND_INS: usize = 200;
 
 /// The lab's ports on loopback.
@@ -33,7 +34,7 @@ pub(super) struct Ports {
     pub(super) swallow: SocketAddr,
 }
 
-/// Listeners that stand for one pretended address each, oldest first.
+/// Listeners that stand for one pretended address each, the least recently used first.
 #[derive(Debug, Default)]
 pub(super) struct StandIns {
     open: VecDeque<StandIn>,
@@ -100,8 +101,12 @@ impl LabRoute {
         if all.closed {
             return Ok(self.shared.ports.refuse);
         }
-        if let Some(known) = all.open.iter().find(|each| each.target == target) {
-            return Ok(known.local);
+        if let Some(at) = all.open.iter().position(|each| each.target == target)
+            && let Some(known) = all.open.remove(at)
+        {
+            let local = known.local;
+            all.open.push_back(known);
+            return Ok(local);
         }
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
@@ -113,7 +118,8 @@ impl LabRoute {
         let serving = super::web::serve(listener, Some(target), Arc::clone(&self.shared));
         let task = self.shared.runtime.spawn(serving).abort_handle();
         all.open.push_back(StandIn { target, local, task });
-        if all.open.len() > STAND_INS
+        // Whoever is connected to it when it goes is reset.
+        if all.open.len() > self.shared.world.stand_ins.unwrap_or(STAND_INS)
             && let Some(oldest) = all.open.pop_front()
         {
             oldest.task.abort();

@@ -188,6 +188,7 @@ impl Scenario {
             servers: self.server.clone(),
             hosts: self.host.clone(),
             log_limit: None,
+            stand_ins: None,
         });
         debug_assert!(clashes.is_empty(), "an empty world has nothing to clash with");
         world

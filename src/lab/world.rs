@@ -33,6 +33,8 @@ pub struct World {
     pub hosts: BTreeMap<IpAddr, HostFacts>,
     /// How many log entries are kept. None: all.
     pub log_limit: Option<usize>,
+    /// Addresses that may be gone to through a client library at the same time, a descriptor each. None: 200.
+    pub stand_ins: Option<usize>,
 }
 
 impl World {

@@ -25,7 +25,7 @@ pub use self::connection::{AddressFact, Certificate, CertificateFault, Connect, 
 pub use self::delegation::{
     Delegation, Glue, NameServer, NsAnswer, ServerCheck, WalkStep, Whose, Word, ZoneWalk, ZoneWalkEnd,
 };
-pub use self::host::{HOST_TRIES, HostCheck, HostSide, is_unqualified};
+pub use self::host::{HOST_TRIES, HostCheck, HostSide, Unasked, is_unqualified};
 pub use self::links::{Fetch, FetchEnd, Found, Link, Links, Owner};
 pub use self::lookup::{
     AddressRecord, Alias, BrokenReply, DnsTransport, Lookup, LookupOutcome, RecordType, ServerRole, Sibling,

@@ -41,6 +41,16 @@ impl OptOuts {
         self.hosts.is_empty() && self.zones.is_empty()
     }
 
+    /// The requests without who asked and why, which is nobody else's business.
+    #[must_use]
+    pub fn without_names(&self) -> Self {
+        let bare = |(name, request): (&String, &OptOut)| {
+            let date = request.date.clone();
+            (name.clone(), OptOut { date, requester: String::new(), reason: String::new(), source: String::new() })
+        };
+        Self { hosts: self.hosts.iter().map(bare).collect(), zones: self.zones.iter().map(bare).collect() }
+    }
+
     /// The request that covers a host, given as A-labels in lower case without a trailing dot. None: nobody asked.
     pub fn of(&self, host: &str) -> Option<&OptOut> {
         if let Some(request) = self.hosts.get(host) {

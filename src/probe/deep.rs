@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::Prober;
 use super::hosts::Hosts;
+use super::left_alone::LeftAlone;
 use super::record::Recorder;
 use crate::model::owner::Aliases;
 use crate::model::site::Site;
@@ -29,7 +30,7 @@ pub struct DeepRules {
     pub time: Duration,
     /// Hosts of embedded resources that are looked at, of one page.
     pub hosts: usize,
-    /// Style sheets that are read, of one page.
+    /// Style sheets that are read, of one page: those that it names, and those that these import.
     pub styles: usize,
     /// Looks at the landing page over each family. 0: none.
     pub samples: u32,
@@ -59,12 +60,13 @@ pub struct Deep {
     /// The bounds.
     pub rules: DeepRules,
     pub(super) hosts: Hosts,
+    pub(super) left_alone: LeftAlone,
 }
 
 impl Deep {
     /// Nothing is known yet.
     pub fn new(rules: DeepRules) -> Self {
-        Self { rules, hosts: Hosts::default() }
+        Self { rules, ..Self::default() }
     }
 }
 

@@ -7,24 +7,21 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 
-use lol_html::html_content::{Element, TextType};
-use lol_html::{HtmlRewriter, MemorySettings, Settings, doc_text, element};
+use lol_html::html_content::{Element, TextChunk, TextType};
 use url::Url;
 
+use super::markup::{End, tokenize};
 use super::page::encoding_of;
 use crate::model::evidence::ResourceKind;
 
-/// Tags read of one page, and references kept of it.
-const TAGS: usize = 50_000;
-const REFERENCES: usize = 4_000;
-/// Pieces of text read of one page. Markup that is none, such as a page of `<`, comes one character at a time.
-const PIECES: usize = 200_000;
+/// References kept of one page, those of its style sheets among them.
+pub(super) const REFERENCES: usize = 4_000;
+/// Candidates read of one `srcset`.
+const CANDIDATES: usize = 32;
 /// Bytes of text in style elements and attributes, and of one style sheet.
 const STYLE_TEXT: usize = 256 * 1024;
 /// Bytes of one reference.
 const REFERENCE: usize = 2_000;
-/// Bytes that the tokenizer may keep at once.
-const MARKUP_MEMORY: usize = 4 * 1024 * 1024;
 /// Elements that are looked at.
 const READ: &str = "base, a[href], area[href], script, link[href], img, iframe, frame, embed, object, source, video, audio, \
     input, form[action], style, [style], [background]";
@@ -46,6 +43,8 @@ pub(super) struct Harvest {
     pub(super) resources: Vec<(ResourceKind, Url)>,
     /// Elements with scripts.
     pub(super) scripts: u32,
+    /// A bound was met: there is more on the page than is here.
+    pub(super) cut: bool,
 }
 
 #[derive(Default)]
@@ -55,8 +54,7 @@ struct Collected {
     resources: Vec<(ResourceKind, String)>,
     style: String,
     scripts: u32,
-    tags: usize,
-    pieces: usize,
+    cut: bool,
 }
 
 /// Reads a page that came from this URL.
@@ -66,22 +64,24 @@ pub(super) fn page(body: &[u8], content_type: &str, url: &Url) -> Harvest {
         return Harvest::default();
     }
     let (text, _, _) = encoding_of(body, &kind).decode(body);
-    let collected = RefCell::new(Collected::default());
-    tokenize(&text, &collected);
-    let mut found = collected.into_inner();
+    let mut found = collect(&text);
     let base = found.base.and_then(|base| url.join(base.trim()).ok()).filter(is_web).unwrap_or_else(|| url.clone());
-    found.resources.extend(style_references(&found.style));
+    let (styled, cut) = style_references(&found.style);
+    found.cut |= cut;
+    found.resources.extend(styled);
     let mut seen = HashSet::new();
     let here = without_fragment(url.clone());
     let links = found.links.iter().filter(|link| !link.trim().is_empty() && !link.trim().starts_with('#'));
     let links = links.filter_map(|link| absolute(&base, link)).filter(|link| *link != here && !acts(link));
     let links = links.filter(|link| seen.insert(link.clone())).collect();
-    Harvest { links, resources: different(found.resources, &base), scripts: found.scripts }
+    let resources = different(found.resources, &base);
+    Harvest { links, resources, scripts: found.scripts, cut: found.cut }
 }
 
-/// Reads a style sheet that came from this URL: what it names, other style sheets among it.
-pub(super) fn style_sheet(text: &str, url: &Url) -> Vec<(ResourceKind, Url)> {
-    different(style_references(text), url)
+/// Reads a style sheet that came from this URL: what it names, other style sheets among it, and whether there is more.
+pub(super) fn style_sheet(text: &str, url: &Url) -> (Vec<(ResourceKind, Url)>, bool) {
+    let (found, cut) = style_references(text);
+    (different(found, url), cut)
 }
 
 fn different(found: Vec<(ResourceKind, String)>, base: &Url) -> Vec<(ResourceKind, Url)> {
@@ -126,40 +126,33 @@ pub(super) fn is_file(link: &Url) -> bool {
     FILES.iter().any(|ending| path.ends_with(ending))
 }
 
-fn tokenize(text: &str, collected: &RefCell<Collected>) {
-    let on_element = element!(READ, |element| {
-        let mut collected = collected.borrow_mut();
-        collected.tags += 1;
-        if collected.tags > TAGS || collected.links.len() + collected.resources.len() > REFERENCES {
-            return Err("more than is read".into());
+fn collect(text: &str) -> Collected {
+    let collected = RefCell::new(Collected::default());
+    let on_element = |element: &Element<'_, '_>| collected.borrow_mut().element(element);
+    let on_text = |chunk: &TextChunk<'_>| {
+        if chunk.text_type() == TextType::RawText {
+            collected.borrow_mut().style(chunk.as_str());
         }
-        collected.element(element);
-        Ok(())
-    });
-    let on_text = doc_text!(|chunk| {
-        let mut collected = collected.borrow_mut();
-        collected.pieces += 1;
-        if collected.pieces > PIECES {
-            return Err("more pieces of text than are read".into());
-        }
-        if chunk.text_type() == TextType::RawText && collected.style.len() < STYLE_TEXT {
-            collected.style.push_str(chunk.as_str());
-        }
-        Ok(())
-    });
-    let settings = Settings::new()
-        .append_element_content_handler(on_element)
-        .append_document_content_handler(on_text)
-        .with_strict(false)
-        .with_memory_settings(MemorySettings::new().with_max_allowed_memory_usage(MARKUP_MEMORY));
-    let mut rewriter = HtmlRewriter::new(settings, |_: &[u8]| {});
-    // A page that cannot be read to its end is judged on what was read.
-    if rewriter.write(text.as_bytes()).is_ok() {
-        let _ = rewriter.end();
-    }
+    };
+    let end = tokenize(text, READ, on_element, on_text, || collected.borrow().is_full());
+    let mut collected = collected.into_inner();
+    collected.cut |= end != End::Whole;
+    collected
 }
 
 impl Collected {
+    fn is_full(&self) -> bool {
+        self.links.len() + self.resources.len() >= REFERENCES
+    }
+
+    fn style(&mut self, text: &str) {
+        if self.style.len() + text.len() > STYLE_TEXT {
+            self.cut = true;
+        } else {
+            self.style.push_str(text);
+        }
+    }
+
     fn element(&mut self, element: &Element<'_, '_>) {
         let attribute = |name: &str| element.get_attribute(name);
         let name = element.tag_name();
@@ -168,7 +161,9 @@ impl Collected {
             "a" | "area" => {
                 let rel = attribute("rel").unwrap_or_default().to_ascii_lowercase();
                 if !rel.split_ascii_whitespace().any(|word| word == "nofollow") {
-                    self.links.extend(attribute("href"));
+                    let href = attribute("href");
+                    self.cut |= self.is_full() && href.is_some();
+                    self.links.extend(href.filter(|_| !self.is_full()));
                 }
             }
             "script" => {
@@ -184,10 +179,13 @@ impl Collected {
             "img" | "source" | "video" | "audio" => {
                 self.resource(ResourceKind::Image, attribute("src"));
                 self.resource(ResourceKind::Image, attribute("poster"));
-                for candidate in attribute("srcset").unwrap_or_default().split(',') {
+                let candidates = attribute("srcset").unwrap_or_default();
+                let mut candidates = candidates.split(',');
+                for candidate in candidates.by_ref().take(CANDIDATES) {
                     let first = candidate.split_ascii_whitespace().next();
                     self.resource(ResourceKind::Image, first.map(str::to_owned));
                 }
+                self.cut |= candidates.next().is_some();
             }
             "iframe" | "frame" | "embed" => self.resource(ResourceKind::Frame, attribute("src")),
             "object" => self.resource(ResourceKind::Frame, attribute("data")),
@@ -196,13 +194,16 @@ impl Collected {
             _ => {}
         }
         self.resource(ResourceKind::Image, attribute("background"));
-        if let Some(style) = attribute("style").filter(|_| self.style.len() < STYLE_TEXT) {
-            self.style.push_str(&style);
-            self.style.push('\n');
+        if let Some(style) = attribute("style") {
+            self.style(&(style + "\n"));
         }
     }
 
     fn resource(&mut self, kind: ResourceKind, reference: Option<String>) {
+        if self.is_full() {
+            self.cut |= reference.is_some();
+            return;
+        }
         // A form without an address, and a form or frame with an empty one, go to the page itself.
         self.resources.extend(reference.filter(|text| !text.trim().is_empty()).map(|reference| (kind, reference)));
     }
@@ -227,22 +228,31 @@ fn linked(rel: &str, of: &str) -> Option<ResourceKind> {
     })
 }
 
-/// What a style sheet names by `url(…)` and `@import`, outside of comments.
-fn style_references(text: &str) -> Vec<(ResourceKind, String)> {
+/// What a style sheet names by `url(…)` and `@import`, outside of comments, and whether there is more than was read.
+fn style_references(text: &str) -> (Vec<(ResourceKind, String)>, bool) {
+    let mut cut = text.len() > STYLE_TEXT;
     let text = without_comments(&text[..text.floor_char_boundary(STYLE_TEXT)]);
     let lower = text.to_ascii_lowercase();
     let mut found = Vec::new();
-    for (at, _) in lower.match_indices("url(").take(REFERENCES) {
+    for (count, (at, _)) in lower.match_indices("url(").enumerate() {
+        if count == REFERENCES {
+            cut = true;
+            break;
+        }
         let imported = lower[..at].trim_end().ends_with("@import");
         found.extend(
             reference_at(&text, at + "url(".len(), true).map(|reference| (kind_of(reference, imported), reference)),
         );
     }
-    for (at, _) in lower.match_indices("@import").take(REFERENCES) {
+    for (count, (at, _)) in lower.match_indices("@import").enumerate() {
+        if count == REFERENCES {
+            cut = true;
+            break;
+        }
         found
             .extend(reference_at(&text, at + "@import".len(), false).map(|reference| (ResourceKind::Style, reference)));
     }
-    found.into_iter().map(|(kind, reference)| (kind, reference.to_owned())).collect()
+    (found.into_iter().map(|(kind, reference)| (kind, reference.to_owned())).collect(), cut)
 }
 
 /// The text in quotation marks, or up to a bracket where it may be `bare`. None: there is none, or it is too long.

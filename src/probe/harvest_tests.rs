@@ -106,7 +106,7 @@ fn resources_by_kind() {
 #[test]
 fn style_sheets_are_resolved_against_themselves() {
     let url = Url::parse("https://s.example/css/a.css").unwrap();
-    let found =
+    let (found, _) =
         style_sheet("p{background:url('../i/b.png')} @import \"c.css\"; q{src:url(https://f.example/f.ttf)}", &url);
     let spelled: Vec<_> = found.iter().map(|(kind, url)| (*kind, url.as_str())).collect();
     let expected = [
@@ -116,8 +116,41 @@ fn style_sheets_are_resolved_against_themselves() {
     ];
     assert_eq!(spelled, expected);
     for text in ["url(", "@import", "url('", "/* url(x)", "@import url(", "url()"] {
-        assert_eq!(style_sheet(text, &url), [], "{text}");
+        assert_eq!(style_sheet(text, &url), (Vec::new(), false), "{text}");
     }
+}
+
+#[test]
+fn a_bound_that_was_met_shows() {
+    let style = |length: usize| format!("<style>{}</style>", " ".repeat(length));
+    let srcset = |count: usize| {
+        let candidates: Vec<String> = (0..count).map(|number| format!("/{number}.png {number}w")).collect();
+        format!("<img srcset='{}'>", candidates.join(", "))
+    };
+    let links = |count: usize| (0..count).map(|number| format!("<a href=/{number}>")).collect::<Vec<_>>().concat();
+    let images = |count: usize| (0..count).map(|number| format!("<img src=/{number}>")).collect::<Vec<_>>().concat();
+    let urls = |count: usize| format!("<style>{}</style>", "p{background:url(/a)}".repeat(count));
+    let cases = [
+        (links(REFERENCES / 2) + &images(10), (REFERENCES / 2, 10, false)),
+        (links(REFERENCES + 300), (REFERENCES, 0, true)),
+        (links(REFERENCES) + &images(300), (REFERENCES, 0, true)),
+        (images(REFERENCES + 300), (0, REFERENCES, true)),
+        (srcset(CANDIDATES), (0, CANDIDATES, false)),
+        (srcset(CANDIDATES + 1), (0, CANDIDATES, true)),
+        (style(STYLE_TEXT), (0, 0, false)),
+        (style(STYLE_TEXT + 1), (0, 0, true)),
+        (urls(REFERENCES + 1), (0, 1, true)),
+        ("<p></p>".repeat(60_000), (0, 0, false)),
+        ("<a>".repeat(60_000), (0, 0, true)),
+    ];
+    for (body, expected) in cases {
+        let found = read(&body);
+        assert_eq!((found.links.len(), found.resources.len(), found.cut), expected, "{}", &body[..20]);
+    }
+    let url = Url::parse("https://s.example/a.css").unwrap();
+    assert!(!style_sheet(&" ".repeat(STYLE_TEXT), &url).1);
+    assert!(style_sheet(&" ".repeat(STYLE_TEXT + 1), &url).1);
+    assert!(style_sheet(&"@import 'a';".repeat(REFERENCES + 1), &url).1);
 }
 
 #[test]

@@ -6,15 +6,11 @@ use std::collections::HashSet;
 
 use encoding_rs::{Encoding, UTF_8};
 use lol_html::html_content::TextType;
-use lol_html::{HtmlRewriter, MemorySettings, Settings, doc_text, element};
 
 use super::marks::{self, Look};
+use super::markup::{End, tokenize};
 use crate::model::evidence::{Page, Sketch, Via};
 
-/// Tags read of one page.
-const TAGS: usize = 50_000;
-/// Pieces of text read of one page. Markup that is none, such as a page of `<`, comes one character at a time.
-const PIECES: usize = 200_000;
 /// Links, and resources, remembered of one page.
 const PATHS: usize = 2_000;
 /// Characters of a title that are kept.
@@ -26,12 +22,8 @@ const REFRESH_WITHIN: u64 = 10;
 /// Script text that is searched for a literal redirect.
 const SCRIPT: usize = 16 * 1024;
 
-/// Bytes read between two looks at whether it is enough.
-const STEP: usize = 1024;
 /// Elements that are looked at.
 const READ: &str = "title, body, textarea, a, area, script, img, iframe, frame, embed, source, link, meta";
-/// Bytes the parser may keep at once.
-const MARKUP_MEMORY: usize = 4 * 1024 * 1024;
 
 /// What is known of the response besides its body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -137,8 +129,6 @@ struct Collected {
     scripts: usize,
     script_text: String,
     refresh: Option<String>,
-    tags: usize,
-    pieces: usize,
     to_the_end: bool,
 }
 
@@ -238,22 +228,8 @@ fn collect(text: &str, depth: Depth) -> Collected {
 
 /// Whether everything was read, as far as it can be read at all.
 fn parse(text: &str, depth: Depth, collected: &RefCell<Collected>) -> bool {
-    // Only what is read is named here: other tags pass by without being taken apart.
-    let on_element = element!(READ, |element| {
+    let on_text = |chunk: &lol_html::html_content::TextChunk<'_>| {
         let mut collected = collected.borrow_mut();
-        collected.tags += 1;
-        if collected.tags > TAGS {
-            return Err("more tags than are read".into());
-        }
-        read_element(&mut collected, element);
-        Ok(())
-    });
-    let on_text = doc_text!(|chunk| {
-        let mut collected = collected.borrow_mut();
-        collected.pieces += 1;
-        if collected.pieces > PIECES {
-            return Err("more pieces of text than are read".into());
-        }
         match chunk.text_type() {
             TextType::Data => collected.text(chunk.as_str()),
             TextType::RCData if !collected.title_done => {
@@ -268,25 +244,12 @@ fn parse(text: &str, depth: Depth, collected: &RefCell<Collected>) -> bool {
             }
             _ => {}
         }
-        Ok(())
-    });
-    let settings = Settings::new()
-        .append_element_content_handler(on_element)
-        .append_document_content_handler(on_text)
-        .with_strict(false)
-        .with_memory_settings(MemorySettings::new().with_max_allowed_memory_usage(MARKUP_MEMORY));
-    let mut rewriter = HtmlRewriter::new(settings, |_: &[u8]| {});
-    for step in text.as_bytes().chunks(STEP) {
-        if depth == Depth::Light && collected.borrow().is_plain() {
-            return false;
-        }
-        // A page that cannot be read to its end is judged on what was read.
-        if rewriter.write(step).is_err() {
-            return true;
-        }
-    }
-    let _ = rewriter.end();
-    true
+    };
+    let on_element =
+        |element: &lol_html::html_content::Element<'_, '_>| read_element(&mut collected.borrow_mut(), element);
+    let enough = || depth == Depth::Light && collected.borrow().is_plain();
+    // A page that cannot be read to its end is judged on what was read.
+    tokenize(text, READ, on_element, on_text, enough) != End::Enough
 }
 
 fn read_element(collected: &mut Collected, element: &lol_html::html_content::Element<'_, '_>) {

@@ -35,6 +35,8 @@ pub(crate) struct LandingPage {
     pub(crate) family: Family,
     pub(crate) content_type: String,
     pub(crate) body: Arc<Vec<u8>>,
+    /// It came to its end.
+    pub(crate) whole: bool,
 }
 
 /// A page that was read.
@@ -90,7 +92,8 @@ impl Recorder {
                 let key = PageKey::of(exchange);
                 let body = pages.iter().find(|known| known.key == key)?.body.clone()?;
                 let content_type = exchange.content_type.clone().unwrap_or_default();
-                Some(LandingPage { url: walk.landing_url()?.to_owned(), family, content_type, body })
+                let whole = exchange.body_failure.is_none();
+                Some(LandingPage { url: walk.landing_url()?.to_owned(), family, content_type, body, whole })
             })
         };
         landing(Family::V6).or_else(|| landing(Family::V4))

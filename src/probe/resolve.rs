@@ -110,6 +110,20 @@ impl Prober {
         Known::from(name, &lookups)
     }
 
+    /// The same question put to another resolver than those that were asked so far: for an answer that one source's word is not
+    /// enough for. Nothing is asked where there is no other.
+    pub(crate) async fn ask_another(&self, record: &Recorder, name: &str, rtype: RecordType) {
+        let asked: BTreeSet<SocketAddr> = record.read(|round| {
+            let about = round.lookups.iter().filter(|lookup| lookup.rtype == rtype);
+            about.map(|lookup| lookup.server).collect()
+        });
+        let order = self.resolver_order(name, record.read(|round| round.number));
+        if let Some(server) = order.into_iter().find(|server| !asked.contains(server)) {
+            let ask = Ask { server, role: ServerRole::Resolver, checking_disabled: false, attempt: 1 };
+            self.ask(record, name, rtype, ask).await;
+        }
+    }
+
     /// The HTTPS record of a name that has no AAAA: some put an IPv6 address there and nowhere else (RFC 9460 §7.3). One
     /// question; nobody who fails to answer it is asked again.
     pub(crate) async fn ask_for_hints(&self, record: &Recorder, name: &str) {

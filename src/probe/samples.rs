@@ -9,6 +9,8 @@ use std::time::Instant;
 use url::Url;
 
 use super::Prober;
+use super::left_alone;
+use super::links::is_challenge;
 use super::record::{LandingPage, Recorder};
 use super::target::authority;
 use crate::model::address::Family;
@@ -32,9 +34,13 @@ impl Prober {
             })
         };
         let (Some(v4), Some(v6)) = (target(Family::V4), target(Family::V6)) else { return };
+        let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
         for number in 0..self.deep.rules.samples {
             let pair = if number % 2 == 0 { [v4, v6] } else { [v6, v4] };
             for target in pair {
+                if self.deep.left_alone.holds(&host) {
+                    return;
+                }
                 let sample = Box::pin(self.sample(&url, target)).await;
                 record.write(|round| round.samples.push(sample));
             }
@@ -53,6 +59,7 @@ impl Prober {
             page_us: None,
             status: None,
             failure: None,
+            challenge: false,
         };
         if let (Some(url::Host::Domain(name)), Some(server)) = (url.host(), self.resolver_order(&host, 0).first()) {
             let ask = Ask { server: *server, role: ServerRole::Resolver, checking_disabled: false, attempt: 1 };
@@ -66,7 +73,11 @@ impl Prober {
         self.net.turns.heard(&host, target.ip(), fetched.as_ref().is_err_and(|failure| *failure == Failure::Reset));
         match fetched {
             Ok(fetched) => {
+                if left_alone::asks(fetched.status, &fetched.headers) {
+                    self.deep.left_alone.add(&host.to_ascii_lowercase());
+                }
                 sample.status = Some(fetched.status);
+                sample.challenge = is_challenge(&fetched, self.net.http).await;
                 sample.failure = fetched.body_failure;
             }
             Err(failure) => sample.failure = Some(failure),

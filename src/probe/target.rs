@@ -9,8 +9,8 @@ use url::Url;
 
 use crate::model::failure::Failure;
 
-/// Ports a redirect may lead to, besides the listed one (docs/method/exchange.md).
-pub(super) const REDIRECT_PORTS: [u16; 4] = [80, 443, 8080, 8443];
+/// Ports that a page may lead to, besides the listed one (docs/method/exchange.md).
+const USUAL_PORTS: [u16; 4] = [80, 443, 8080, 8443];
 
 /// Why a reference is not followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,13 @@ pub(super) fn join(base: &Url, reference: &str, longest: usize, listed_port: u16
     let (Ok(()), Some(port)) = (cleared, url.port_or_known_default()) else {
         return Err(Refused::Target);
     };
-    if REDIRECT_PORTS.contains(&port) || port == listed_port { Ok(url) } else { Err(Refused::Port(port)) }
+    if may_go_to(port, Some(listed_port)) { Ok(url) } else { Err(Refused::Port(port)) }
+}
+
+/// A page may send the scanner to this port, be it by a redirect, a link or a resource: one where web sites usually are, or
+/// the one that the list itself names. Otherwise a page could have it knock at any door of anybody.
+pub(super) fn may_go_to(port: u16, listed: Option<u16>) -> bool {
+    USUAL_PORTS.contains(&port) || Some(port) == listed
 }
 
 /// The name for the TLS greeting, and what stands in the Host header: the name, with the port where it is not the scheme's
@@ -79,6 +85,21 @@ mod tests {
         ] {
             let joined = join(&base, reference, 100, 9000);
             assert_eq!(joined.as_ref().map(Url::as_str).map_err(|refused| *refused), target, "{reference}");
+        }
+    }
+
+    #[test]
+    fn ports_that_are_gone_to() {
+        for (port, listed, may) in [
+            (80, None, true),
+            (443, None, true),
+            (8080, None, true),
+            (8443, Some(9000), true),
+            (9000, Some(9000), true),
+            (9000, None, false),
+            (22, Some(9000), false),
+        ] {
+            assert_eq!(may_go_to(port, listed), may, "{port} {listed:?}");
         }
     }
 

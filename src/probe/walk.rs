@@ -107,7 +107,6 @@ impl Prober {
         let text = |name: HeaderName, most: usize| header(&fetched.headers, &name, most);
         let content_type = text(CONTENT_TYPE, 200);
         let coding = codings(&fetched.headers);
-        let cookies = set_cookies(&fetched.headers);
         let mut exchange = Exchange {
             status: fetched.status,
             location: text(LOCATION, self.bounds.url_bytes + 1),
@@ -115,7 +114,7 @@ impl Prober {
             content_type,
             retry_after_s: retry::after(&fetched.headers, self.net.clock.now()),
             date: retry::date(&fetched.headers),
-            cookies: cookies.iter().take(20).map(|(name, _)| text_of(name).chars().take(100).collect()).collect(),
+            cookies: cookie_names(&fetched.headers),
             started,
             ttfb_us: super::micros(fetched.ttfb),
             total_us: super::micros(fetched.total),
@@ -195,6 +194,11 @@ fn set_cookies(headers: &HeaderMap) -> Vec<Cookie> {
         Some((pair[..at].trim_ascii().to_vec(), pair[at + 1..].trim_ascii().to_vec()))
     });
     pairs.filter(|(name, value)| !name.is_empty() && name.len() + value.len() <= COOKIE).take(COOKIES).collect()
+}
+
+/// Names of the cookies that a response sets, as they are kept.
+pub(super) fn cookie_names(headers: &HeaderMap) -> Vec<String> {
+    set_cookies(headers).iter().take(20).map(|(name, _)| text_of(name).chars().take(100).collect()).collect()
 }
 
 /// Where a response leads.
@@ -412,6 +416,7 @@ impl Walker<'_> {
                 return Next::Wait(seconds);
             }
             self.record.limit(Limit::RetryAfter);
+            self.prober.deep.left_alone.add(&url.host_str().unwrap_or_default().to_ascii_lowercase());
             return Next::Here;
         }
         if let Some(location) = exchange.location.as_ref().filter(|_| leads_elsewhere(exchange)) {

@@ -2,11 +2,15 @@
 //! the summary, verdicts from the assessments.
 
 mod causes;
+mod past;
 mod scores;
+
+pub(in crate::report) use past::as_before;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::judge::compare::PastRun;
 use crate::judge::operators::{self, Operator, Origin};
 use crate::judge::summarise::{Standing, counted_rows, row_standing, schools_of_sites};
 use crate::model::evidence::Pointer;
@@ -20,8 +24,8 @@ use crate::model::verdict::{Assessment, Facts};
 use super::ReportInput;
 use super::format::rfc3339;
 use super::model::{
-    Change, Changes, DeepRow, FindingInfo, Group, LapseInfo, Mark, NetworkInfo, OperatorInfo, OutageInfo, PolicyInfo,
-    ProblemInfo, RegionInfo, RejectedInfo, Report, RunInfo, SCHEMA_VERSION, SchoolRow, TaskInfo,
+    DeepRow, FindingInfo, Group, LapseInfo, Mark, NetworkInfo, OperatorInfo, OutageInfo, PolicyInfo, ProblemInfo,
+    RegionInfo, RejectedInfo, Report, RunInfo, SCHEMA_VERSION, SchoolRow, TaskInfo, TrendInfo,
 };
 
 impl From<&RowProblem> for ProblemInfo {
@@ -38,7 +42,12 @@ impl From<&RowProblem> for ProblemInfo {
 impl Report {
     /// Converts the inner types.
     pub fn new(input: &ReportInput) -> Self {
-        let schools = school_rows(input);
+        let delta = input.past.delta();
+        let mut schools = school_rows(input);
+        for row in &mut schools {
+            past::add(row, delta.as_ref());
+        }
+        let (history, trends) = past::history(input);
         Self {
             schema_version: SCHEMA_VERSION,
             run: run_info(input),
@@ -52,7 +61,7 @@ impl Report {
             total: (&input.summary.total).into(),
             services: (&input.summary.services).into(),
             tasks: input.summary.tasks.iter().map(task_info).collect(),
-            regions: region_infos(input, &schools),
+            regions: region_infos(input, &schools, trends),
             categories: category_groups(&input.summary.categories),
             units: input
                 .summary
@@ -64,7 +73,8 @@ impl Report {
             defect_causes: causes::infos(input, &input.causes.defects),
             rule_sets: scores::infos(input),
             operators: operator_infos(&schools),
-            changes: changes(&schools),
+            changes: past::changes(input, delta.as_ref(), &schools),
+            history,
             schools,
             rejected: input
                 .roster
@@ -159,13 +169,18 @@ fn category_groups(categories: &BTreeMap<Category, Completion>) -> Vec<Group> {
     Category::ALL.iter().filter_map(group).collect()
 }
 
-fn region_infos(input: &ReportInput, schools: &[SchoolRow]) -> Vec<RegionInfo> {
+fn region_infos(
+    input: &ReportInput,
+    schools: &[SchoolRow],
+    mut trends: BTreeMap<RegionCode, Vec<TrendInfo>>,
+) -> Vec<RegionInfo> {
+    let before = input.past.compared_with().map(PastRun::places).unwrap_or_default();
     let mut direct: BTreeMap<&RegionCode, Completion> = BTreeMap::new();
     for row in schools.iter().filter(|row| row.counted) {
         row.standing.count_into(direct.entry(&row.region).or_default());
     }
     let nothing = Completion::default();
-    let info = |summary: &RegionSummary| {
+    let mut info = |summary: &RegionSummary| {
         let region = input.roster.regions.iter().find(|region| region.code == summary.code);
         RegionInfo {
             code: summary.code.clone(),
@@ -189,24 +204,16 @@ fn region_infos(input: &ReportInput, schools: &[SchoolRow]) -> Vec<RegionInfo> {
                 .collect(),
             rankable: summary.rankable,
             rank: summary.rank,
+            previous_rank: before.get(&summary.code).copied(),
+            trend: trends.remove(&summary.code).unwrap_or_default(),
         }
     };
-    input.summary.regions.iter().map(info).collect()
+    input.summary.regions.iter().map(&mut info).collect()
 }
 
 fn region_name(roster: &Roster, code: &RegionCode) -> String {
     let region = roster.regions.iter().find(|region| region.code == *code);
     region.map_or_else(|| code.0.clone(), |region| region.name.clone())
-}
-
-fn changes(schools: &[SchoolRow]) -> Changes {
-    let count = |change| schools.iter().filter(|row| row.counted && row.changed == Some(change)).count() as u64;
-    Changes {
-        first_run: schools.iter().all(|row| row.previous.is_none()),
-        gained: count(Change::Gained),
-        lost: count(Change::Lost),
-        unconfirmed: count(Change::Unconfirmed),
-    }
 }
 
 /// One entry per accepted row, in list order. A school without a portal row gets an entry of its own at the end, so that
@@ -279,6 +286,9 @@ fn bare_row(roster: &Roster, index: usize, school: &School, standing: Standing) 
         scores: Vec::new(),
         first_seen: None,
         previous: None,
+        settled: None,
+        unconfirmed: false,
+        flapping: None,
         changed: None,
         problem: None,
         source: String::new(),
@@ -290,18 +300,15 @@ fn bare_row(roster: &Roster, index: usize, school: &School, standing: Standing) 
     }
 }
 
-/// Adds what is known about the site: its names always, history and verdict where there are any and the list lets them
+/// Adds what is known about the site: its names always, the verdict where there are any and the list lets them
 /// stand.
 fn add_site(entry: &mut SchoolRow, input: &ReportInput, key: &SiteKey) {
     entry.domain = Some(key.clone());
     entry.site = input.roster.sites.get(key).cloned();
     entry.domain_unicode = entry.site.as_ref().and_then(|site| site.unicode.clone());
-    let history = input.history.get(key);
-    entry.first_seen = history.map(|history| rfc3339(history.first_seen));
-    entry.previous = history.and_then(|history| history.previous);
+    entry.first_seen = input.first_seen.get(key).map(|at| rfc3339(*at));
     let Standing::Verdict(_) = entry.standing else { return };
     let Some(assessment) = input.assessments.get(key) else { return };
-    entry.changed = Some(Change::between(entry.previous, assessment.readiness));
     entry.repeat = Some(assessment.repeat_command());
     entry.scores = input.rules.iter().map(|rules| scores::of_site(rules, assessment)).collect();
     add_verdict(entry, assessment);

@@ -139,15 +139,17 @@ pub(super) fn lines(row: &SchoolRow, text: &Text) -> Vec<(&'static str, String)>
     lines
 }
 
-/// `15 / 20 (75.00 %)`, and how many there are where that is more.
+/// `15 / 20 (75.00 %)`, how many there are where that is more, and that only a part was looked at.
 fn rate(rate: Rate, text: &Text) -> String {
     let Some(percent) = percent(rate.supported.into(), rate.judged.into()) else {
         return text.fill("s.rate.none", &[("found", &rate.found.to_string())]);
     };
-    let shown = format!("{} / {} ({percent}%)", rate.supported, rate.judged);
+    let mut shown = format!("{} / {} ({percent}%)", rate.supported, rate.judged);
     if rate.found > rate.judged {
-        format!("{shown} · {}", text.fill("s.rate.found", &[("found", &rate.found.to_string())]))
-    } else {
-        shown
+        shown = format!("{shown} · {}", text.fill("s.rate.found", &[("found", &rate.found.to_string())]));
     }
+    if rate.capped {
+        shown = format!("{shown} · {}", text.w("s.rate.capped"));
+    }
+    shown
 }

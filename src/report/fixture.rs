@@ -1,10 +1,11 @@
 //! A small invented run for the tests: every verdict, every roster state, two levels of regions, a shared site, a second
 //! system of a school, a name with U-labels. Schools, names and addresses are made up (RFC 2606, RFC 3849, RFC 5737).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::judge::causes::causes;
+use crate::judge::compare::Past;
 use crate::judge::rules::{self, RuleSet};
 use crate::judge::summarise::summarise;
 use crate::model::address::{Family, Scope};
@@ -17,6 +18,7 @@ use crate::model::evidence::{
 use crate::model::failure::Failure;
 use crate::model::finding::{Code, Finding};
 use crate::model::outage::{Line, Outage, Trigger};
+use crate::model::owner::Aliases;
 use crate::model::run::{CheckOutcome, DnsProof, Gate, GateCheck, Proof, ResolverState, Run, RunEnd, RunId, Vantage};
 use crate::model::school::{
     Category, Region, RegionCode, RegionLevel, RejectedRow, Role, Roster, RosterState, Row, RowProblem, School,
@@ -29,7 +31,7 @@ use crate::model::verdict::{Assessment, Facts, Readiness, Stack};
 
 use super::text::Lang;
 use super::trail::trail;
-use super::{ReportInput, SiteHistory};
+use super::{Format, ReportInput, Template};
 
 /// 2026-11-23T19:10:00Z.
 const START: Timestamp = Timestamp(1_795_461_000_000);
@@ -45,8 +47,10 @@ pub(crate) struct Fixture {
     pub(crate) causes: Causes,
     pub(crate) rules: Vec<RuleSet>,
     pub(crate) trails: BTreeMap<SiteKey, Vec<String>>,
-    pub(crate) history: BTreeMap<SiteKey, SiteHistory>,
+    pub(crate) first_seen: BTreeMap<SiteKey, Timestamp>,
+    pub(crate) past: Past,
     pub(crate) zone: jiff::tz::TimeZone,
+    pub(crate) formats: BTreeSet<Format>,
 }
 
 impl Fixture {
@@ -60,16 +64,27 @@ impl Fixture {
             causes: &self.causes,
             rules: &self.rules,
             trails: &self.trails,
-            history: &self.history,
+            first_seen: &self.first_seen,
+            past: &self.past,
+            evidence: &[],
             lang,
             zone: &self.zone,
+            formats: &self.formats,
+            template: Template::shipped(lang),
         }
     }
 
     /// Counts anew after something was changed.
     pub(crate) fn recount(&mut self) {
         self.summary = summarise(&self.roster, &self.policy, &self.assessments);
-        self.causes = causes(&self.roster, &self.policy, &self.assessments);
+        self.causes = causes(&self.roster, &self.policy, &self.assessments, &Aliases::default());
+        self.past = past(&self.roster, &self.policy, &self.assessments, true);
+    }
+
+    /// Forgets all earlier runs.
+    pub(crate) fn as_first_run(&mut self) {
+        self.first_seen.clear();
+        self.past = past(&self.roster, &self.policy, &self.assessments, false);
     }
 }
 
@@ -330,19 +345,21 @@ pub(crate) fn fixture() -> Fixture {
         .collect();
     trails.insert(SiteKey("www.broken.school.example".into()), trail(&timeout_observation("甲州市第二中学"), Lang::Zh));
     let summary = summarise(&roster, &policy, &assessments);
-    let causes = causes(&roster, &policy, &assessments);
+    let causes = causes(&roster, &policy, &assessments, &Aliases::default());
     let rules = rules::shipped().map(|id| rules::by_id(id).unwrap().unwrap()).collect();
     Fixture {
         rules,
         run: run(),
+        past: past(&roster, &policy, &assessments, true),
         roster,
         policy,
         assessments,
         summary,
         causes,
         trails,
-        history: history(),
+        first_seen: EARLIER.iter().map(|(host, ..)| (SiteKey((*host).into()), days_ago(30))).collect(),
         zone: zone(),
+        formats: Format::ALL.into(),
     }
 }
 
@@ -350,19 +367,31 @@ fn zone() -> jiff::tz::TimeZone {
     jiff::tz::TimeZone::get("Asia/Shanghai").unwrap()
 }
 
-fn history() -> BTreeMap<SiteKey, SiteHistory> {
-    let first_seen = Timestamp(START.0 - 30 * 86_400_000);
-    [
-        ("www.yz1.school.example", Readiness::Ready),
-        ("www.broken.school.example", Readiness::Ready),
-        ("zz.school.example", Readiness::Absent),
-        ("www.down.school.example", Readiness::ReadyDefect),
-        ("sy.school.example", Readiness::Absent),
-        ("weather.school.example", Readiness::Ready),
-    ]
-    .into_iter()
-    .map(|(host, previous)| (SiteKey(host.into()), SiteHistory { first_seen, previous: Some(previous) }))
-    .collect()
+/// Sites of earlier runs, with their verdicts of thirty and of fifteen days ago.
+const EARLIER: [(&str, Readiness, Readiness); 6] = [
+    ("www.yz1.school.example", Readiness::Ready, Readiness::Ready),
+    ("www.broken.school.example", Readiness::Ready, Readiness::Ready),
+    ("zz.school.example", Readiness::Absent, Readiness::Absent),
+    ("www.down.school.example", Readiness::ReadyDefect, Readiness::Down),
+    ("sy.school.example", Readiness::Absent, Readiness::Absent),
+    ("weather.school.example", Readiness::Ready, Readiness::Ready),
+];
+
+fn days_ago(days: i64) -> Timestamp {
+    Timestamp(START.0 - days * 86_400_000)
+}
+
+/// The run, and two earlier ones over the same lists if there are any.
+fn past(roster: &Roster, policy: &Policy, now: &BTreeMap<SiteKey, Assessment>, earlier: bool) -> Past {
+    let mut past = Past::default();
+    let of = |site: &SiteKey| EARLIER.iter().find(|(host, ..)| *host == site.as_str());
+    if earlier {
+        let id = |text: &str| RunId(text.into());
+        past.add(id("20261024T191000Z"), days_ago(30), roster, policy, &|site| Some(of(site)?.1));
+        past.add(id("20261108T191000Z"), days_ago(15), roster, policy, &|site| Some(of(site)?.2));
+    }
+    past.add(run().id, START, roster, policy, &|site| now.get(site).map(|now| now.readiness));
+    past
 }
 
 fn run() -> Run {

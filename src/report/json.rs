@@ -17,13 +17,9 @@ pub fn summary(report: &Report) -> File {
 }
 
 /// Renders `manifest.json` over the files that go into the same folder; make it last.
-pub fn manifest(report: &Report, input: &ReportInput, files: &[File]) -> File {
+pub(super) fn manifest(report: &Report, input: &ReportInput, mut files: Vec<FileEntry>) -> File {
     let run = input.run;
-    let mut files: Vec<FileEntry> = files
-        .iter()
-        .map(|(name, bytes)| FileEntry { name, bytes: bytes.len(), sha256: hex(&Sha256::digest(bytes)) })
-        .collect();
-    files.sort_by_key(|entry| entry.name);
+    files.sort_by(|a, b| a.name.cmp(&b.name));
     let manifest = Manifest {
         schema_version: SCHEMA_VERSION,
         run: &report.run,
@@ -81,7 +77,7 @@ struct Manifest<'a> {
     /// What the run cost others. None: not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<CostEntry<'a>>,
-    files: Vec<FileEntry<'a>>,
+    files: Vec<FileEntry>,
 }
 
 #[derive(Serialize)]
@@ -128,11 +124,18 @@ struct List<'a> {
     rows: u64,
 }
 
+/// A file as the manifest names it.
 #[derive(Serialize)]
-struct FileEntry<'a> {
-    name: &'a str,
+pub(super) struct FileEntry {
+    name: String,
     bytes: usize,
     sha256: String,
+}
+
+impl FileEntry {
+    pub(super) fn of((name, bytes): &File) -> Self {
+        Self { name: name.clone(), bytes: bytes.len(), sha256: hex(&Sha256::digest(bytes)) }
+    }
 }
 
 /// Indented JSON with a line end. The published shapes hold nothing that cannot be JSON: string keys, no foreign types.

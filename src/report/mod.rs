@@ -1,13 +1,15 @@
 //! Reports: what was decided, for people and for machines.
 //!
-//! The way is straight: inner types → [`model::Report`] (published shapes, versioned) → bytes ([`html`], [`csv`],
-//! [`json`]) → a folder ([`mod@publish`]). Rendering is pure: bytes out, time only from the run, the same bytes on repeat.
+//! The way is straight: inner types → [`model::Report`] (published shapes, versioned) → bytes ([`html`], [`xlsx`],
+//! [`csv`], [`json`], [`docx`]) → a folder ([`mod@publish`]). Rendering is pure: bytes out, time only from the run, the
+//! same bytes on repeat.
 //! Nothing is decided here; verdicts and sums come from [`crate::judge`]. Wording lives in [`text`], by code and language.
 
 mod build;
 pub mod clean;
 pub mod csv;
 mod deep;
+pub mod docx;
 pub mod format;
 pub mod html;
 pub mod json;
@@ -16,29 +18,77 @@ pub mod names;
 pub mod publish;
 pub mod text;
 pub mod trail;
+pub mod xlsx;
 
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
+mod office_tests;
+#[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::judge::compare::Past;
 use crate::judge::rules::RuleSet;
 use crate::model::cause::Causes;
 use crate::model::run::Run;
 use crate::model::school::Roster;
 use crate::model::site::SiteKey;
 use crate::model::summary::{Policy, Summary};
+use crate::model::time::Timestamp;
 use crate::model::verdict::Assessment;
 
-pub use model::{Report, SiteHistory};
-pub use publish::{PublishError, publish};
+pub use docx::template::Template;
+pub use model::Report;
+pub use publish::{Publication, PublishError};
 pub use text::Lang;
 pub use trail::trail;
 
 /// A file of a report: its path inside the run's folder, with `/`, and its bytes.
 pub type File = (String, Vec<u8>);
+
+/// Files of a report that belong together. `manifest.json` is always there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// `index.html` and a page for each region.
+    Html,
+    /// `workbook.xlsx` and a workbook for each region.
+    Xlsx,
+    /// The tables as text.
+    Csv,
+    /// `summary.json`.
+    Json,
+    /// `bulletin.docx`.
+    Docx,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 5] = [Self::Html, Self::Xlsx, Self::Csv, Self::Json, Self::Docx];
+}
+
+/// Why a file of a report could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// A workbook.
+    #[error("cannot make {file}")]
+    Workbook {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: rust_xlsxwriter::XlsxError,
+    },
+    /// A document.
+    #[error("cannot make {file}: {why}")]
+    Document {
+        /// The file.
+        file: &'static str,
+        /// Why.
+        why: String,
+    },
+}
 
 /// Everything that a report is made of.
 #[derive(Clone, Copy, Debug)]
@@ -59,21 +109,64 @@ pub struct ReportInput<'a> {
     pub rules: &'a [RuleSet],
     /// The evidence as short lines ([`trail()`]). A site may be missing.
     pub trails: &'a BTreeMap<SiteKey, Vec<String>>,
-    /// What earlier runs knew. Empty: this is the first run.
-    pub history: &'a BTreeMap<SiteKey, SiteHistory>,
+    /// When sites were first measured. A site that is not in it is measured for the first time.
+    pub first_seen: &'a BTreeMap<SiteKey, Timestamp>,
+    /// The runs that this one is compared with, and this one as the last of them.
+    pub past: &'a Past,
+    /// What every verdict rests on, as the bytes of `evidence.jsonl.zst`. Empty: the report goes without.
+    pub evidence: &'a [u8],
     /// The language of pages and wording. Column names, codes and keys are the same in all.
     pub lang: Lang,
     /// The time zone of local times and days.
     pub zone: &'a jiff::tz::TimeZone,
+    /// Which files to make.
+    pub formats: &'a BTreeSet<Format>,
+    /// The wording of `bulletin.docx`.
+    pub template: &'a Template,
 }
 
-/// Renders every file of this module, the manifest last.
-pub fn render_all(input: &ReportInput) -> Vec<File> {
+/// Renders the files of the wanted formats, the manifest last, and hands on each before the next is made: of a large province's
+/// report, no more than one file is in memory.
+pub fn render_each<E: From<RenderError>>(
+    input: &ReportInput,
+    mut take: impl FnMut(File) -> Result<(), E>,
+) -> Result<(), E> {
     let report = Report::new(input);
-    let mut files = html::render(&report, input);
-    files.extend(csv::render(&report, input.lang));
-    files.extend(deep::render(&report));
-    files.push(json::summary(&report));
-    files.push(json::manifest(&report, input, &files));
-    files
+    let wants = |format| input.formats.contains(&format);
+    let mut made = Vec::new();
+    let mut hand_on = |file: File| {
+        made.push(json::FileEntry::of(&file));
+        take(file)
+    };
+    if wants(Format::Html) {
+        html::render(&report, input).try_for_each(&mut hand_on)?;
+    }
+    if wants(Format::Xlsx) {
+        for file in xlsx::render(&report, input) {
+            hand_on(file?)?;
+        }
+    }
+    if wants(Format::Docx) {
+        hand_on(docx::render(&report, input)?)?;
+    }
+    if wants(Format::Csv) {
+        csv::render(&report, input.lang).into_iter().chain(deep::render(&report)).try_for_each(&mut hand_on)?;
+    }
+    if wants(Format::Json) {
+        hand_on(json::summary(&report))?;
+        if !input.evidence.is_empty() {
+            hand_on(("evidence.jsonl.zst".to_owned(), input.evidence.to_vec()))?;
+        }
+    }
+    take(json::manifest(&report, input, made))
+}
+
+/// The same, all of them at once.
+pub fn render_all(input: &ReportInput) -> Result<Vec<File>, RenderError> {
+    let mut files = Vec::new();
+    render_each(input, |file| {
+        files.push(file);
+        Ok::<_, RenderError>(())
+    })?;
+    Ok(files)
 }

@@ -5,6 +5,7 @@
 //! `None` (`null`) always means "not known", never "none".
 
 mod derived;
+mod past;
 
 use std::collections::BTreeMap;
 
@@ -18,22 +19,14 @@ use crate::model::run::{ResolverState, RunEnd};
 use crate::model::school::{Category, RegionCode, RegionLevel, Role, RosterState};
 use crate::model::site::{Site, SiteKey};
 use crate::model::summary::Completion;
-use crate::model::time::Timestamp;
 use crate::model::verdict::{CountsAs, Readiness, Stack};
 
+pub use crate::judge::compare::{Change, Flapping};
 pub use derived::{After, AfterIn, CauseInfo, NetworkInfo, OperatorInfo, RuleSetInfo, ScoreInfo};
+pub use past::{Changes, HistoryInfo, LeftOutInfo, Moved, Named, RunRef, TrendCounts, TrendInfo};
 
 /// Version of the published shapes. Raised when a reader of `summary.json` would have to change.
 pub const SCHEMA_VERSION: u32 = 1;
-
-/// What earlier runs knew of a site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SiteHistory {
-    /// When the site was first measured.
-    pub first_seen: Timestamp,
-    /// The verdict of the run before this one. None: this run is the first to judge it.
-    pub previous: Option<Readiness>,
-}
 
 /// A report before it has a format.
 #[derive(Clone, Debug, Serialize)]
@@ -68,6 +61,8 @@ pub struct Report {
     pub operators: Vec<OperatorInfo>,
     /// What changed since the run before, for schools by the site they count by.
     pub changes: Changes,
+    /// The runs over time.
+    pub history: HistoryInfo,
     /// One entry per accepted row of the lists, in list order.
     pub schools: Vec<SchoolRow>,
     /// Rows that could not be taken into the roster.
@@ -285,6 +280,10 @@ pub struct RegionInfo {
     pub rankable: bool,
     /// Place among its like, from 1.
     pub rank: Option<u32>,
+    /// Its place in the run before. None: it had none, or there is no such run.
+    pub previous_rank: Option<u32>,
+    /// Its numbers over time, for each of [`HistoryInfo::runs`].
+    pub trend: Vec<TrendInfo>,
 }
 
 /// A named set of schools.
@@ -296,63 +295,6 @@ pub struct Group {
     pub name: Option<String>,
     /// Its schools.
     pub counts: Counts,
-}
-
-/// How a site changed since the run before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Change {
-    /// Did not pass, passes now.
-    Gained,
-    /// Passed, does not serve at all any more, over either family.
-    Lost,
-    /// Passed, fails now: 待确认 until the next run agrees.
-    Unconfirmed,
-    /// Another verdict, but none of the above.
-    Other,
-    /// The same verdict.
-    Same,
-    /// Judged for the first time.
-    New,
-}
-
-impl Change {
-    /// The stable word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Gained => "gained",
-            Self::Lost => "lost",
-            Self::Unconfirmed => "unconfirmed",
-            Self::Other => "other",
-            Self::Same => "same",
-            Self::New => "new",
-        }
-    }
-
-    /// Compares two verdicts. What could not be judged, then or now, is neither a gain nor a loss.
-    pub fn between(previous: Option<Readiness>, now: Readiness) -> Self {
-        let Some(previous) = previous else { return Self::New };
-        match (previous.counts_as(), now.counts_as()) {
-            _ if previous == now => Self::Same,
-            (CountsAs::Fail | CountsAs::OutOfBase, CountsAs::Pass) => Self::Gained,
-            (CountsAs::Pass, CountsAs::Fail) => Self::Unconfirmed,
-            (CountsAs::Pass, CountsAs::OutOfBase) => Self::Lost,
-            _ => Self::Other,
-        }
-    }
-}
-
-/// Counts of changes, over schools by the site they count by.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Changes {
-    /// No site of this run was judged before.
-    pub first_run: bool,
-    /// See [`Change::Gained`].
-    pub gained: u64,
-    /// See [`Change::Lost`].
-    pub lost: u64,
-    /// See [`Change::Unconfirmed`].
-    pub unconfirmed: u64,
 }
 
 /// One accepted row of the lists: a school and one site of it.
@@ -428,6 +370,12 @@ pub struct SchoolRow {
     pub first_seen: Option<String>,
     /// The verdict of the run before.
     pub previous: Option<Readiness>,
+    /// The verdict that counted before this run. None: there is none.
+    pub settled: Option<Readiness>,
+    /// The verdict contradicts the settled one and was seen once: 待确认.
+    pub unconfirmed: bool,
+    /// It goes to and fro. None: it does not.
+    pub flapping: Option<Flapping>,
     /// What changed. None: no verdict.
     pub changed: Option<Change>,
     /// Points by each rule set. Empty: no verdict.

@@ -41,6 +41,11 @@ pub fn region_page(code: &RegionCode) -> String {
     format!("regions/{}.html", region_stem(code))
 }
 
+/// The path of a region's workbook inside the run's folder.
+pub fn region_workbook(code: &RegionCode) -> String {
+    format!("regions/{}.xlsx", region_stem(code))
+}
+
 /// A short name that is the same on every file system: `[0-9A-Za-z_-]{1,32}`, and no device of Windows.
 pub fn is_stem(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();

@@ -3,12 +3,14 @@
 //! The files are written and synced in a hidden folder beside the target, which is then renamed into place; `latest` is
 //! switched last. File names come from [`super::names`] only. This is the one part of `report` that touches the disk.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::model::run::RunId;
 
+use super::File;
 use super::names::{is_file_name, is_stem};
 
 /// Why a report could not be published. The previous report, if any, is still in place.
@@ -43,39 +45,37 @@ impl PublishError {
     }
 }
 
-/// Writes `files` as `<dir>/<run>`, replacing what was there, and lets `<dir>/latest` point to it. Gives the folder.
-///
-/// A run named by its time never takes `latest` from a later one: rendering an old run anew does not make it the latest.
-pub fn publish(dir: &Path, run: &RunId, files: &[(String, Vec<u8>)]) -> Result<PathBuf, PublishError> {
-    if !is_stem(&run.0) || run.0 == "latest" {
-        return Err(PublishError::Run(run.0.clone()));
-    }
-    let mut names = std::collections::BTreeSet::new();
-    if let Some((name, _)) = files.iter().find(|(name, _)| !is_file_name(name) || !names.insert(name)) {
-        return Err(PublishError::Name(name.clone()));
-    }
-    create_all(dir)?;
-    let beside = |what: &str| dir.join(format!(".{run}.{what}-{}", std::process::id()));
-    let fresh = beside("new");
-    let target = dir.join(&run.0);
-    let result = write(&fresh, files).and_then(|()| replace(&fresh, &target, &beside("old")));
-    if result.is_err() {
-        // The error that matters is the one that brought us here.
-        let _ = remove(&fresh);
-    }
-    result?;
-    sync_folder(dir);
-    switch_latest(dir, run)?;
-    Ok(target)
+/// A report on its way into its place. Dropped before it is finished, it leaves everything as it was.
+#[derive(Debug)]
+pub struct Publication {
+    dir: PathBuf,
+    run: RunId,
+    /// The hidden folder.
+    fresh: PathBuf,
+    names: BTreeSet<String>,
 }
 
-/// Writes all files into a folder that must not exist yet.
-fn write(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), PublishError> {
-    // Left behind by a process that was killed and had the same number.
-    remove(folder)?;
-    create_all(folder)?;
-    for (name, bytes) in files {
-        let path = folder.join(name);
+impl Publication {
+    /// Begins the report of this run in the folder of all reports.
+    pub fn begin(dir: &Path, run: &RunId) -> Result<Self, PublishError> {
+        if !is_stem(&run.0) || run.0 == "latest" {
+            return Err(PublishError::Run(run.0.clone()));
+        }
+        create_all(dir)?;
+        let fresh = beside(dir, run, "new");
+        // Left behind by a process that was killed and had the same number.
+        remove(&fresh)?;
+        let begun = Self { dir: dir.to_owned(), run: run.clone(), fresh, names: BTreeSet::new() };
+        create_all(&begun.fresh)?;
+        Ok(begun)
+    }
+
+    /// Writes one file, so that it outlasts a power failure.
+    pub fn add(&mut self, (name, bytes): &File) -> Result<(), PublishError> {
+        if !is_file_name(name) || !self.names.insert(name.clone()) {
+            return Err(PublishError::Name(name.clone()));
+        }
+        let path = self.fresh.join(name);
         if let Some(parent) = path.parent() {
             create_all(parent)?;
         }
@@ -83,11 +83,34 @@ fn write(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), PublishError>
             file.write_all(bytes)?;
             file.sync_all()
         });
-        written.map_err(io_error("write", &path))?;
+        written.map_err(io_error("write", &path))
     }
-    sync_folder(&folder.join("regions"));
-    sync_folder(folder);
-    Ok(())
+
+    /// Puts the files into place as `<dir>/<run>`, replacing what was there, and lets `<dir>/latest` point to it. Gives the
+    /// folder.
+    ///
+    /// A run named by its time never takes `latest` from a later one: rendering an old run anew does not make it the latest.
+    pub fn finish(self) -> Result<PathBuf, PublishError> {
+        sync_folder(&self.fresh.join("regions"));
+        sync_folder(&self.fresh);
+        let target = self.dir.join(&self.run.0);
+        replace(&self.fresh, &target, &beside(&self.dir, &self.run, "old"))?;
+        sync_folder(&self.dir);
+        switch_latest(&self.dir, &self.run)?;
+        Ok(target)
+    }
+}
+
+impl Drop for Publication {
+    fn drop(&mut self) {
+        // Finished, it is no longer there. The error that matters is the one that ended this early.
+        let _ = remove(&self.fresh);
+    }
+}
+
+/// A hidden name beside the run's folder, of this process.
+fn beside(dir: &Path, run: &RunId, what: &str) -> PathBuf {
+    dir.join(format!(".{run}.{what}-{}", std::process::id()))
 }
 
 /// Moves the new folder into place. What was there is moved aside first, and comes back if the move fails.
@@ -188,7 +211,13 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Publ
 mod tests {
     use super::*;
 
-    fn file(name: &str, text: &str) -> (String, Vec<u8>) {
+    fn publish(dir: &Path, run: &RunId, files: &[File]) -> Result<PathBuf, PublishError> {
+        let mut publication = Publication::begin(dir, run)?;
+        files.iter().try_for_each(|file| publication.add(file))?;
+        publication.finish()
+    }
+
+    fn file(name: &str, text: &str) -> File {
         (name.to_owned(), text.as_bytes().to_vec())
     }
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::fixture::{Fixture, finding, fixture};
+use super::fixture::{finding, fixture};
 use super::format::{base64, hex, percent};
-use super::{File, Lang, Report, csv, render_all};
+use super::{File, Lang, Publication, Report, ReportInput, csv};
 use crate::judge::summarise::Standing;
 use crate::model::finding::Code;
 use crate::model::run::RunEnd;
@@ -15,9 +15,17 @@ use crate::model::school::RegionCode;
 use crate::model::site::{Site, SiteKey};
 use crate::model::verdict::Readiness;
 
-fn file<'a>(files: &'a [File], name: &str) -> &'a str {
+fn render_all(input: &ReportInput) -> Vec<File> {
+    super::render_all(input).unwrap()
+}
+
+fn bytes<'a>(files: &'a [File], name: &str) -> &'a [u8] {
     let found = files.iter().find(|(of, _)| of == name);
-    std::str::from_utf8(&found.unwrap_or_else(|| panic!("no {name}")).1).unwrap()
+    &found.unwrap_or_else(|| panic!("no {name}")).1
+}
+
+fn file<'a>(files: &'a [File], name: &str) -> &'a str {
+    std::str::from_utf8(bytes(files, name)).unwrap()
 }
 
 fn json(files: &[File], name: &str) -> Value {
@@ -57,6 +65,13 @@ fn the_files_are_those_that_the_contract_names() {
             "regions/990200.html",
             "regions/990300.html",
             "regions/990281.html",
+            "workbook.xlsx",
+            "regions/990000.xlsx",
+            "regions/990100.xlsx",
+            "regions/990200.xlsx",
+            "regions/990300.xlsx",
+            "regions/990281.xlsx",
+            "bulletin.docx",
             "schools.csv",
             "regions.csv",
             "causes.csv",
@@ -186,12 +201,45 @@ fn rule_sets_stand_side_by_side() {
     assert_eq!(of("readiness")["total"], serde_json::json!({"pass": 7, "fail": 6, "not_judged": 1}));
     assert_eq!(of("portal")["kinds"]["普通本科"], serde_json::json!({"pass": 2, "fail": 0, "not_judged": 1}));
     let links = of("municipal-20-40-40")["indicators"].as_array().unwrap()[1].clone();
-    assert_eq!(links, serde_json::json!({"measure": "links2", "judged": 0, "full": 0, "lost": null}));
+    assert_eq!(links, serde_json::json!({"measure": "links2", "judged": 6, "full": 0, "lost": 40.0}));
     let row = summary["schools"].as_array().unwrap().iter().find(|row| row["domain"] == "sy.school.example").unwrap();
     let score = row["scores"].as_array().unwrap().iter().find(|score| score["rules"] == "municipal-20-40-40").unwrap();
-    assert_eq!((&score["points"], &score["judged"], &score["passes"]), (&0.0.into(), &20.0.into(), &false.into()));
-    assert_eq!(score["lost"], serde_json::json!({"home_success": 20.0, "links2": null, "links3": null}));
+    assert_eq!(
+        (&score["points"], &score["judged"], &score["passes"]),
+        (&0.0.into(), &100.0.into(), &serde_json::Value::Null)
+    );
+    assert_eq!(score["lost"], serde_json::json!({"home_success": 20.0, "links2": 40.0, "links3": 40.0}));
     assert!(file(&files, "index.html").contains("首页 20、二级链接 40、三级链接 40"));
+    // A set without a pass mark counts nobody.
+    assert_eq!(of("municipal-20-40-40")["passes_at"], serde_json::Value::Null);
+    assert_eq!(of("municipal-20-40-40")["total"], serde_json::json!({"pass": 0, "fail": 0, "not_judged": 0}));
+}
+
+/// Every set for every region, at every level with what lies below it, in numbers and on the pages.
+#[test]
+fn rule_sets_by_region() {
+    let files = render_all(&fixture().input(Lang::Zh));
+    let summary = json(&files, "summary.json");
+    for set in summary["rule_sets"].as_array().unwrap() {
+        let of = |code: &str| &set["regions"][code];
+        let number = |value: &serde_json::Value| value.as_u64().unwrap();
+        let cities = ["990100", "990200", "990300"].map(|code| number(&of(code)["schools"])).iter().sum::<u64>();
+        assert!(cities < number(&of("990000")["schools"]), "the province has schools of its own");
+        assert_eq!(of("990000")["schools"], set["schools"]);
+        assert_eq!((&of("990000")["average"], &of("990000")["indicators"]), (&set["average"], &set["indicators"]));
+        assert!(number(&of("990281")["schools"]) < number(&of("990200")["schools"]));
+    }
+    let readiness = summary["rule_sets"].as_array().unwrap().iter().find(|set| set["id"] == "readiness").unwrap();
+    let county = serde_json::json!({"pass": 1, "fail": 1, "not_judged": 0, "schools": 2, "complete": 2, "average": 50.0,
+        "indicators": [{"measure": "ready", "judged": 2, "full": 1, "lost": 50.0}]});
+    assert_eq!(readiness["regions"]["990281"], county);
+    let index = file(&files, "index.html");
+    assert!(
+        index.contains("各地得分")
+            && index.contains("<a href=\"regions/990200.html\">乙阳市</a></th><td class=\"num\">4</td>")
+    );
+    let page = file(&files, "regions/990281.html");
+    assert!(page.contains("按各套评分规则的得分") && page.contains("50 / 100 (2)"), "{page}");
 }
 
 #[test]
@@ -280,15 +328,49 @@ fn changes_are_counted_only_against_an_earlier_run() {
     let fixture = fixture();
     let files = render_all(&fixture.input(Lang::Zh));
     let summary = json(&files, "summary.json");
-    assert_eq!(summary["changes"], serde_json::json!({"first_run": false, "gained": 1, "lost": 1, "unconfirmed": 1}));
-    let changed: BTreeSet<String> =
+    let changes = &summary["changes"];
+    assert_eq!((&changes["since"], &changes["first_run"]), (&"20261108T191000Z".into(), &false.into()));
+    for (kind, count) in [("gained", 1), ("lost", 1), ("unconfirmed", 2), ("flapping", 0), ("added", 0)] {
+        assert_eq!(changes[kind], count, "{kind}");
+    }
+    // One of the two fails for the first time, the other could not be judged.
+    assert_eq!(changes["as_before"]["ready"], summary["total"]["ready"].as_u64().unwrap() + 1);
+    assert_eq!(changes["as_before"]["judged"], summary["total"]["judged"]);
+    assert_eq!(summary["history"]["runs"].as_array().unwrap().len(), 3);
+    assert_eq!(summary["history"]["total"][2]["listed"]["ready"], summary["total"]["ready"]);
+    for region in summary["regions"].as_array().unwrap() {
+        let last = region["trend"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["listed"]["judged"], region["counts"]["judged"]);
+    }
+    let words_seen: BTreeSet<String> =
         table(&files, "schools.csv").into_iter().map(|mut row| row.remove("changed").unwrap()).collect();
-    let words = ["", "gained", "lost", "new", "other", "same", "unconfirmed"];
-    assert_eq!(changed, words.map(str::to_owned).into());
-    let first = Fixture { history: BTreeMap::new(), ..fixture };
+    let words = ["", "gained", "lost", "new", "same", "unconfirmed"];
+    assert_eq!(words_seen, words.map(str::to_owned).into());
+    let mut first = fixture;
+    first.as_first_run();
     let files = render_all(&first.input(Lang::Zh));
     assert!(file(&files, "index.html").contains("这是第一次监测"));
     assert_eq!(json(&files, "summary.json")["changes"]["first_run"], true);
+}
+
+/// Who fails for the first time is nowhere called lost.
+#[test]
+fn a_setback_is_named_as_unconfirmed_until_two_runs_agree() {
+    let files = render_all(&fixture().input(Lang::Zh));
+    for (page, from) in [("index.html", 0), ("regions/990100.html", 0)] {
+        let page = &file(&files, page)[from..];
+        let section = page.split("<section id=\"changes\">").nth(1).unwrap().split("</section>").next().unwrap();
+        let (before, unconfirmed) = section.split_once("<h3>待确认（以下一次监测为准）</h3>").unwrap();
+        let lost = before.split_once("<h3>失去（连续两次监测均不达标）</h3>").map(|(_, lost)| lost);
+        assert!(unconfirmed.contains("www.broken.school.example") && !before.contains("www.broken.school.example"));
+        assert!(lost.is_none_or(|lost| lost.contains("www.down.school.example")));
+        assert!(section.contains("如均恢复原状，完成率为"));
+    }
+    let region = file(&files, "regions/990100.html");
+    assert!(region.contains("<p class=\"tags\">待确认 · "));
+    let index = file(&files, "index.html");
+    assert!(index.contains("<svg class=\"trend\"") && index.contains("aria-label=\"历次监测的完成率：2026-10-25 "));
+    assert!(index.contains("<th scope=\"row\">2026-11-24 03:10</th><td class=\"num\">53.85</td>"));
 }
 
 #[test]
@@ -351,8 +433,9 @@ fn nothing_that_came_from_outside_acts() {
     hostile.roster.sites.insert(key, site);
     hostile.recount();
     for lang in [Lang::Zh, Lang::En] {
-        for (name, bytes) in render_all(&hostile.input(lang)) {
-            let text = String::from_utf8(bytes).unwrap();
+        // What is no text has tests of its own (office_tests.rs).
+        let texts = |(name, bytes): File| String::from_utf8(bytes).ok().map(|text| (name, text));
+        for (name, text) in render_all(&hostile.input(lang)).into_iter().filter_map(texts) {
             if is(&name, "html") {
                 for forbidden in
                     ["<script>alert", "<img", "href=\"javascript", "\u{1b}", "\u{202e}", "\u{200b}", "</pre><script"]
@@ -402,7 +485,7 @@ fn the_manifest_has_the_checksum_of_every_other_file() {
     let listed = manifest["files"].as_array().unwrap();
     assert_eq!(listed.len() + 1, files.len());
     for entry in listed {
-        let bytes = file(&files, entry["name"].as_str().unwrap()).as_bytes();
+        let bytes = bytes(&files, entry["name"].as_str().unwrap());
         assert_eq!(entry["sha256"], hex(&Sha256::digest(bytes)));
         assert_eq!(entry["bytes"], bytes.len());
     }
@@ -476,7 +559,7 @@ fn check(schema: &Value, root: &Value, value: &Value, at: &str) {
 fn the_summary_is_what_its_schema_says() {
     let schema: Value = serde_json::from_str(include_str!("../../docs/summary.schema.json")).unwrap();
     let mut with_title = fixture();
-    with_title.history.clear();
+    with_title.as_first_run();
     for fixture in [fixture(), with_title] {
         check(&schema, &schema, &json(&render_all(&fixture.input(Lang::Zh)), "summary.json"), "");
     }
@@ -509,7 +592,12 @@ fn write_for_the_eye() {
     let dir = std::env::var_os("V6READY_LOOK").expect("V6READY_LOOK names a folder");
     for (lang, name) in [(Lang::Zh, "zh"), (Lang::En, "en")] {
         let fixture = fixture();
-        super::publish(&std::path::Path::new(&dir).join(name), &fixture.run.id, &render_all(&fixture.input(lang)))
-            .unwrap();
+        let mut publication = Publication::begin(&std::path::Path::new(&dir).join(name), &fixture.run.id).unwrap();
+        super::render_each(&fixture.input(lang), |file| {
+            publication.add(&file).unwrap();
+            Ok::<_, super::RenderError>(())
+        })
+        .unwrap();
+        publication.finish().unwrap();
     }
 }

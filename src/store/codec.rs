@@ -41,9 +41,19 @@ impl Encoder {
     pub(super) fn pack<T: Serialize>(&mut self, place: &[&str], record: &T) -> Result<Packed, serde_json::Error> {
         self.json.clear();
         serde_json::to_writer(&mut self.json, record)?;
+        self.pack_own(place).map_err(serde_json::Error::io)
+    }
+
+    /// Packs a record that is JSON already, byte for byte.
+    pub(super) fn pack_json(&mut self, place: &[&str], json: &[u8]) -> std::io::Result<Packed> {
+        self.json.clear();
+        self.json.extend_from_slice(json);
+        self.pack_own(place)
+    }
+
+    fn pack_own(&mut self, place: &[&str]) -> std::io::Result<Packed> {
         let sha256 = digest(place, &self.json);
-        let body = self.deflate().map_err(serde_json::Error::io)?;
-        Ok(Packed { body, sha256 })
+        Ok(Packed { body: self.deflate()?, sha256 })
     }
 
     fn deflate(&mut self) -> std::io::Result<Vec<u8>> {

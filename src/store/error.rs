@@ -132,6 +132,12 @@ pub enum StoreError {
         /// The database.
         path: PathBuf,
     },
+    /// There is no run before this one.
+    #[error("there is no run of the same vantage before {id}")]
+    NothingBefore {
+        /// The run.
+        id: RunId,
+    },
     /// A run of this name is stored already.
     #[error("the history {} already has a run {id}: go on with it, or start another", path.display())]
     RunExists {
@@ -141,10 +147,38 @@ pub enum StoreError {
         id: RunId,
     },
     /// A run identifier that could not be asked for again, or is no name for a folder.
-    #[error("`{id}` cannot name a run: letters, digits, `-` and `_` only, and not `latest`")]
+    #[error("`{id}` cannot name a run: letters, digits, `-` and `_` only, and not `latest` or `previous`")]
     BadRunId {
         /// The identifier.
         id: RunId,
+    },
+    /// Exported evidence could not be written.
+    #[error("cannot write the evidence of run {id}")]
+    Export {
+        /// The run.
+        id: RunId,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of exported evidence could not be read.
+    #[error("cannot read {}, line {line}", path.display())]
+    ReadExport {
+        /// The file.
+        path: PathBuf,
+        /// The line at which it ended.
+        line: u64,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is no exported evidence, or was changed. Nothing of the run in question was stored.
+    #[error("{}, line {line}: {problem}", path.display())]
+    NotEvidence {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        problem: String,
     },
     /// A record could not be written as JSON.
     #[error("cannot write {what} as JSON")]

@@ -45,8 +45,8 @@ impl PutReport {
 
 /// A round that is ready to be stored.
 pub(super) struct PackedRound {
-    site: SiteKey,
-    round: u8,
+    pub(super) site: SiteKey,
+    pub(super) round: u8,
     pub(super) packed: Packed,
 }
 
@@ -133,7 +133,7 @@ impl Store {
 
     /// Inserts rows that are not there yet, with one statement: each one costs two changes between threads. Returns how
     /// many were inserted.
-    async fn insert(
+    pub(super) async fn insert(
         &self,
         transaction: &mut Transaction<'_, Sqlite>,
         run: &RunId,
@@ -183,18 +183,14 @@ impl Store {
         E: From<StoreError>,
         F: FnMut(Observation) -> Result<(), E>,
     {
-        // Pages by key instead of one long cursor: an open read transaction would keep the write-ahead log growing.
-        let select = "SELECT site_key, round, body, sha256 FROM evidence \
-                      WHERE run = ?1 AND (site_key, round) > (?2, ?3) ORDER BY site_key, round LIMIT ?4";
-        let mut last = (String::new(), -1_i64);
         let mut current: Option<Observation> = None;
         let mut decoder = Decoder::new();
+        let mut pages = Pages::default();
         loop {
-            let fault = |error| E::from(self.fault("read evidence", error));
-            let query = sqlx::query(select).bind(&run.0).bind(&last.0).bind(last.1).bind(PAGE);
-            let rows = query.fetch_all(&self.pool).await.map_err(fault)?;
-            let Some(end) = rows.last() else { break };
-            last = (end.try_get("site_key").map_err(fault)?, end.try_get("round").map_err(fault)?);
+            let rows = pages.next(self, run).await?;
+            if rows.is_empty() {
+                break;
+            }
             for row in &rows {
                 let (site, round) = self.unpack_row(&mut decoder, run, row)?;
                 if let Some(done) = current.take_if(|current| current.site.key != site.key) {
@@ -204,6 +200,25 @@ impl Store {
             }
         }
         current.map_or(Ok(()), visit)
+    }
+
+    /// Hands the JSON of every round of a run to `visit`, as it was stored, in the order of keys and rounds, holding one
+    /// page of rows at a time. Stops at the first error, its own or the visitor's.
+    pub(super) async fn for_each_record<F>(&self, run: &RunId, mut visit: F) -> Result<(), StoreError>
+    where
+        F: FnMut(&[u8]) -> Result<(), StoreError>,
+    {
+        let mut decoder = Decoder::new();
+        let mut pages = Pages::default();
+        loop {
+            let rows = pages.next(self, run).await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            for row in &rows {
+                visit(&self.unpack_json(&mut decoder, run, row)?.0)?;
+            }
+        }
     }
 
     /// The sites of a run that have evidence of this round: what a resumed run need not probe again.
@@ -218,19 +233,57 @@ impl Store {
     }
 
     fn unpack_row(&self, decoder: &mut Decoder, run: &RunId, row: &SqliteRow) -> Result<(Site, Round), StoreError> {
+        let (json, key, number) = self.unpack_json(decoder, run, row)?;
+        record(&json).map_err(|why| match why {
+            NoRecord::Corrupt(detail) => self.corrupt(name(run, key, number), detail),
+            NoRecord::Version(found) => {
+                StoreError::UnknownEvidence { path: self.path.clone(), what: name(run, key, number), found }
+            }
+        })
+    }
+
+    /// The JSON of a row, once its hash is found to be right, its site and its round.
+    fn unpack_json<'r>(
+        &self,
+        decoder: &mut Decoder,
+        run: &RunId,
+        row: &'r SqliteRow,
+    ) -> Result<(Vec<u8>, &'r str, u8), StoreError> {
         let fault = |error| self.fault("read evidence", error);
         let key: &str = row.try_get("site_key").map_err(fault)?;
         let number: u8 = row.try_get("round").map_err(fault)?;
         let body: &[u8] = row.try_get("body").map_err(fault)?;
         let sha256: &[u8] = row.try_get("sha256").map_err(fault)?;
-        let corrupt = |detail| self.corrupt(name(run, key, number), detail);
-        let json = decoder.unpack(&[&run.0, key, &number.to_string()], body, sha256, ROUND_BYTES).map_err(corrupt)?;
-        record(&json).map_err(|why| match why {
-            NoRecord::Corrupt(detail) => corrupt(detail),
-            NoRecord::Version(found) => {
-                StoreError::UnknownEvidence { path: self.path.clone(), what: name(run, key, number), found }
-            }
-        })
+        let json = decoder
+            .unpack(&[&run.0, key, &number.to_string()], body, sha256, ROUND_BYTES)
+            .map_err(|detail| self.corrupt(name(run, key, number), detail))?;
+        Ok((json, key, number))
+    }
+}
+
+/// The rows of a run, page by page: an open read transaction, as of one long cursor, would keep the write-ahead log growing.
+struct Pages {
+    last: (String, i64),
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self { last: (String::new(), -1) }
+    }
+}
+
+impl Pages {
+    /// The next page. Empty: there is none.
+    async fn next(&mut self, store: &Store, run: &RunId) -> Result<Vec<SqliteRow>, StoreError> {
+        let fault = |error| store.fault("read evidence", error);
+        let select = "SELECT site_key, round, body, sha256 FROM evidence \
+                      WHERE run = ?1 AND (site_key, round) > (?2, ?3) ORDER BY site_key, round LIMIT ?4";
+        let query = sqlx::query(select).bind(&run.0).bind(&self.last.0).bind(self.last.1).bind(PAGE);
+        let rows = query.fetch_all(&store.pool).await.map_err(fault)?;
+        if let Some(end) = rows.last() {
+            self.last = (end.try_get("site_key").map_err(fault)?, end.try_get("round").map_err(fault)?);
+        }
+        Ok(rows)
     }
 }
 

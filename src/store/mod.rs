@@ -9,10 +9,12 @@
 mod codec;
 mod error;
 mod evidence;
+mod export;
 #[cfg(test)]
 mod fixture;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod import;
 mod lock;
 mod runs;
 mod schema;
@@ -28,11 +30,13 @@ use crate::model::time::Timestamp;
 
 pub use error::StoreError;
 pub use evidence::PutReport;
+pub use export::{Exported, Scope};
+pub use import::Imported;
 pub use lock::Lock;
 pub use runs::{RunHeader, StoredRun};
 pub use schema::SCHEMA_VERSION;
 pub use sound::Sound;
-pub use verdicts::SiteHistory;
+pub use verdicts::KeptVerdicts;
 pub use writer::{Writer, WriterReport};
 
 /// What a history is opened for.

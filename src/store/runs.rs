@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::Transaction;
+use sqlx::sqlite::{Sqlite, SqliteRow};
 
 use super::codec::{Decoder, Encoder, ROSTER_BYTES, digest, hex, json_fault};
 use super::{Store, StoreError};
@@ -52,15 +53,15 @@ pub struct RunHeader {
 }
 
 #[derive(Serialize)]
-struct ListsOut<'a> {
-    roster: &'a Roster,
-    policy: &'a Policy,
+pub(super) struct ListsOut<'a> {
+    pub(super) roster: &'a Roster,
+    pub(super) policy: &'a Policy,
 }
 
 #[derive(Deserialize)]
-struct ListsIn {
-    roster: Roster,
-    policy: Policy,
+pub(super) struct ListsIn {
+    pub(super) roster: Roster,
+    pub(super) policy: Policy,
 }
 
 impl Store {
@@ -72,17 +73,29 @@ impl Store {
         policy: &Policy,
         config_toml: &str,
     ) -> Result<(), StoreError> {
+        let fault = |error| self.fault("begin a run", error);
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
+        self.insert_run(&mut transaction, run, (roster, policy), config_toml).await?;
+        transaction.commit().await.map_err(fault)
+    }
+
+    /// Inserts a run and what it was given.
+    pub(super) async fn insert_run(
+        &self,
+        transaction: &mut Transaction<'_, Sqlite>,
+        run: &Run,
+        (roster, policy): (&Roster, &Policy),
+        config_toml: &str,
+    ) -> Result<(), StoreError> {
         check_id(&run.id)?;
         let what = |source| StoreError::Encode { what: format!("the lists of run {}", run.id), source };
         let lists = Encoder::new().pack(&[], &ListsOut { roster, policy }).map_err(what)?;
         let run_json = run_json(run)?;
         let fault = |error| self.fault("begin a run", error);
-
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
         sqlx::query("INSERT INTO rosters (sha256, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
             .bind(&lists.sha256[..])
             .bind(&lists.body)
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await
             .map_err(fault)?;
         let insert = "INSERT INTO runs (id, started, state, vantage, invented, run_json, roster, config, seal) \
@@ -97,13 +110,13 @@ impl Store {
             .bind(&lists.sha256[..])
             .bind(config_toml)
             .bind(&seal(&run.id, &lists.sha256, config_toml, &run_json)[..])
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await
             .map_err(fault)?;
         if inserted.rows_affected() == 0 {
             return Err(StoreError::RunExists { path: self.path.clone(), id: run.id.clone() });
         }
-        transaction.commit().await.map_err(fault)
+        Ok(())
     }
 
     /// Stores how far a run has come: its end, its proofs, its gate. What it was given stays as it was.
@@ -165,12 +178,29 @@ impl Store {
         Ok(StoredRun { run, roster: lists.roster, policy: lists.policy, config })
     }
 
-    /// The run that a person means: an identifier, an unambiguous beginning of one, or `latest`.
+    /// Runs of the same vantage and kind that began before this one, latest first, complete or not.
+    pub async fn earlier_runs(&self, id: &RunId) -> Result<Vec<Run>, StoreError> {
+        let fault = |error| self.fault("look for earlier runs", error);
+        let select = "SELECT runs.id, runs.run_json, runs.roster, runs.config, runs.seal FROM runs JOIN runs AS this \
+                      ON this.id = ?1 AND runs.vantage = this.vantage AND runs.invented = this.invented \
+                      AND (runs.started, runs.id) < (this.started, this.id) ORDER BY runs.started DESC, runs.id DESC";
+        let rows = sqlx::query(select).bind(&id.0).fetch_all(&self.pool).await.map_err(fault)?;
+        rows.iter().map(|row| self.open_seal(row)).collect()
+    }
+
+    /// The run that a person means: an identifier, an unambiguous beginning of one, `latest`, or `previous`, which is the
+    /// one of the same vantage and kind before the latest.
     pub async fn resolve_run(&self, text: &str) -> Result<RunId, StoreError> {
         let fault = |error| self.fault("look for a run", error);
         if text == "latest" {
             let mut latest = self.latest(1).await?;
             return latest.pop().ok_or_else(|| StoreError::NoRuns { path: self.path.clone() });
+        }
+        if text == "previous" {
+            let latest = self.latest(1).await?.pop();
+            let latest = latest.ok_or_else(|| StoreError::NoRuns { path: self.path.clone() })?;
+            let earlier = self.earlier_runs(&latest).await?.into_iter().next();
+            return earlier.map(|run| run.id).ok_or_else(|| StoreError::NothingBefore { id: latest });
         }
         let select = "SELECT id FROM runs WHERE substr(id, 1, length(?1)) = ?1 AND ?1 <> '' ORDER BY started, id";
         let found: Vec<String> = sqlx::query_scalar(select).bind(text).fetch_all(&self.pool).await.map_err(fault)?;
@@ -223,7 +253,12 @@ fn run_json(run: &Run) -> Result<String, StoreError> {
 /// An identifier also names a folder, and must not be taken for a word of the command line.
 fn check_id(id: &RunId) -> Result<(), StoreError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if id.0.is_empty() || id.0.len() > 64 || id.0 == "latest" || id.0.starts_with('-') || !id.0.chars().all(plain) {
+    if id.0.is_empty()
+        || id.0.len() > 64
+        || ["latest", "previous"].contains(&id.0.as_str())
+        || id.0.starts_with('-')
+        || !id.0.chars().all(plain)
+    {
         return Err(StoreError::BadRunId { id: id.clone() });
     }
     Ok(())
@@ -296,7 +331,7 @@ mod tests {
             home.store.begin_run(&fixture::run(id, 1), &fixture::roster(1), &fixture::policy(), "").await.unwrap_err()
         };
         assert!(matches!(begin(RUN).await, StoreError::RunExists { .. }));
-        for id in ["", "latest", "../up", "a b", "-x"] {
+        for id in ["", "latest", "previous", "../up", "a b", "-x"] {
             assert!(matches!(begin(id).await, StoreError::BadRunId { .. }), "{id}");
         }
     }

@@ -13,13 +13,13 @@ use crate::model::verdict::Readiness;
 /// Rows that are handed to SQLite at once.
 const BATCH: usize = 1000;
 
-/// What earlier runs say of a site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SiteHistory {
-    /// Start of the earliest run that has evidence of it.
-    pub first_seen: Timestamp,
-    /// The verdict of the latest run that has one. None: no run that has seen it was judged.
-    pub previous: Option<Readiness>,
+/// The verdicts that are kept of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptVerdicts {
+    /// Method version of the program that judged. None: no verdicts are kept.
+    pub method_version: Option<String>,
+    /// The verdict on each site.
+    pub sites: BTreeMap<SiteKey, Readiness>,
 }
 
 impl Store {
@@ -58,41 +58,45 @@ impl Store {
         transaction.commit().await.map_err(fault)
     }
 
-    /// What runs before this one say of its sites and others.
-    ///
-    /// Only complete runs of the same vantage count that began earlier, and only runs of the same kind: a simulated run
-    /// is no history of a real one. Sites that no such run has seen are not in the map: their first is this run.
-    pub async fn history(&self, run: &RunId) -> Result<BTreeMap<SiteKey, SiteHistory>, StoreError> {
-        let fault = |error| self.fault("read the history", error);
-        let select = "
-            WITH earlier AS (
-                SELECT runs.id, runs.started FROM runs JOIN runs AS this
-                ON this.id = ?1 AND runs.vantage = this.vantage AND runs.invented = this.invented
-                AND runs.state = 'complete' AND (runs.started, runs.id) < (this.started, this.id)
-            ), seen AS (
-                SELECT site_key, min(started) AS first FROM earlier JOIN evidence ON run = id GROUP BY site_key
-            ), judged AS (
-                SELECT site_key, readiness,
-                row_number() OVER (PARTITION BY site_key ORDER BY started DESC, id DESC) AS back
-                FROM earlier JOIN verdicts ON run = id
-            )
-            SELECT seen.site_key, first, readiness FROM seen
-            LEFT JOIN judged ON judged.site_key = seen.site_key AND back = 1";
+    /// The verdicts that are kept of a run.
+    pub async fn verdicts(&self, run: &RunId) -> Result<KeptVerdicts, StoreError> {
+        let fault = |error| self.fault("read verdicts", error);
+        let select = "SELECT site_key, readiness, method_version FROM verdicts WHERE run = ?1";
         let rows = sqlx::query(select).bind(&run.0).fetch_all(&self.pool).await.map_err(fault)?;
-        let mut history = BTreeMap::new();
+        let mut kept = KeptVerdicts { method_version: None, sites: BTreeMap::new() };
         for row in rows {
             let key = SiteKey(row.try_get("site_key").map_err(fault)?);
-            let first_seen = Timestamp(row.try_get("first").map_err(fault)?);
-            let name: Option<&str> = row.try_get("readiness").map_err(fault)?;
-            let previous = match name {
-                None => None,
-                Some(name) => Some(readiness(name).ok_or_else(|| {
-                    self.corrupt(format!("a verdict on {key}"), format!("`{name}` is not a verdict: judge again"))
-                })?),
-            };
-            history.insert(key, SiteHistory { first_seen, previous });
+            let name: &str = row.try_get("readiness").map_err(fault)?;
+            let verdict = readiness(name).ok_or_else(|| {
+                self.corrupt(
+                    format!("a verdict on {key} in run {run}"),
+                    format!("`{name}` is not a verdict: judge again"),
+                )
+            })?;
+            kept.sites.insert(key, verdict);
+            if kept.method_version.is_none() {
+                kept.method_version = Some(row.try_get("method_version").map_err(fault)?);
+            }
         }
-        Ok(history)
+        Ok(kept)
+    }
+
+    /// When each site was first measured: the start of the earliest complete run of the same vantage and kind that has
+    /// evidence of it. A simulated run is no history of a real one. Sites that no run before this one has seen are not in
+    /// the map: their first is this run.
+    pub async fn first_seen(&self, run: &RunId) -> Result<BTreeMap<SiteKey, Timestamp>, StoreError> {
+        let fault = |error| self.fault("read the history", error);
+        let select = "
+            SELECT site_key, min(runs.started) AS first
+            FROM runs JOIN runs AS this
+            ON this.id = ?1 AND runs.vantage = this.vantage AND runs.invented = this.invented
+            AND runs.state = 'complete' AND (runs.started, runs.id) < (this.started, this.id)
+            JOIN evidence ON evidence.run = runs.id GROUP BY site_key";
+        let rows = sqlx::query(select).bind(&run.0).fetch_all(&self.pool).await.map_err(fault)?;
+        let entry = |row: &sqlx::sqlite::SqliteRow| {
+            Ok((SiteKey(row.try_get("site_key").map_err(fault)?), Timestamp(row.try_get("first").map_err(fault)?)))
+        };
+        rows.iter().map(entry).collect()
     }
 }
 
@@ -122,32 +126,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn history_looks_at_earlier_complete_runs_of_the_same_vantage() {
+    async fn sites_are_first_seen_in_earlier_complete_runs_of_the_same_vantage() {
         let home = fixture::empty().await;
         let mut elsewhere = complete("elsewhere", 10);
         elsewhere.vantage.name = "other".into();
-        past(
-            &home,
-            &complete("r1", 100),
-            &[("a", Some(Readiness::Ready)), ("b", Some(Readiness::Absent)), ("c", None)],
-        )
-        .await;
+        past(&home, &complete("r1", 100), &[("a", Some(Readiness::Ready)), ("c", None)]).await;
         past(&home, &complete("r2", 200), &[("a", Some(Readiness::Broken)), ("d", Some(Readiness::Down))]).await;
         past(&home, &elsewhere, &[("a", Some(Readiness::Down))]).await;
         past(&home, &Run { simulated: true, ..complete("demo", 20) }, &[("a", Some(Readiness::Down))]).await;
-        past(&home, &Run { end: RunEnd::Interrupted, ..complete("half", 210) }, &[("a", Some(Readiness::Down))]).await;
+        past(&home, &Run { end: RunEnd::Interrupted, ..complete("half", 30) }, &[("a", Some(Readiness::Down))]).await;
         past(&home, &fixture::run("now", 300), &[("a", Some(Readiness::Ready)), ("e", None)]).await;
         past(&home, &complete("later", 400), &[("a", Some(Readiness::Absent))]).await;
-        let seen = |first, previous| SiteHistory { first_seen: Timestamp(first), previous };
-        let history = home.store.history(&RunId("now".into())).await.unwrap();
-        let expected = BTreeMap::from([
-            (SiteKey("a".into()), seen(100, Some(Readiness::Broken))),
-            (SiteKey("b".into()), seen(100, Some(Readiness::Absent))),
-            (SiteKey("c".into()), seen(100, None)),
-            (SiteKey("d".into()), seen(200, Some(Readiness::Down))),
-        ]);
-        assert_eq!(history, expected);
-        assert_eq!(home.store.history(&RunId("r1".into())).await.unwrap(), BTreeMap::new());
+        let first = home.store.first_seen(&RunId("now".into())).await.unwrap();
+        let expected = [("a", 100), ("c", 100), ("d", 200)].map(|(site, at)| (SiteKey(site.into()), Timestamp(at)));
+        assert_eq!(first, BTreeMap::from(expected));
+        assert_eq!(home.store.first_seen(&RunId("r1".into())).await.unwrap(), BTreeMap::new());
+        let earlier = home.store.earlier_runs(&RunId("now".into())).await.unwrap();
+        let names: Vec<&str> = earlier.iter().map(|run| run.id.0.as_str()).collect();
+        assert_eq!(names, ["r2", "r1", "half"], "latest first; neither another vantage nor a simulation");
+        for (text, meant) in [("latest", "later"), ("previous", "now")] {
+            assert_eq!(home.store.resolve_run(text).await.unwrap().0, meant);
+        }
     }
 
     #[tokio::test]
@@ -164,7 +163,8 @@ mod tests {
                 .await
                 .unwrap();
         assert_eq!(count, 2500);
-        let history = home.store.history(&RunId("now".into())).await.unwrap();
-        assert_eq!(history[&SiteKey("a".into())].previous, None);
+        let kept = home.store.verdicts(&before.id).await.unwrap();
+        assert_eq!((kept.method_version.as_deref(), kept.sites.len()), (Some("2027.1"), 2500));
+        assert_eq!(home.store.verdicts(&RunId("now".into())).await.unwrap().method_version, None);
     }
 }

@@ -90,6 +90,25 @@ fn a_demo_and_looking_back_at_it() {
     assert_eq!(code(&first), 0, "{}", stderr(&first));
     assert_eq!(first.stdout, second.stdout);
 
+    // Some files only; words of one's own in the circular, and mistakes in them.
+    let with = |arguments: &[&str]| {
+        run(folder.path(), &[&["report", "--run", "demo", "--store", store, "--reports", "own"], arguments].concat())
+    };
+    let words = include_str!("../../templates/bulletin/bulletin.zh.toml");
+    fs::create_dir(folder.path().join("words")).unwrap();
+    fs::write(folder.path().join("words/bulletin.zh.toml"), words.replace("仿宋_GB2312", "楷体")).unwrap();
+    let made = with(&["--formats", "docx", "--templates", "words"]);
+    assert_eq!(code(&made), 0, "{}", stderr(&made));
+    let made = files(&folder.path().join("own/demo"));
+    assert_eq!(made.keys().collect::<Vec<_>>(), ["bulletin.docx", "manifest.json"]);
+    assert!(made["bulletin.docx"] != a["bulletin.docx"]);
+    fs::write(folder.path().join("words/bulletin.zh.toml"), words.replace("to = ", "\nwho = ")).unwrap();
+    let bad = with(&["--templates", "words"]);
+    assert_eq!(code(&bad), 3);
+    assert!(stderr(&bad).contains("words/bulletin.zh.toml:11: unknown field `who`"), "{}", stderr(&bad));
+    assert_eq!(code(&with(&["--templates", "nowhere"])), 3);
+    assert_eq!(code(&with(&["--formats", "pdf"])), 3);
+
     // Every failing row is in a cause, and nobody is helped twice.
     let causes = summary["causes"].as_array().unwrap();
     let of_causes: BTreeSet<&str> =

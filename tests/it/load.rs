@@ -129,7 +129,7 @@ async fn slow_sites_do_not_hold_up_the_others() {
 }
 
 /// A line of `/proc/self/status` in bytes.
-fn status(key: &str) -> usize {
+pub(crate) fn status(key: &str) -> usize {
     let status = fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status.lines().find(|line| line.starts_with(key)).expect("a line");
     line.split_whitespace().nth(1).and_then(|number| number.parse::<usize>().ok()).expect("a number") * 1024

@@ -19,29 +19,32 @@ use v6ready::model::run::{ResolverState, Vantage};
 use v6ready::model::time::Timestamp;
 use v6ready::model::verdict::{Assessment, CountsAs, Readiness};
 
+use crate::deep_evidence;
 use crate::evidence::{Choices, healthy_round, observation, servers, vantage};
 use crate::zones;
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config { cases: 5000, max_global_rejects: 100_000, failure_persistence: None, ..Config::default() }
 }
 
-fn judged(observation: &Observation, vantage: &Vantage) -> Assessment {
+pub(crate) fn judged(observation: &Observation, vantage: &Vantage) -> Assessment {
     assess(observation, vantage, &Criteria::default())
 }
 
-fn passes(assessment: &Assessment) -> bool {
+pub(crate) fn passes(assessment: &Assessment) -> bool {
     assessment.readiness.counts_as() == CountsAs::Pass
 }
 
 prop_compose! {
-    fn cases()(
+    pub(crate) fn cases()(
         numbers in prop::collection::vec(any::<u16>(), 0..160),
         of_zones in prop::collection::vec(any::<u16>(), 0..120),
+        of_depth in prop::collection::vec(any::<u16>(), 0..240),
     ) -> (Observation, Vantage) {
         let mut choices = Choices::new(&numbers);
         let mut observation = observation(&mut choices);
         zones::add(&mut observation, &of_zones);
+        deep_evidence::add(&mut observation, &of_depth);
         (observation, vantage(&mut choices))
     }
 }
@@ -85,6 +88,9 @@ fn shuffled(mut observation: Observation, numbers: &[u16]) -> Observation {
         shuffle(&mut round.delegations, &mut choices);
         shuffle(&mut round.limits, &mut choices);
         shuffle(&mut round.mss_proofs, &mut choices);
+        round.links.iter_mut().for_each(|links| shuffle(&mut links.links, &mut choices));
+        round.resources.iter_mut().for_each(|resources| shuffle(&mut resources.hosts, &mut choices));
+        shuffle(&mut round.samples, &mut choices);
     }
     observation
 }

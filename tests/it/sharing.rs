@@ -13,6 +13,7 @@ use v6ready::lab::web::facts::{HostFacts, Spot};
 use v6ready::lab::world::World;
 use v6ready::model::evidence::{DnsTransport, ServerRole};
 use v6ready::model::finding::Code;
+use v6ready::model::owner::Aliases;
 use v6ready::model::site::Site;
 use v6ready::model::summary::{Completion, Policy};
 use v6ready::probe::Transports;
@@ -133,7 +134,7 @@ async fn schools_that_share_a_site() {
     let summary = summarise(&roster, &Policy::default(), &assessments);
     let counts = |of: &Completion| (of.listed, of.ready(), of.judged());
     assert_eq!((counts(&summary.total), counts(&summary.services)), ((3, 3, 3), (2, 0, 2)));
-    let causes = causes(&roster, &Policy::default(), &assessments);
+    let causes = causes(&roster, &Policy::default(), &assessments, &Aliases::default());
     let [cause] = causes.failures.as_slice() else { panic!("{causes:?}") };
     assert_eq!((cause.key.subject.as_str(), cause.rows, cause.touched), ("cloud.example", 2, 0));
 }

@@ -83,6 +83,10 @@ impl World {
     }
 
     fn causes(&self) -> Causes {
+        self.causes_with(&Aliases::default())
+    }
+
+    fn causes_with(&self, aliases: &Aliases) -> Causes {
         let policy = Policy {
             tasks: vec![Task {
                 id: "2".into(),
@@ -97,7 +101,7 @@ impl World {
             }],
             ..Policy::default()
         };
-        causes(&self.roster, &policy, &self.assessments)
+        causes(&self.roster, &policy, &self.assessments, aliases)
     }
 }
 
@@ -297,4 +301,19 @@ mod any_world {
             prop_assert!(causes.defects.iter().all(|cause| cause.effect == Effect::Defect));
         }
     }
+}
+
+#[test]
+fn an_owner_of_several_domains_is_nobody_else() {
+    let mut world = World::new();
+    world.school("A", Category::K12, &[("www.s.example", Role::Portal)]);
+    world.judge(assessment(
+        "www.s.example",
+        Readiness::Absent,
+        &[(Code::CnameTargetV4only, &[("target", "www.s-old.example")])],
+    ));
+    let outside = |causes: Causes| causes.failures[0].outside;
+    assert_eq!(outside(world.causes()), Some(true));
+    let aliases = Aliases::read(&["s.example s-old.example".to_owned()]);
+    assert_eq!(outside(world.causes_with(&aliases)), Some(false));
 }

@@ -71,7 +71,9 @@ pub(super) fn judge(observation: &Observation, proof: &Proof<'_>, findings: &mut
 /// Samples that brought a page without an error, of those that say something.
 fn success(samples: &[Sample], family: Family, proof: &Proof<'_>) -> (u32, u32) {
     let (mut good, mut all) = (0, 0);
-    for sample in samples.iter().filter(|sample| sample.family == family) {
+    // A server that asks for fewer requests, or wants to see a browser, says nothing about the family.
+    let says = |sample: &&Sample| !sample.challenge && !matches!(sample.status, Some(429 | 503));
+    for sample in samples.iter().filter(|sample| sample.family == family).filter(says) {
         let came = sample.failure.is_none() && sample.status.is_some_and(|status| status < 400);
         let failed = match &sample.failure {
             Some(failure) => is_evidence(failure) && (proof.family)(family, sample.started),
@@ -145,6 +147,7 @@ mod tests {
             page_us: Some(ms * 1000),
             status: Some(200),
             failure: None,
+            challenge: false,
         };
         let samples: Vec<Sample> =
             v4.iter().map(|ms| sample(Family::V4, ms)).chain(v6.iter().map(|ms| sample(Family::V6, ms))).collect();

@@ -1,10 +1,11 @@
-//! Rates of links: a link is supported if it answers over IPv6 with the status class that it has over IPv4.
+//! Rates of links: a link is supported if it answers over IPv6 with a success, or with the status class that it has over IPv4;
+//! and if it redirects to another host, if that opens over IPv6.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
 
-use super::{Proof, Support, is_evidence};
+use super::{Proof, Support, is_evidence, skylight};
 use crate::judge::findings::Findings;
 use crate::model::address::{Family, Scope};
 use crate::model::deep::{LinkRates, Rate};
@@ -31,11 +32,12 @@ pub(super) fn judge(observation: &Observation, proof: &Proof<'_>, findings: &mut
         let found = found.map_or(0, |found| found.links);
         let links: Vec<&Link> = last.links.iter().filter(of).collect();
         let count = |wanted: Support| {
-            let fits = links.iter().filter(|link| !is_intranet(link) && best.get(link.url.as_str()) == Some(&wanted));
+            let fits =
+                links.iter().filter(|link| !is_intranet(link, proof) && best.get(link.url.as_str()) == Some(&wanted));
             fits.count() as u32
         };
         let (yes, no) = (count(Support::Yes), count(Support::No));
-        Rate { supported: yes, judged: yes + no, found, capped: found as usize > links.len() }
+        Rate { supported: yes, judged: yes + no, found, capped: last.cut || found as usize > links.len() }
     };
     let rates = LinkRates {
         level2: rate(2, Owner::Internal),
@@ -43,11 +45,19 @@ pub(super) fn judge(observation: &Observation, proof: &Proof<'_>, findings: &mut
         level3: rate(3, Owner::Internal),
         level3_external: rate(3, Owner::External),
     };
-    note(number, last, &best, &rates, findings);
+    note(number, last, &best, &rates, proof, findings);
     Some(rates)
 }
 
-fn note(number: u8, links: &Links, best: &BTreeMap<&str, Support>, rates: &LinkRates, findings: &mut Findings) {
+fn note(
+    number: u8,
+    links: &Links,
+    best: &BTreeMap<&str, Support>,
+    rates: &LinkRates,
+    proof: &Proof<'_>,
+    findings: &mut Findings,
+) {
+    let is_intranet = |link: &Link| is_intranet(link, proof);
     let at = |fits: &dyn Fn(&Link) -> bool| -> Vec<Pointer> {
         let fitting = links.links.iter().enumerate().filter(|(_, link)| fits(link)).take(NAMED);
         fitting.map(|(index, _)| Pointer { round: number, step: StepKind::Link, index }).collect()
@@ -74,56 +84,73 @@ fn host(link: &Link) -> Option<String> {
     Url::parse(&link.url).ok()?.host_str().map(str::to_owned)
 }
 
-/// Nobody outside some network gets there over either family.
-fn is_intranet(link: &Link) -> bool {
+/// Nobody outside some network gets there over either family, by the name itself or by the word of two sources.
+fn is_intranet(link: &Link, proof: &Proof<'_>) -> bool {
+    let said = |fetch: &Fetch| proof.is_said(fetch.server, fetch.confirmed_by, fetch.started);
     let hidden = |fetch: &Fetch| match fetch.end {
         // Our own network is public to everybody else.
-        FetchEnd::NotPublic(scope) => scope != Scope::OwnNetwork,
+        FetchEnd::NotPublic(scope) => scope != Scope::OwnNetwork && said(fetch),
         FetchEnd::Unqualified => true,
         _ => false,
     };
-    let nowhere = |fetch: &Fetch| hidden(fetch) || fetch.end == FetchEnd::NoAddress;
+    let nowhere = |fetch: &Fetch| hidden(fetch) || (fetch.end == FetchEnd::NoAddress && said(fetch));
     nowhere(&link.v4) && nowhere(&link.v6) && (hidden(&link.v4) || hidden(&link.v6))
 }
 
 fn support(link: &Link, proof: &Proof<'_>) -> Support {
-    let class4 = match link.v4.end {
-        FetchEnd::Status(status) if !is_left_alone(status) => Some(status / 100),
-        FetchEnd::Status(_) => return Support::Unknown,
+    let answers = answers(link, proof);
+    if answers != Support::Yes || !leads_elsewhere(link) {
+        return answers;
+    }
+    // A redirect is worth what it leads to.
+    link.leads_to.as_ref().map_or(Support::Unknown, |check| skylight::support(check, proof))
+}
+
+/// The response over IPv6 redirects to another host.
+fn leads_elsewhere(link: &Link) -> bool {
+    let (Some(location), Ok(url)) = (&link.v6.location, Url::parse(&link.url)) else { return false };
+    // What is no URL leads nowhere, over either family.
+    url.join(location.trim()).is_ok_and(|target| target.host_str() != url.host_str())
+}
+
+/// Rules, the first that fits (docs/method/deep.md):
+/// 1. Either side asks for fewer requests: not judged.
+/// 2. A challenge on one side only: not judged.
+/// 3. A success over IPv6: supported, whatever IPv4 gives. A leftover A record takes nothing away.
+/// 4. Responses on both sides: by their status class.
+/// 5. No response over IPv4: what IPv4 does not give cannot be missing over IPv6.
+/// 6. A response over IPv4 only: not supported, if that is proven.
+fn answers(link: &Link, proof: &Proof<'_>) -> Support {
+    let status = |fetch: &Fetch| match fetch.end {
+        FetchEnd::Status(status) => Some(status),
         _ => None,
     };
-    match (&link.v6.end, class4) {
-        (FetchEnd::Status(status), _) if is_left_alone(*status) => Support::Unknown,
-        (FetchEnd::Status(status), Some(class4)) => {
-            if status / 100 == class4 {
-                Support::Yes
-            } else {
-                Support::No
-            }
+    let judged = |holds: bool| if holds { Support::Yes } else { Support::No };
+    match (status(&link.v4), status(&link.v6)) {
+        (Some(v4), _) if is_left_alone(v4) => Support::Unknown,
+        (_, Some(v6)) if is_left_alone(v6) => Support::Unknown,
+        (Some(_), Some(_)) if link.v4.challenge != link.v6.challenge => Support::Unknown,
+        (None, Some(_)) if link.v6.challenge => Support::Unknown,
+        (_, Some(200..300)) | (None, Some(300..400)) => Support::Yes,
+        (Some(v4), Some(v6)) => judged(v4 / 100 == v6 / 100),
+        (Some(_), None) if is_missing(&link.v6, proof) => Support::No,
+        (Some(_) | None, _) => Support::Unknown,
+    }
+}
+
+/// There is nothing over IPv6, and that is proven.
+fn is_missing(v6: &Fetch, proof: &Proof<'_>) -> bool {
+    match &v6.end {
+        FetchEnd::NoAddress => proof.is_said(v6.server, v6.confirmed_by, v6.started),
+        FetchEnd::NotPublic(scope) => {
+            *scope != Scope::OwnNetwork && proof.is_said(v6.server, v6.confirmed_by, v6.started)
         }
-        // What IPv4 does not give cannot be missing over IPv6.
-        (FetchEnd::Status(status), None) => {
-            if (200..400).contains(status) {
-                Support::Yes
-            } else {
-                Support::Unknown
-            }
-        }
-        (_, None) => Support::Unknown,
-        (FetchEnd::NoAddress, _) => {
-            if link.v6.server.is_none_or(|server| (proof.resolver)(server, link.v6.started)) {
-                Support::No
-            } else {
-                Support::Unknown
-            }
-        }
-        (FetchEnd::NotPublic(scope), _) if *scope != Scope::OwnNetwork => Support::No,
-        (FetchEnd::Failed(failure), _) if is_evidence(failure) => {
-            let ended = link.v6.started.plus_ms(i64::try_from(link.v6.duration_us / 1000).unwrap_or(0));
+        FetchEnd::Failed(failure) if is_evidence(failure) => {
+            let ended = v6.started.plus_ms(i64::try_from(v6.duration_us / 1000).unwrap_or(0));
             let proven = |at| (proof.family)(Family::V6, at);
-            if proven(link.v6.started) && proven(ended) { Support::No } else { Support::Unknown }
+            proven(v6.started) && proven(ended)
         }
-        _ => Support::Unknown,
+        _ => false,
     }
 }
 

@@ -67,7 +67,7 @@ impl Case<'_> {
         let resolvers = Resolvers::new(self.vantage, self.criteria.dns_alibi);
         let proof = deep::Proof {
             family: &|family, at| self.proven_at(family, at),
-            resolver: &|server, at| resolvers.proven_at(server, at),
+            source: &|server, at| resolvers.believed(server, at),
         };
         let indicators = deep::judge(self.observation, &proof, &mut findings);
         self.findings = findings;

@@ -65,11 +65,37 @@ fn twenty_forty_forty() {
         let score = score(&rules, &assessment(Readiness::Ready, facts));
         assert_eq!((score.points, score.judged, score.maximum), (points, judged, 100.0), "{success6:?} {level2:?}");
     }
-    // Without the deeper profile only the failing home page is known.
+    // A failing site has its zeros, unless its links were measured. The set says nothing of passing.
     let bare = score(&rules, &assessment(Readiness::Absent, Facts::default()));
-    assert_eq!((bare.points, bare.judged, bare.passes), (0.0, 20.0, Some(false)));
+    assert_eq!((bare.points, bare.judged, bare.passes_at, bare.passes), (0.0, 100.0, None, None));
+    let measured = LinkRates { level2: rate((3, 4)), ..LinkRates::default() };
+    let failing = score(&rules, &assessment(Readiness::Broken, Facts { links: Some(measured), ..Facts::default() }));
+    assert_eq!((failing.points, failing.judged), (30.0, 100.0));
     let ready = score(&rules, &assessment(Readiness::Ready, Facts { v6_tries: Some((2, 2)), ..Facts::default() }));
     assert_eq!((ready.judged, ready.passes), (0.0, None));
+}
+
+#[test]
+fn a_failing_site_has_its_zeros() {
+    // Points and points judged of a site that fails, one that passes, and one that was not judged, without the deep profile.
+    let cases = [
+        ("readiness", (0.0, 100.0), (100.0, 100.0), (0.0, 0.0)),
+        ("portal", (0.0, 100.0), (100.0, 100.0), (0.0, 0.0)),
+        ("national-2024", (0.0, 6.0), (3.0, 3.0), (0.0, 0.0)),
+        ("national-2020", (0.0, 7.0), (2.0, 2.0), (0.0, 0.0)),
+        ("municipal-20-40-40", (0.0, 100.0), (0.0, 0.0), (0.0, 0.0)),
+        ("internet-nl", (0.0, 22.0), (22.0, 22.0), (0.0, 0.0)),
+    ];
+    for (id, fails, passes, unknown) in cases {
+        let of = |readiness, rule| {
+            let assessment = Assessment { rule, ..assessment(readiness, Facts::default()) };
+            let score = score(&shipped_set(id), &assessment);
+            (score.points, score.judged)
+        };
+        assert_eq!(of(Readiness::Absent, 3), fails, "{id}");
+        assert_eq!(of(Readiness::Ready, 4), passes, "{id}");
+        assert_eq!(of(Readiness::Inconclusive, 2), unknown, "{id}");
+    }
 }
 
 #[test]
@@ -120,6 +146,8 @@ fn a_bad_file_is_told_where_what_and_how() {
         ("at_least = 1", "share = true", "is no share"),
         ("at_least = 1", "steps = [[1, 5], [2, 100]]", "not in order"),
         ("official = false", "official = false\npasses_at = 101", "nobody can pass with 101 of 100 points"),
+        ("official = false", "official = false\npasses_at = \"all\"", "\"all\" is no number of points"),
+        ("weight = 100", "weight = 100\nfailing = \"half\"", "is not known of failing sites"),
         ("date = \"2026-11-25\"", "date = \"yesterday\"", "is no day"),
         ("id = \"portal\"", "id = \"Portal!\"", "is no name"),
         ("[[indicator]]", "[indicator", ""),

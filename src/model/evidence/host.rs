@@ -21,18 +21,26 @@ pub struct HostSide {
     /// Whose word that is. None: nobody was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<SocketAddr>,
+    /// Another source that says the same. None: nobody else was heard, or had to be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_by: Option<SocketAddr>,
     /// Every address, with what may be done with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<(IpAddr, Scope)>,
-    /// Attempts to connect to the first public address: more than one only if the first failed. Empty: none was made.
+    /// Attempts to connect to the public addresses, one after the other until one opens. Empty: none was made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub connects: Vec<Connect>,
 }
 
 impl HostSide {
-    /// The address that is dialled.
+    /// The first address that may be dialled.
     pub fn public(&self) -> Option<IpAddr> {
         self.addresses.iter().find(|(_, scope)| scope.is_public()).map(|(address, _)| *address)
+    }
+
+    /// All addresses that may be dialled.
+    pub fn all_public(&self) -> impl Iterator<Item = IpAddr> {
+        self.addresses.iter().filter(|(_, scope)| scope.is_public()).map(|(address, _)| *address)
     }
 
     /// There is no address, and that was said and is not merely unknown.
@@ -53,6 +61,26 @@ impl HostSide {
     }
 }
 
+/// Why a host is not connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unasked {
+    /// The port is none that is gone to.
+    Port,
+    /// It had asked for fewer requests.
+    LeftAlone,
+}
+
+impl Unasked {
+    /// The stable word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Port => "port_not_asked",
+            Self::LeftAlone => "left_alone",
+        }
+    }
+}
+
 /// A host and the port that pages name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostCheck {
@@ -67,6 +95,9 @@ pub struct HostCheck {
     /// Two different answers came to one question about it: nothing is known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub contradicted: bool,
+    /// Why no connection was tried although there is an address. None: there was no reason not to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unasked: Option<Unasked>,
     /// When it was looked at.
     pub at: Timestamp,
 }
@@ -78,6 +109,16 @@ impl HostCheck {
             Family::V4 => &self.v4,
             Family::V6 => &self.v6,
         }
+    }
+
+    /// The host has no address in one family, and that was said. "No such name" of a name that has addresses in the other
+    /// family contradicts itself (RFC 4074 §4.2) and says nothing.
+    pub fn is_absent_over(&self, family: Family) -> bool {
+        let (side, other) = match family {
+            Family::V4 => (&self.v4, &self.v6),
+            Family::V6 => (&self.v6, &self.v4),
+        };
+        side.is_absent() && (side.lookup != Some(LookupOutcome::Nxdomain) || other.addresses.is_empty())
     }
 
     /// Only those inside some network get there: a name without a dot, or one with addresses of which none is public.

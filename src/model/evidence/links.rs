@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use super::host::HostCheck;
 use super::lookup::LookupOutcome;
 use crate::model::address::{Family, Scope};
 use crate::model::failure::Failure;
@@ -27,8 +28,12 @@ pub struct Links {
     pub page: String,
     /// The family over which it was read.
     pub family: Family,
-    /// Different links that stood on the pages, by level and owner, before any bound. None is missing: 0 was counted.
+    /// Different links that stood on the pages, by level and owner, before requests are bounded. None is missing: 0 was
+    /// counted.
     pub found: Vec<Found>,
+    /// More stood on a page than is read of one, or more than are counted: there are more links than `found` says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
     /// Those that were requested, or would have been if the address policy let them.
     pub links: Vec<Link>,
     /// Ended early: the time that one site may take was over.
@@ -60,6 +65,10 @@ pub struct Link {
     pub v4: Fetch,
     /// Over IPv6.
     pub v6: Fetch,
+    /// The other host that the response over IPv6 redirects to, with the port that it names. None: it redirects to no other
+    /// host, or that was not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leads_to: Option<HostCheck>,
 }
 
 /// One request for a link, or why there was none.
@@ -73,18 +82,41 @@ pub struct Fetch {
     /// Whose word it is that there is no address. None: DNS was not asked, or gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<SocketAddr>,
+    /// Another source that says the same. None: nobody else was heard, or DNS was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_by: Option<SocketAddr>,
     /// When the last try began, or the host's name was asked for.
     pub started: Timestamp,
     /// To the head of the response, or to the failure, in microseconds.
     pub duration_us: u64,
-    /// Requests made: more than one only after failures that are weather.
+    /// Requests made: more than one only after failures that are weather, or where the host has other addresses.
     pub tries: u8,
+    /// Addresses that were tried before, from which no response came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dead: Vec<IpAddr>,
+    /// Where the response redirects to, as it says it, cut to 2,000 characters. None: nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// The response is a firewall's challenge: what is behind it was not seen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub challenge: bool,
 }
 
 impl Fetch {
     /// Nothing was sent.
     pub fn unsent(end: FetchEnd, started: Timestamp) -> Self {
-        Self { end, address: None, server: None, started, duration_us: 0, tries: 0 }
+        Self {
+            end,
+            address: None,
+            server: None,
+            confirmed_by: None,
+            started,
+            duration_us: 0,
+            tries: 0,
+            dead: Vec::new(),
+            location: None,
+            challenge: false,
+        }
     }
 }
 
@@ -104,6 +136,10 @@ pub enum FetchEnd {
     Unqualified,
     /// Whether the host has an address is not known.
     Unresolved(LookupOutcome),
-    /// Not requested: a bound of ours, an owner who asked to be left alone, or a run without IPv6.
+    /// Not requested: a bound of ours, an owner who asked not to be measured, or a run without IPv6.
     NotMade,
+    /// Not requested: the port is none that is gone to.
+    Port(u16),
+    /// Not requested: the host had asked for fewer requests.
+    LeftAlone,
 }

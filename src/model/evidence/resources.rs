@@ -55,7 +55,10 @@ pub struct Resources {
     /// Hosts that the page names beyond those that are looked at.
     #[serde(default)]
     pub left_out: u32,
-    /// Style sheets that could not be read: what they name is not known.
+    /// More stood on the page, or in a style sheet, than is read of one: what else it names is not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+    /// Style sheets that were not read, for whatever reason: what they name is not known.
     #[serde(default)]
     pub unread_styles: u32,
     /// Scripts on the page, which may build more than is seen here.

@@ -32,4 +32,7 @@ pub struct Sample {
     /// The step that failed. None: all succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// A firewall's challenge came in the page's place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub challenge: bool,
 }

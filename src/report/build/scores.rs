@@ -29,7 +29,7 @@ pub(super) fn infos(input: &ReportInput) -> Vec<RuleSetInfo> {
         source: rules.source.clone(),
         official: rules.official,
         maximum: rules.maximum(),
-        passes_at: rules.passes_at.unwrap_or_else(|| rules.maximum()),
+        passes_at: rules.mark(),
         tally: tally(rules, input.roster, input.assessments),
         rules: rules.clone(),
     };

@@ -4,64 +4,66 @@ use crate::judge::summarise::Standing;
 use crate::model::school::RosterState;
 use crate::model::verdict::Readiness;
 
-use super::super::ReportInput;
 use super::super::clean::clean;
 use super::super::format::{local, local_day, local_day_zh, offset, percent, utc};
 use super::super::model::{Counts, Mark, Report};
 use super::super::text::{Lang, Text};
+use super::super::{Format, ReportInput};
 use super::class;
 
 /// A mark as a banner.
-pub(super) struct Banner {
-    pub(super) name: String,
-    pub(super) sentence: String,
+pub(in crate::report) struct Banner {
+    pub(in crate::report) name: String,
+    pub(in crate::report) sentence: String,
 }
 
 /// A label and its value.
-pub(super) struct Fact {
-    pub(super) label: String,
-    pub(super) value: String,
+pub(in crate::report) struct Fact {
+    pub(in crate::report) label: String,
+    pub(in crate::report) value: String,
 }
 
 /// A number that stands for the whole.
-pub(super) struct Key {
-    pub(super) label: String,
-    pub(super) value: String,
-    pub(super) unit: &'static str,
-    pub(super) note: String,
+pub(in crate::report) struct Key {
+    pub(in crate::report) label: String,
+    pub(in crate::report) value: String,
+    pub(in crate::report) unit: &'static str,
+    pub(in crate::report) note: String,
 }
 
 /// A stretch of the distribution.
-pub(super) struct Segment {
-    pub(super) class: &'static str,
-    pub(super) name: String,
-    pub(super) count: u64,
+pub(in crate::report) struct Segment {
+    pub(in crate::report) class: &'static str,
+    pub(in crate::report) name: String,
+    pub(in crate::report) count: u64,
     /// Percent of all listed schools.
-    pub(super) share: String,
+    pub(in crate::report) share: String,
     /// Left end and width, in thousandths of the bar.
-    pub(super) x: String,
-    pub(super) width: String,
+    pub(in crate::report) x: String,
+    pub(in crate::report) width: String,
 }
 
 /// The top of a page.
-pub(super) struct Head {
-    pub(super) policy: String,
-    pub(super) title: String,
-    pub(super) banners: Vec<Banner>,
-    pub(super) facts: Vec<Fact>,
-    pub(super) sentence: String,
+pub(in crate::report) struct Head {
+    pub(in crate::report) policy: String,
+    pub(in crate::report) title: String,
+    pub(in crate::report) banners: Vec<Banner>,
+    pub(in crate::report) facts: Vec<Fact>,
+    pub(in crate::report) sentence: String,
     /// What was left out, said at once. Empty: nothing.
-    pub(super) rest: String,
-    pub(super) keys: Vec<Key>,
-    pub(super) segments: Vec<Segment>,
-    pub(super) alt: String,
+    pub(in crate::report) rest: String,
+    pub(in crate::report) keys: Vec<Key>,
+    pub(in crate::report) segments: Vec<Segment>,
+    pub(in crate::report) alt: String,
+    /// Other files of the same report, from the top of the folder.
+    pub(in crate::report) files: Vec<&'static str>,
     /// The report must not be published: numbers are shown muted.
-    pub(super) incomplete: bool,
+    pub(in crate::report) incomplete: bool,
 }
 
 impl Head {
     /// Builds the top for a set of schools that is called `area` in the sentence.
-    pub(super) fn new(
+    pub(in crate::report) fn new(
         report: &Report,
         input: &ReportInput,
         text: &Text,
@@ -84,12 +86,39 @@ impl Head {
             keys: keys(text, counts),
             alt: format!("{}{}", text.w("dist.alt"), alt.join(text.w("sep"))),
             segments,
+            files: files(input),
             incomplete: report.has_mark(Mark::Incomplete),
         }
     }
 }
 
-fn banners(report: &Report, text: &Text) -> Vec<Banner> {
+/// What the whole area is called.
+pub(in crate::report) fn area(report: &Report, text: &Text) -> String {
+    let named = report.regions.iter().find(|region| region.name == report.policy.area);
+    let named = named
+        .map_or_else(|| clean(&report.policy.area).into_owned(), |region| super::tables::region_name(text, region));
+    if named.is_empty() { text.w("area.default").to_owned() } else { named }
+}
+
+/// The title of what is about the whole area.
+pub(in crate::report) fn province_title(report: &Report, text: &Text) -> String {
+    text.fill("title", &[("area", &area(report, text))])
+}
+
+/// The files that are made beside the pages, as far as a reader of pages wants them.
+fn files(input: &ReportInput) -> Vec<&'static str> {
+    let made = |format: &Format| match format {
+        Format::Html => &[][..],
+        Format::Xlsx => &["workbook.xlsx"],
+        Format::Docx => &["bulletin.docx"],
+        Format::Csv => &["schools.csv", "regions.csv", "findings.csv"],
+        Format::Json => &["summary.json"],
+    };
+    input.formats.iter().flat_map(made).copied().chain(["manifest.json"]).collect()
+}
+
+/// What a reader must be told first.
+pub(in crate::report) fn banners(report: &Report, text: &Text) -> Vec<Banner> {
     let coverage = percent_sign(percent(report.total.judged, report.total.base()));
     // A share of one in a policy file: shown as it was written, at most two decimals.
     let minimum = minimum(report);
@@ -102,7 +131,7 @@ fn banners(report: &Report, text: &Text) -> Vec<Banner> {
 }
 
 /// The minimum coverage as `98 %`.
-pub(super) fn minimum(report: &Report) -> String {
+pub(in crate::report) fn minimum(report: &Report) -> String {
     format!("{} %", (report.policy.minimum_coverage * 10_000.0).round() / 100.0)
 }
 
@@ -211,14 +240,14 @@ fn keys(text: &Text, counts: &Counts) -> Vec<Key> {
 }
 
 /// `55.56 – 66.67`, or one number if there is nothing between. None: there was nothing to judge.
-pub(super) fn range(counts: &Counts) -> Option<String> {
+pub(in crate::report) fn range(counts: &Counts) -> Option<String> {
     let low = percent(counts.ready, counts.base())?;
     let high = percent(counts.ready + counts.inconclusive, counts.base())?;
     Some(if low == high { low } else { format!("{low} – {high}") })
 }
 
 /// A percentage with its sign, or a dash.
-pub(super) fn percent_sign(share: Option<String>) -> String {
+pub(in crate::report) fn percent_sign(share: Option<String>) -> String {
     share.map_or_else(|| "–".to_owned(), |share| format!("{share} %"))
 }
 

@@ -12,11 +12,12 @@ use super::super::ReportInput;
 use super::super::build::base_name;
 use super::super::clean::clean;
 use super::super::format::{percent, utc};
-use super::super::model::{Change, Report, SchoolRow, TaskInfo};
+use super::super::model::{Report, SchoolRow, TaskInfo};
 use super::super::text::{Lang, Text};
 use super::causes::{self, Tickets};
 use super::class;
-use super::head::{Fact, Head, minimum, percent_sign, range};
+use super::head::{self, Fact, Head, minimum, percent_sign, range};
+use super::past::{self, PastView};
 use super::scores::{self, RuleView};
 use super::tables::{self, Line, Map, Table};
 
@@ -38,8 +39,7 @@ pub(super) struct Index<'a> {
     /// Network, sites with an address in it, sites that do not look native.
     operators: Vec<(String, u64, u64)>,
     operators_note: String,
-    first_run: bool,
-    changes: Vec<ChangeView>,
+    past: PastView,
     rule_sets: Vec<RuleView>,
     causes: Tickets,
     defects: Tickets,
@@ -74,21 +74,6 @@ struct TaskView {
     met: bool,
 }
 
-struct ChangeView {
-    title: String,
-    class: &'static str,
-    schools: Vec<ChangeLine>,
-}
-
-struct ChangeLine {
-    region: String,
-    name: String,
-    domain: String,
-    was: String,
-    now: String,
-    why: String,
-}
-
 struct NamedView {
     class: &'static str,
     title: String,
@@ -113,11 +98,8 @@ struct CheckView {
 
 impl<'a> Index<'a> {
     pub(super) fn new(report: &Report, input: &ReportInput, text: &'a Text) -> Self {
-        let named = report.regions.iter().find(|region| region.name == report.policy.area);
-        let named =
-            named.map_or_else(|| clean(&report.policy.area).into_owned(), |region| tables::region_name(text, region));
-        let area = if named.is_empty() { text.w("area.default") } else { named.as_str() };
-        let title = text.fill("title", &[("area", area)]);
+        let area = head::area(report, text);
+        let title = head::province_title(report, text);
         let entries = tables::entries(report);
         let total = || Line::new(text.w("col.total").to_owned(), &report.total);
         let with_total = |table: Table| Table { total: (table.rows.len() > 1).then(total), ..table };
@@ -131,7 +113,7 @@ impl<'a> Index<'a> {
         units.sort_by_key(|group| group.key.is_empty());
         Self {
             t: text,
-            head: Head::new(report, input, text, title, area, &report.total),
+            head: Head::new(report, input, text, title, &area, &report.total),
             top: "",
             tasks: report.tasks.iter().map(|task| task_view(task, text)).collect(),
             map: tables::map(input.roster, text, &entries),
@@ -151,9 +133,8 @@ impl<'a> Index<'a> {
                 .collect(),
             operators_note: text.fill("op.note", &[("date", operators::source().0), ("source", operators::source().1)]),
             services: tables::services(report, text, &entries),
-            first_run: report.changes.first_run,
-            changes: changes(report, text),
-            rule_sets: scores::views(report, text),
+            past: past::of_province(report, input, text),
+            rule_sets: scores::views(report, text, &entries),
             causes: causes::of_province(report, text, &report.causes),
             defects: causes::of_province(report, text, &report.defect_causes),
             named: outside(report, text),
@@ -205,33 +186,6 @@ fn task_view(task: &TaskInfo, text: &Text) -> TaskView {
         met: task.met == Some(true),
         state,
     }
-}
-
-fn changes(report: &Report, text: &Text) -> Vec<ChangeView> {
-    [
-        (Change::Gained, text.w("change.gained"), "up"),
-        (Change::Unconfirmed, text.w("change.unconfirmed"), "soft"),
-        (Change::Lost, text.w("change.lost"), "down"),
-    ]
-    .into_iter()
-    .map(|(change, title, class)| ChangeView {
-        title: title.to_owned(),
-        class,
-        schools: report
-            .schools
-            .iter()
-            .filter(|row| row.counted && row.changed == Some(change))
-            .map(|row| ChangeLine {
-                region: clean(&row.region_name).into_owned(),
-                name: clean(&row.name).into_owned(),
-                domain: domain(row),
-                was: row.previous.map(|verdict| text.verdict(verdict).to_owned()).unwrap_or_default(),
-                now: text.standing(row.standing).to_owned(),
-                why: text.reason(&row.reason),
-            })
-            .collect(),
-    })
-    .collect()
 }
 
 /// The name as people write it, the name as DNS knows it beside it where that differs.

@@ -5,11 +5,12 @@
 //! script only sorts, filters and searches what is already readable without it.
 
 mod causes;
-mod head;
+pub(super) mod head;
 mod index;
+mod past;
 mod region;
 mod scores;
-mod tables;
+pub(super) mod tables;
 
 use askama::Template;
 use sha2::{Digest, Sha256};
@@ -24,16 +25,15 @@ use super::model::{Report, SchoolRow};
 use super::text::{self, Context, Text};
 use super::{File, ReportInput};
 
-/// Renders all pages.
-pub fn render(report: &Report, input: &ReportInput) -> Vec<File> {
+/// Renders all pages, each when it is its turn.
+pub fn render<'a>(report: &'a Report, input: &'a ReportInput<'a>) -> impl Iterator<Item = File> {
     let text = Text::of(input.lang);
     let scopes = tables::scopes(report);
-    let mut files = vec![("index.html".to_owned(), page(&index::Index::new(report, input, text)))];
-    for region in &report.regions {
+    let index = std::iter::once_with(move || ("index.html".to_owned(), page(&index::Index::new(report, input, text))));
+    index.chain(report.regions.iter().map(move |region| {
         let rows = scopes.get(&region.code).map_or(&[][..], Vec::as_slice);
-        files.push((region.page.clone(), page(&region::RegionPage::new(report, input, text, region, rows))));
-    }
-    files
+        (region.page.clone(), page(&region::RegionPage::new(report, input, text, region, rows)))
+    }))
 }
 
 /// The page as bytes. Rendering into memory fails only if formatting a value fails, and all values are plain text.
@@ -63,7 +63,7 @@ pub(super) fn context(row: &SchoolRow) -> Context {
 }
 
 /// A link to a site, rebuilt from its checked parts. None: the host is nothing that may stand in a link.
-fn link(site: &Site) -> Option<String> {
+pub(super) fn link(site: &Site) -> Option<String> {
     let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_');
     let host = &site.host;
     if !(1..=253).contains(&host.len()) || !host.bytes().all(fine) || host.starts_with(['.', '-']) {
@@ -75,7 +75,7 @@ fn link(site: &Site) -> Option<String> {
 }
 
 /// The class and icon name of a standing.
-fn class(standing: Standing) -> &'static str {
+pub(super) fn class(standing: Standing) -> &'static str {
     match standing {
         Standing::Verdict(Readiness::Ready) => "ready",
         Standing::Verdict(Readiness::ReadyDefect) => "defect",

@@ -11,12 +11,15 @@ use crate::model::school::{RegionLevel, Role, RosterState};
 use crate::model::summary::Completion;
 use crate::model::verdict::Readiness;
 
-use super::super::ReportInput;
 use super::super::clean::clean;
-use super::super::model::{Counts, Group, RegionInfo, Report, SchoolRow};
+use super::super::model::{Change, Counts, Group, RegionInfo, Report, SchoolRow};
+use super::super::names::region_workbook;
 use super::super::text::Text;
+use super::super::{Format, ReportInput};
 use super::causes::{self, Tickets};
 use super::head::{Fact, Head};
+use super::past::{self, PastView};
+use super::scores::{self, RuleView};
 use super::tables::{self, Entry, Line, Table};
 use super::{class, context, link};
 
@@ -32,7 +35,11 @@ pub(super) struct RegionPage<'a> {
     counties: Option<Table>,
     categories: Option<Table>,
     services: Option<Table>,
+    rules: Vec<RuleView>,
     causes: Tickets,
+    past: PastView,
+    /// The region's workbook, relative to the page. None: it was not made.
+    workbook: Option<String>,
     filters: Vec<Filter>,
     schools: Vec<SchoolView>,
 }
@@ -96,6 +103,8 @@ impl<'a> RegionPage<'a> {
             Some(RegionLevel::Province) => Entry::Direct(region),
             _ => Entry::Whole(region),
         };
+        // A province's page is about its own schools; its numbers over time are those of all of them.
+        let trend = matches!(entry, Entry::Whole(_)).then_some(region.trend.as_slice());
         let name = tables::entry_name(text, entry);
         let title = text.fill("region.title", &[("region", &name)]);
         let subregions: Vec<Entry> = report
@@ -112,7 +121,10 @@ impl<'a> RegionPage<'a> {
             counties: counties(text, rows, entry.counts()),
             categories: categories(text, rows, entry.counts()),
             services: tables::services_of(text, rows),
+            rules: scores::of_region(report, text, &region.code, matches!(entry, Entry::Whole(_))),
             causes: causes::of_region(text, &report.causes, &region.code.0),
+            past: past::of_region(report, input, text, rows, trend),
+            workbook: input.formats.contains(&Format::Xlsx).then(|| format!("../{}", region_workbook(&region.code))),
             filters: filters(text, rows),
             schools: rows.iter().enumerate().map(|(number, row)| school(input, text, number + 1, row)).collect(),
         }
@@ -189,7 +201,14 @@ fn filters(text: &Text, rows: &[&SchoolRow]) -> Vec<Filter> {
 fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> SchoolView {
     let key = row.domain.as_ref();
     let shown = |part: &str| clean(part).into_owned();
-    let mut tags = vec![text.category(row.category).to_owned()];
+    let mut tags = Vec::new();
+    if row.unconfirmed {
+        tags.push(text.w("s.unconfirmed").to_owned());
+    }
+    if row.flapping.is_some() {
+        tags.push(text.change(Change::Flapping).to_owned());
+    }
+    tags.push(text.category(row.category).to_owned());
     tags.extend([&row.subtype, &row.county_name].into_iter().flatten().map(|part| shown(part)));
     let trail = key.filter(|_| row.rule.is_some()).and_then(|key| input.trails.get(key));
     let haystack = [
@@ -280,7 +299,7 @@ fn facts(text: &Text, row: &SchoolRow, opted_out: String) -> Vec<Fact> {
     }
     add("s.unit", row.responsible_unit.clone().unwrap_or_default());
     add("s.code", row.school_code.clone().unwrap_or_default());
-    add("s.scores", super::scores::of_row(row, text));
+    add("s.scores", scores::of_row(row, text));
     add("s.change", row.changed.map(|change| text.change(change).to_owned()).unwrap_or_default());
     facts
 }

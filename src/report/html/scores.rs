@@ -1,11 +1,15 @@
-//! Rule sets side by side, and the points of one site in a line.
+//! Rule sets side by side: over everything, by region, and the points of one site in a line.
+
+use std::collections::BTreeMap;
 
 use super::super::clean::clean;
 use super::super::format::percent;
 use super::super::model::{Report, RuleSetInfo, SchoolRow};
 use super::super::text::{Lang, Text};
 use super::head::percent_sign;
-use crate::judge::rules::Passes;
+use super::tables::{Entry, entry_name};
+use crate::judge::rules::{Passes, Row, Sum};
+use crate::model::school::RegionCode;
 
 /// One rule set.
 pub(super) struct RuleView {
@@ -14,16 +18,38 @@ pub(super) struct RuleView {
     /// Day and source.
     pub(super) origin: String,
     pub(super) official: bool,
-    pub(super) pass: u64,
-    pub(super) fail: u64,
-    pub(super) not_judged: u64,
-    /// Share that passes: a range where some are not judged.
-    pub(super) share: String,
+    /// Schools in the base.
+    pub(super) schools: u64,
+    pub(super) passes: PassesView,
     /// Points on average, with the maximum.
     pub(super) average: String,
     pub(super) indicators: Vec<IndicatorView>,
-    /// Kinds of schools with their counts.
+    /// Kinds of schools with their counts. Empty: the set says nothing of passing.
     pub(super) kinds: Vec<String>,
+    /// Regions with what each loses on average by indicator.
+    pub(super) regions: Vec<RegionView>,
+}
+
+/// How many pass: dashes where a set says nothing of passing.
+pub(super) struct PassesView {
+    pub(super) pass: String,
+    pub(super) fail: String,
+    pub(super) not_judged: String,
+    /// Share that passes: a range where some are not judged.
+    pub(super) share: String,
+}
+
+/// One region by one rule set.
+pub(super) struct RegionView {
+    pub(super) name: String,
+    /// Page of the region.
+    pub(super) link: String,
+    /// Schools in the base.
+    pub(super) schools: u64,
+    pub(super) average: String,
+    pub(super) share: String,
+    /// Points lost on average, by indicator.
+    pub(super) lost: Vec<String>,
 }
 
 /// One indicator of a rule set.
@@ -35,23 +61,55 @@ pub(super) struct IndicatorView {
     pub(super) lost: String,
 }
 
-/// All rule sets of a report.
-pub(super) fn views(report: &Report, text: &Text) -> Vec<RuleView> {
-    report.rule_sets.iter().map(|info| view(info, text)).collect()
+/// All rule sets of a report, with the lines of the index.
+pub(super) fn views(report: &Report, text: &Text, entries: &[Entry<'_>]) -> Vec<RuleView> {
+    let of_region = |info: &RuleSetInfo| {
+        let line = |entry: &Entry<'_>| {
+            let region = entry.info();
+            let sums = match entry {
+                Entry::Whole(_) => &info.tally.regions,
+                Entry::Direct(_) => &info.tally.direct,
+            };
+            let sum = sums.get(&region.code.0)?;
+            Some(region_view(info, sum, entry_name(text, *entry), region.page.clone(), text))
+        };
+        entries.iter().filter_map(line).collect()
+    };
+    let all = |info: &RuleSetInfo| {
+        let tally = &info.tally;
+        let (total, complete, average) = (tally.total, tally.complete, tally.average);
+        let sum =
+            Sum { passes: total, schools: tally.schools, complete, average, indicators: tally.indicators.clone() };
+        view(info, &sum, &tally.kinds, of_region(info), text)
+    };
+    report.rule_sets.iter().map(all).collect()
 }
 
-fn view(info: &RuleSetInfo, text: &Text) -> RuleView {
-    let tally = &info.tally;
+/// The same of one region's page: all of the region, or of a province what reports to it directly.
+pub(super) fn of_region(report: &Report, text: &Text, code: &RegionCode, whole: bool) -> Vec<RuleView> {
+    let one = |info: &RuleSetInfo| {
+        let sums = if whole { &info.tally.regions } else { &info.tally.direct };
+        Some(view(info, sums.get(&code.0)?, &BTreeMap::new(), Vec::new(), text))
+    };
+    report.rule_sets.iter().filter_map(one).collect()
+}
+
+fn view(
+    info: &RuleSetInfo,
+    sum: &Sum,
+    kinds: &BTreeMap<String, Passes>,
+    regions: Vec<RegionView>,
+    text: &Text,
+) -> RuleView {
     let english = text.lang() == Lang::En;
-    let indicators = info.rules.indicators.iter().zip(&tally.indicators).map(|(indicator, row)| IndicatorView {
+    let indicators = info.rules.indicators.iter().zip(&sum.indicators).map(|(indicator, row)| IndicatorView {
         name: clean(if english { &indicator.name_en } else { &indicator.name }).into_owned(),
         weight: points(indicator.weight),
         judged: row.judged,
         full: row.full,
-        // Nothing judged is not nothing lost.
-        lost: row.lost.map_or_else(|| text.w("rule.unjudged").to_owned(), points),
+        lost: lost(row, text),
     });
-    let kinds = tally.kinds.iter().map(|(kind, of)| {
+    let kinds = kinds.iter().map(|(kind, of)| {
         let name = clean(text.category_name(kind)).into_owned();
         format!("{name} {} / {} = {}", of.pass, of.pass + of.fail + of.not_judged, share(*of))
     });
@@ -60,17 +118,47 @@ fn view(info: &RuleSetInfo, text: &Text) -> RuleView {
         title: clean(if english { &info.title_en } else { &info.title }).into_owned(),
         origin: format!("{} · {}", clean(&info.date), clean(&info.source)),
         official: info.official,
-        pass: tally.total.pass,
-        fail: tally.total.fail,
-        not_judged: tally.total.not_judged,
-        share: share(tally.total),
-        average: match tally.average {
-            Some(average) => format!("{} / {} ({})", points(average), points(info.maximum), tally.complete),
-            None => text.w("rule.unjudged").to_owned(),
-        },
+        schools: sum.schools,
+        passes: passes(info, sum.passes),
+        average: average(info, sum, text),
         indicators: indicators.collect(),
         kinds: kinds.collect(),
+        regions,
     }
+}
+
+fn region_view(info: &RuleSetInfo, sum: &Sum, name: String, link: String, text: &Text) -> RegionView {
+    RegionView {
+        name,
+        link,
+        schools: sum.schools,
+        average: average(info, sum, text),
+        share: passes(info, sum.passes).share,
+        lost: sum.indicators.iter().map(|row| lost(row, text)).collect(),
+    }
+}
+
+fn passes(info: &RuleSetInfo, of: Passes) -> PassesView {
+    let count = |number: u64| info.passes_at.map_or_else(|| "–".to_owned(), |_| number.to_string());
+    PassesView {
+        pass: count(of.pass),
+        fail: count(of.fail),
+        not_judged: count(of.not_judged),
+        share: info.passes_at.map_or_else(|| "–".to_owned(), |_| share(of)),
+    }
+}
+
+/// Points on average over the schools at which everything was judged, of all, and the number of these schools.
+fn average(info: &RuleSetInfo, sum: &Sum, text: &Text) -> String {
+    match sum.average {
+        Some(average) => format!("{} / {} ({})", points(average), points(info.maximum), sum.complete),
+        None => text.w("rule.unjudged").to_owned(),
+    }
+}
+
+/// Nothing judged is not nothing lost.
+fn lost(row: &Row, text: &Text) -> String {
+    row.lost.map_or_else(|| text.w("rule.unjudged").to_owned(), points)
 }
 
 /// What passes of all: if everything not judged failed, and if all of it passed. Who fails may be known where it is not yet

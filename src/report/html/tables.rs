@@ -12,45 +12,48 @@ use super::super::text::{Lang, Text};
 use super::head::{percent_sign, range};
 
 /// A table of counts.
-pub(super) struct Table {
+pub(in crate::report) struct Table {
     /// Identifier in the page.
-    pub(super) id: &'static str,
+    pub(in crate::report) id: &'static str,
     /// Heading of the first column.
-    pub(super) label: String,
+    pub(in crate::report) label: String,
     /// There is a column of places.
-    pub(super) ranked: bool,
+    pub(in crate::report) ranked: bool,
     /// There is a column of changes.
-    pub(super) changes: bool,
-    pub(super) rows: Vec<Line>,
+    pub(in crate::report) changes: bool,
+    pub(in crate::report) rows: Vec<Line>,
     /// The sum. None: there is one row only.
-    pub(super) total: Option<Line>,
+    pub(in crate::report) total: Option<Line>,
 }
 
 /// One line of a table.
-pub(super) struct Line {
-    pub(super) name: String,
+pub(in crate::report) struct Line {
+    pub(in crate::report) name: String,
     /// Relative to the page. None: no link.
-    pub(super) link: Option<String>,
-    pub(super) rank: Option<u32>,
+    pub(in crate::report) link: Option<String>,
+    pub(in crate::report) rank: Option<u32>,
+    /// How far the place is from that of the run before: `↑1`, `↓2`. Empty: not at all, or nobody knows.
+    pub(super) climbed: String,
     /// Coverage is too low to be ranked.
-    pub(super) hatched: bool,
-    pub(super) rate: Option<String>,
-    pub(super) range: String,
-    pub(super) coverage: String,
-    pub(super) ready: u64,
-    pub(super) judged: u64,
-    pub(super) inconclusive: u64,
-    pub(super) out: u64,
-    pub(super) listed: u64,
-    pub(super) change: String,
+    pub(in crate::report) hatched: bool,
+    pub(in crate::report) rate: Option<String>,
+    pub(in crate::report) range: String,
+    pub(in crate::report) coverage: String,
+    pub(in crate::report) ready: u64,
+    pub(in crate::report) judged: u64,
+    pub(in crate::report) inconclusive: u64,
+    pub(in crate::report) out: u64,
+    pub(in crate::report) listed: u64,
+    pub(in crate::report) change: String,
 }
 
 impl Line {
-    pub(super) fn new(name: String, counts: &Counts) -> Self {
+    pub(in crate::report) fn new(name: String, counts: &Counts) -> Self {
         Self {
             name,
             link: None,
             rank: None,
+            climbed: String::new(),
             hatched: false,
             rate: percent(counts.ready, counts.judged),
             range: range(counts).unwrap_or_else(|| "–".to_owned()),
@@ -67,19 +70,19 @@ impl Line {
 
 /// A region as a line of the index: all of it, or only what reports to it directly.
 #[derive(Clone, Copy)]
-pub(super) enum Entry<'a> {
+pub(in crate::report) enum Entry<'a> {
     Whole(&'a RegionInfo),
     Direct(&'a RegionInfo),
 }
 
 impl<'a> Entry<'a> {
-    pub(super) fn info(self) -> &'a RegionInfo {
+    pub(in crate::report) fn info(self) -> &'a RegionInfo {
         match self {
             Self::Whole(info) | Self::Direct(info) => info,
         }
     }
 
-    pub(super) fn counts(self) -> &'a Counts {
+    pub(in crate::report) fn counts(self) -> &'a Counts {
         match self {
             Self::Whole(info) => &info.counts,
             Self::Direct(info) => &info.direct,
@@ -89,7 +92,7 @@ impl<'a> Entry<'a> {
 
 /// The lines of the index. They do not overlap and leave nobody out, so that they add up to the total: what lies right
 /// below a province, then the province's own schools, and whatever has no province above it.
-pub(super) fn entries(report: &Report) -> Vec<Entry<'_>> {
+pub(in crate::report) fn entries(report: &Report) -> Vec<Entry<'_>> {
     let known: BTreeSet<&RegionCode> = report.regions.iter().map(|region| &region.code).collect();
     let mut entries = Vec::new();
     for root in report.regions.iter().filter(|region| !region.parent.as_ref().is_some_and(|code| known.contains(code)))
@@ -109,7 +112,7 @@ pub(super) fn entries(report: &Report) -> Vec<Entry<'_>> {
 
 /// For each region, the entries of [`Report::schools`] on its page: everything at every level below; for a province
 /// only what reports to it directly, since all the rest has pages of its own.
-pub(super) fn scopes(report: &Report) -> BTreeMap<RegionCode, Vec<&SchoolRow>> {
+pub(in crate::report) fn scopes(report: &Report) -> BTreeMap<RegionCode, Vec<&SchoolRow>> {
     let infos: BTreeMap<&RegionCode, &RegionInfo> = report.regions.iter().map(|info| (&info.code, info)).collect();
     let mut scopes: BTreeMap<RegionCode, Vec<&SchoolRow>> = BTreeMap::new();
     for row in &report.schools {
@@ -126,7 +129,7 @@ pub(super) fn scopes(report: &Report) -> BTreeMap<RegionCode, Vec<&SchoolRow>> {
 }
 
 /// What a region is called in this language. A province's own schools are called so.
-pub(super) fn entry_name(text: &Text, entry: Entry) -> String {
+pub(in crate::report) fn entry_name(text: &Text, entry: Entry) -> String {
     let info = entry.info();
     let name = region_name(text, info);
     match entry {
@@ -136,13 +139,13 @@ pub(super) fn entry_name(text: &Text, entry: Entry) -> String {
 }
 
 /// A region's name in this language.
-pub(super) fn region_name(text: &Text, info: &RegionInfo) -> String {
+pub(in crate::report) fn region_name(text: &Text, info: &RegionInfo) -> String {
     let english = info.name_en.as_deref().filter(|_| text.lang() == Lang::En);
     clean(english.unwrap_or(&info.name)).into_owned()
 }
 
 /// The table of regions, best place first, and the sum of its lines.
-pub(super) fn regions(report: &Report, text: &Text, entries: &[Entry], prefix: &str) -> Table {
+pub(in crate::report) fn regions(report: &Report, text: &Text, entries: &[Entry], prefix: &str) -> Table {
     let scopes = scopes(report);
     let mut rows: Vec<Line> = entries
         .iter()
@@ -154,6 +157,10 @@ pub(super) fn regions(report: &Report, text: &Text, entries: &[Entry], prefix: &
                 rank: match entry {
                     Entry::Whole(_) => info.rank,
                     Entry::Direct(_) => None,
+                },
+                climbed: match entry {
+                    Entry::Whole(_) => climbed(info.previous_rank, info.rank),
+                    Entry::Direct(_) => String::new(),
                 },
                 hatched: matches!(entry, Entry::Whole(_)) && !info.rankable,
                 change: changes(rows),
@@ -173,28 +180,40 @@ pub(super) fn regions(report: &Report, text: &Text, entries: &[Entry], prefix: &
     }
 }
 
-/// `+2 −1`: schools gained, schools lost or set back. Empty: neither.
+/// `+2 −1 ?3 ~1`: schools gained, lost, unconfirmed, flapping.
 fn changes(rows: &[&SchoolRow]) -> String {
-    let count = |wanted: &[Change]| {
-        rows.iter().filter(|row| row.counted && row.changed.is_some_and(|change| wanted.contains(&change))).count()
-    };
-    let (up, down) = (count(&[Change::Gained]), count(&[Change::Lost, Change::Unconfirmed]));
-    match (up, down) {
-        (0, 0) => "0".to_owned(),
-        (up, 0) => format!("+{up}"),
-        (0, down) => format!("−{down}"),
-        (up, down) => format!("+{up} −{down}"),
+    let count = |wanted| rows.iter().filter(|row| row.counted && row.changed == Some(wanted)).count();
+    let parts: Vec<String> =
+        [("+", Change::Gained), ("−", Change::Lost), ("?", Change::Unconfirmed), ("~", Change::Flapping)]
+            .into_iter()
+            .map(|(sign, change)| (sign, count(change)))
+            .filter(|(_, count)| *count > 0)
+            .map(|(sign, count)| format!("{sign}{count}"))
+            .collect();
+    if parts.is_empty() { "0".to_owned() } else { parts.join(" ") }
+}
+
+fn climbed(before: Option<u32>, now: Option<u32>) -> String {
+    match (before, now) {
+        (Some(before), Some(now)) if now < before => format!("↑{}", before - now),
+        (Some(before), Some(now)) if now > before => format!("↓{}", now - before),
+        _ => String::new(),
     }
 }
 
 /// A table of groups, in their order.
-pub(super) fn groups(id: &'static str, label: String, groups: &[Group], name: impl Fn(&Group) -> String) -> Table {
+pub(in crate::report) fn groups(
+    id: &'static str,
+    label: String,
+    groups: &[Group],
+    name: impl Fn(&Group) -> String,
+) -> Table {
     let rows = groups.iter().map(|group| Line::new(clean(&name(group)).into_owned(), &group.counts)).collect();
     Table { id, label, ranked: false, changes: false, rows, total: None }
 }
 
 /// Services of the lines of the index, and all of them. None: no list names any.
-pub(super) fn services(report: &Report, text: &Text, entries: &[Entry]) -> Option<Table> {
+pub(in crate::report) fn services(report: &Report, text: &Text, entries: &[Entry]) -> Option<Table> {
     if report.services.listed == 0 {
         return None;
     }
@@ -208,7 +227,7 @@ pub(super) fn services(report: &Report, text: &Text, entries: &[Entry]) -> Optio
 }
 
 /// Services of one page. None: there are none.
-pub(super) fn services_of(text: &Text, rows: &[&SchoolRow]) -> Option<Table> {
+pub(in crate::report) fn services_of(text: &Text, rows: &[&SchoolRow]) -> Option<Table> {
     let counts = service_counts(rows);
     (counts.listed > 0).then(|| services_table(text, Vec::new(), &counts))
 }
@@ -228,32 +247,32 @@ fn service_counts(rows: &[&SchoolRow]) -> Counts {
 }
 
 /// A tile of the schematic map.
-pub(super) struct Tile {
-    pub(super) x: u32,
-    pub(super) y: u32,
-    pub(super) name: String,
-    pub(super) rate: String,
-    pub(super) counts: String,
+pub(in crate::report) struct Tile {
+    pub(in crate::report) x: u32,
+    pub(in crate::report) y: u32,
+    pub(in crate::report) name: String,
+    pub(in crate::report) rate: String,
+    pub(in crate::report) counts: String,
     /// All numbers in words, for who points at it or hears it.
-    pub(super) hint: String,
-    pub(super) link: String,
+    pub(in crate::report) hint: String,
+    pub(in crate::report) link: String,
     /// Fifth of the scale, 0 to 4; `none` without a rate.
-    pub(super) shade: &'static str,
-    pub(super) hatched: bool,
+    pub(in crate::report) shade: &'static str,
+    pub(in crate::report) hatched: bool,
 }
 
 /// The map: tiles, and the width and height of the drawing.
-pub(super) struct Map {
-    pub(super) tiles: Vec<Tile>,
-    pub(super) width: u32,
-    pub(super) height: u32,
+pub(in crate::report) struct Map {
+    pub(in crate::report) tiles: Vec<Tile>,
+    pub(in crate::report) width: u32,
+    pub(in crate::report) height: u32,
 }
 
 /// Width, height and gap of a tile in the drawing.
 const TILE: (u32, u32, u32) = (108, 72, 8);
 
 /// The schematic map of the index entries, placed as the lists say, or in rows of six. None: fewer than two regions.
-pub(super) fn map(roster: &Roster, text: &Text, entries: &[Entry]) -> Option<Map> {
+pub(in crate::report) fn map(roster: &Roster, text: &Text, entries: &[Entry]) -> Option<Map> {
     let whole: Vec<Entry> = entries.iter().copied().filter(|entry| matches!(entry, Entry::Whole(_))).collect();
     if whole.len() < 2 {
         return None;

@@ -103,8 +103,8 @@ pub struct RuleSetInfo {
     pub official: bool,
     /// All points there are.
     pub maximum: f64,
-    /// Points with which a site passes.
-    pub passes_at: f64,
+    /// Points with which a site passes. None: the set says nothing of passing.
+    pub passes_at: Option<f64>,
     /// All schools by the site they count by.
     #[serde(flatten)]
     pub tally: Tally,
@@ -124,7 +124,7 @@ pub struct ScoreInfo {
     pub judged: f64,
     /// All points.
     pub maximum: f64,
-    /// It passes. None: that depends on what was not judged.
+    /// It passes. None: that depends on what was not judged, or the set says nothing of passing.
     pub passes: Option<bool>,
     /// Points lost by indicator; only where any were. `null`: the indicator was not judged.
     pub lost: BTreeMap<&'static str, Option<f64>>,

@@ -94,14 +94,20 @@ pub fn context(host: Option<&str>, aaaa: &[impl ToString]) -> Context {
     context
 }
 
-static ZH: LazyLock<Text> =
-    LazyLock::new(|| parse(Lang::Zh, include_str!("zh.words.toml"), include_str!("zh.findings.toml")));
-static EN: LazyLock<Text> =
-    LazyLock::new(|| parse(Lang::En, include_str!("en.words.toml"), include_str!("en.findings.toml")));
+static ZH: LazyLock<Text> = LazyLock::new(|| {
+    let words = [include_str!("zh.words.toml"), include_str!("zh.sheets.toml")];
+    parse(Lang::Zh, words, include_str!("zh.findings.toml"))
+});
+static EN: LazyLock<Text> = LazyLock::new(|| {
+    let words = [include_str!("en.words.toml"), include_str!("en.sheets.toml")];
+    parse(Lang::En, words, include_str!("en.findings.toml"))
+});
 
-fn parse(lang: Lang, words: &str, findings: &str) -> Text {
-    // Both tables are part of the program; a test parses them.
+fn parse(lang: Lang, [words, sheets]: [&str; 2], findings: &str) -> Text {
+    // The tables are part of the program; a test parses them.
     let mut text: Text = toml::from_str(words).expect("the word table is well-formed");
+    let sheets: BTreeMap<String, String> = toml::from_str(sheets).expect("the table for workbooks is well-formed");
+    text.words.extend(sheets);
     text.findings = toml::from_str(findings).expect("the finding table is well-formed");
     text.lang = lang;
     text

@@ -1,7 +1,9 @@
 //! Lines on links, resources and samples. Links that answered alike over both families are counted, and the others named.
 
 use super::Writer;
-use crate::model::evidence::{Fetch, FetchEnd, HostSide, Link, Links, LookupOutcome, ResourceHost, Resources, Sample};
+use crate::model::evidence::{
+    Fetch, FetchEnd, HostCheck, HostSide, Link, Links, LookupOutcome, ResourceHost, Resources, Sample,
+};
 use crate::report::clean::clean;
 use crate::report::format::duration;
 
@@ -27,9 +29,16 @@ impl Writer {
             self.pick("两种协议结果相同", "alike over both families")
         );
         self.step(&line);
-        for link in links.links.iter().filter(|link| !alike(link)) {
-            let line = format!("{} IPv6 {} · IPv4 {}", clean(&link.url), end(&link.v6.end), end(&link.v4.end));
+        if links.cut {
+            self.more();
+        }
+        for link in links.links.iter().filter(|link| !alike(link) || link.leads_to.is_some()) {
+            let line = format!("{} IPv6 {} · IPv4 {}", clean(&link.url), end(&link.v6), end(&link.v4));
             self.detail(&line);
+            if let Some(host) = &link.leads_to {
+                let line = format!("→ {}", host_line(host));
+                self.detail(&line);
+            }
         }
     }
 
@@ -40,10 +49,23 @@ impl Writer {
             let line = resource_host(host);
             self.detail(&line);
         }
+        if resources.cut {
+            self.more();
+        }
+        if resources.unread_styles > 0 {
+            let line = format!("{} {}", self.pick("未读取的样式表", "style sheets not read:"), resources.unread_styles);
+            self.detail(&line);
+        }
         if resources.left_out > 0 {
             let line = format!("{} {}", self.pick("超过上限未测", "more than are looked at:"), resources.left_out);
             self.detail(&line);
         }
+    }
+
+    /// A page or style sheet is longer than is read of one.
+    fn more(&mut self) {
+        let line = self.pick("页面内容超过读取上限，其余未计", "more stands there than is read").to_owned();
+        self.detail(&line);
     }
 
     pub(super) fn samples(&mut self, samples: &[Sample]) {
@@ -52,6 +74,7 @@ impl Writer {
         for sample in samples {
             let time = |us: Option<u64>| us.map_or_else(|| "–".to_owned(), duration);
             let end = match (&sample.failure, sample.status) {
+                (None, Some(status)) if sample.challenge => format!("{status} challenge"),
                 (Some(failure), _) => failure.to_string(),
                 (None, status) => status.map(|status| status.to_string()).unwrap_or_default(),
             };
@@ -68,8 +91,10 @@ impl Writer {
     }
 }
 
-fn end(end: &FetchEnd) -> String {
-    match end {
+fn end(fetch: &Fetch) -> String {
+    let dead: Vec<String> = fetch.dead.iter().map(|address| format!(" (✗ {address})")).collect();
+    let end = match &fetch.end {
+        FetchEnd::Status(status) if fetch.challenge => format!("{status} challenge"),
         FetchEnd::Status(status) => status.to_string(),
         FetchEnd::Failed(failure) => failure.to_string(),
         FetchEnd::NoAddress => "no_address".to_owned(),
@@ -77,11 +102,18 @@ fn end(end: &FetchEnd) -> String {
         FetchEnd::Unqualified => "unqualified_name".to_owned(),
         FetchEnd::Unresolved(outcome) => format!("unresolved({})", outcome.word()),
         FetchEnd::NotMade => "–".to_owned(),
-    }
+        FetchEnd::Port(port) => format!("port_not_asked({port})"),
+        FetchEnd::LeftAlone => "left_alone".to_owned(),
+    };
+    format!("{end}{}", dead.concat())
 }
 
 fn resource_host(host: &ResourceHost) -> String {
     let kinds: Vec<String> = host.kinds.iter().map(|(kind, count)| format!("{} {count}", kind.name())).collect();
+    format!("{} ({})", host_line(&host.check), kinds.join(", "))
+}
+
+fn host_line(host: &HostCheck) -> String {
     let side = |side: &HostSide| {
         let lookup = side.lookup.map(LookupOutcome::word).unwrap_or_default();
         let address = side.public().map(|address| address.to_string()).unwrap_or_default();
@@ -94,11 +126,6 @@ fn resource_host(host: &ResourceHost) -> String {
             [lookup.to_owned(), address, opens].into_iter().filter(|part| !part.is_empty()).collect();
         parts.join(" ")
     };
-    format!(
-        "{} ({}) IPv6 {} · IPv4 {}",
-        clean(&host.check.host),
-        kinds.join(", "),
-        side(&host.check.v6),
-        side(&host.check.v4)
-    )
+    let unasked = host.unasked.map(|why| format!(" · {}", why.word())).unwrap_or_default();
+    format!("{}:{} IPv6 {} · IPv4 {}{unasked}", clean(&host.host), host.port, side(&host.v6), side(&host.v4))
 }

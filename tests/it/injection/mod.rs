@@ -255,6 +255,53 @@ fn tables_are_safe(report: &Path, roster: &Roster) {
     assert_eq!(read, roster.schools.iter().map(visible).collect());
 }
 
+/// Workbooks hold text, numbers and days only, and links to the list's own sites; the circular is a document of paragraphs.
+fn office_files_are_safe(report: &Path) {
+    let mut workbooks = 0;
+    for path in files(report) {
+        let kind = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_owned();
+        if !["xlsx", "docx"].contains(&kind.as_str()) {
+            continue;
+        }
+        let bytes = fs::read(&path).expect("a file");
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&bytes)).expect("a ZIP file");
+        for index in 0..archive.len() {
+            let mut part = archive.by_index(index).expect("a part");
+            let name = part.name().expect("a name").into_owned();
+            let mut xml = String::new();
+            std::io::Read::read_to_string(&mut part, &mut xml).expect("UTF-8");
+            let mut reader = quick_xml::Reader::from_str(&xml);
+            loop {
+                let event = reader.read_event().unwrap_or_else(|error| panic!("{}: {name}: {error}", path.display()));
+                if let quick_xml::events::Event::Eof = event {
+                    break;
+                }
+                if let quick_xml::events::Event::Start(tag) | quick_xml::events::Event::Empty(tag) = event {
+                    let tag = tag.name().as_ref().to_owned();
+                    let field = tag == "w:instrText" && name == "word/footer1.xml";
+                    assert!(!["f", "ddeLink", "w:object", "w:hyperlink"].contains(&tag.as_str()), "{name}: {tag}");
+                    assert!(!tag.starts_with("w:instr") || field, "{name}: {tag}");
+                }
+            }
+            assert_eq!(hides(&xml.replace(['\n', '\r'], "")), None, "{name}");
+            let ours = xml.matches("Target=\"http://www.i").count();
+            assert_eq!(xml.matches("TargetMode=\"External\"").count(), ours, "{}: {name}", path.display());
+        }
+        if kind == "xlsx" {
+            workbooks += 1;
+            let mut book: calamine::Xlsx<_> =
+                calamine::Reader::new(std::io::Cursor::new(bytes)).expect("a workbook that can be read");
+            for (sheet, range) in calamine::Reader::worksheets(&mut book) {
+                for (_, _, cell) in range.used_cells() {
+                    let calamine::Data::String(text) = cell else { continue };
+                    assert!(!is_formula(text), "{} {sheet}: {text:?}", path.display());
+                }
+            }
+        }
+    }
+    assert!(workbooks > 100, "{workbooks} workbooks");
+}
+
 fn json_is_safe(folder: &Path, sites: usize) {
     let judged = v6ready(folder, &["judge", "--store", "history.db", "--json"]);
     let text = terminal(&judged);
@@ -319,6 +366,7 @@ async fn nothing_that_others_wrote_comes_alive() {
             assert_eq!((page["script "], page["style "], page["meta content http-equiv"]), (1, 1, 1));
         }
         tables_are_safe(&hostile.join(lang).join(RUN), &roster);
+        office_files_are_safe(&hostile.join(lang).join(RUN));
     }
     json_is_safe(&hostile, texts.len());
     a_scan_says_nothing_hidden(&hostile);

@@ -1,0 +1,122 @@
+//! Reports of a large province: time, size and memory. Printed, and held only against limits that no machine should reach.
+#![expect(clippy::print_stdout, reason = "numbers to be read by people")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use v6ready::judge::causes::causes;
+use v6ready::judge::compare::Past;
+use v6ready::judge::summarise::summarise;
+use v6ready::model::evidence::{Pointer, StepKind};
+use v6ready::model::finding::{Code, Finding};
+use v6ready::model::owner::Aliases;
+use v6ready::model::run::Run;
+use v6ready::model::site::SiteKey;
+use v6ready::model::verdict::{Assessment, Facts, Readiness, Stack};
+use v6ready::report::{Format, Lang, ReportInput, Template, render_all};
+use v6ready::targets::{LoadOptions, load_bytes};
+
+/// Schools of the province, and its regions.
+const SCHOOLS: usize = 20_000;
+const REGIONS: usize = 18;
+
+/// Every other school passes, a quarter has no AAAA, a quarter does not answer over IPv6.
+fn assessment(number: usize, site: &SiteKey) -> Assessment {
+    let (readiness, codes): (_, &[Code]) = match number % 4 {
+        0 | 2 => (Readiness::Ready, &[]),
+        1 => (Readiness::Absent, &[Code::AaaaAbsent, Code::ContentUnverified]),
+        _ => (Readiness::Broken, &[Code::V6Timeout, Code::PortDiff]),
+    };
+    let pointer = Pointer { round: 1, step: StepKind::Connect, index: 0 };
+    let args =
+        BTreeMap::from([("address".to_owned(), "2001:db8::10".to_owned()), ("port".to_owned(), "443".to_owned())]);
+    let finding = |code: &Code| Finding { code: *code, args: args.clone(), evidence: vec![pointer] };
+    Assessment {
+        site: site.clone(),
+        readiness,
+        reason: if readiness == Readiness::Broken { "timeout" } else { "" }.to_owned(),
+        stack: if readiness == Readiness::Ready { Stack::DualStack } else { Stack::Ipv4Only },
+        reach6: Some(readiness == Readiness::Ready),
+        rule: 4,
+        findings: codes.iter().map(finding).collect(),
+        evidence: vec![pointer],
+        facts: Facts { v4_status: "200".to_owned(), latency_v4_ms: Some(31.25), ..Facts::default() },
+    }
+}
+
+fn list() -> Vec<u8> {
+    let mut list = String::from("学校名称,网站地址,地区,责任单位\n");
+    for number in 0..SCHOOLS {
+        let region = number % REGIONS;
+        // Writing to a string cannot fail.
+        let _ = writeln!(list, "示例{number}中学,www.s{number}.example,示例{region}市,示例{region}市教育局");
+    }
+    list.into_bytes()
+}
+
+fn run() -> Run {
+    let run = serde_json::json!({
+        "id": "20261123T191000Z", "started": 1_795_461_000_000_i64, "ended": 1_795_464_600_000_i64, "end": "complete",
+        "vantage": {"name": "示例", "isp": null, "resolvers": [], "proofs": []},
+        "config_sha256": "", "method_version": v6ready::model::METHOD_VERSION, "program_version": "0",
+        "gate": {"checks": []}, "without_ipv6": false, "lab": false, "simulated": true,
+    });
+    serde_json::from_value(run).expect("a run")
+}
+
+/// The most memory that the process has held, in MiB. 0 where the system does not say.
+fn most_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+#[test]
+#[ignore = "measures time and memory: for the release build"]
+fn workbooks_of_a_large_province() {
+    let loaded = load_bytes(&[("list.csv", list())], &LoadOptions::lab()).expect("a list");
+    let sites: Vec<SiteKey> = loaded.roster.sites.keys().cloned().collect();
+    assert_eq!(sites.len(), SCHOOLS);
+    let assessments: BTreeMap<SiteKey, Assessment> =
+        sites.iter().enumerate().map(|(number, site)| (site.clone(), assessment(number, site))).collect();
+    let summary = summarise(&loaded.roster, &loaded.policy, &assessments);
+    let causes = causes(&loaded.roster, &loaded.policy, &assessments, &Aliases::default());
+    let before = most_memory();
+    let formats = BTreeSet::from([Format::Xlsx, Format::Docx]);
+    let begun = Instant::now();
+    let files = render_all(&ReportInput {
+        run: &run(),
+        roster: &loaded.roster,
+        policy: &loaded.policy,
+        assessments: &assessments,
+        summary: &summary,
+        causes: &causes,
+        rules: &[],
+        trails: &BTreeMap::new(),
+        first_seen: &BTreeMap::new(),
+        past: &Past::default(),
+        evidence: &[],
+        lang: Lang::Zh,
+        zone: &jiff::tz::TimeZone::UTC,
+        formats: &formats,
+        template: Template::shipped(Lang::Zh),
+    })
+    .expect("rendered");
+    let took = begun.elapsed();
+    let size = |name: &str| files.iter().find(|(of, _)| of == name).map_or(0, |(_, bytes)| bytes.len());
+    let regions: usize =
+        files.iter().filter(|(name, _)| name.starts_with("regions/")).map(|(_, bytes)| bytes.len()).sum();
+    println!(
+        "{SCHOOLS} schools, {} findings: {} files in {:.1} s; workbook.xlsx {:.1} MB, all regions {:.1} MB, \
+         bulletin.docx {:.1} kB; most memory {} MiB, {before} MiB before",
+        assessments.values().map(|of| of.findings.len()).sum::<usize>(),
+        files.len(),
+        took.as_secs_f64(),
+        size("workbook.xlsx") as f64 / 1e6,
+        regions as f64 / 1e6,
+        size("bulletin.docx") as f64 / 1e3,
+        most_memory(),
+    );
+    assert!(took < Duration::from_mins(5) && size("workbook.xlsx") < 100_000_000);
+}
