@@ -138,10 +138,18 @@ async fn a_run_that_is_killed_again_and_again_ends_with_the_same_verdicts() {
     let kills = std::env::var(KILLS).ok().and_then(|text| text.parse().ok()).unwrap_or(FEW);
     let mut seed = 0x5eed_u64;
     let mut fallen = 0;
-    let mut longest = u64::try_from(took.as_millis()).unwrap();
+    // From the first moment at which the gate may be open to a part of the run that leaves something for the next kill.
+    let window = u64::try_from(took.as_millis()).unwrap() / 8;
     for _ in 0..kills {
         let mut scanning = child(killed.path());
-        std::thread::sleep(Duration::from_millis(next(&mut seed) % longest));
+        let spawned = Instant::now();
+        let log = || std::fs::metadata(killed.path().join("history.db-wal")).map_or(0, |log| log.len());
+        let (before, anywhere) = (log(), next(&mut seed).is_multiple_of(3));
+        // Every third falls at any moment, so also while the file is opened and the gate is made.
+        while !anywhere && log() == before && spawned.elapsed() < took {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        std::thread::sleep(Duration::from_millis(next(&mut seed) % window));
         // The run may be over before the last kill; then there is nothing left to kill.
         if scanning.try_wait().unwrap().is_some() {
             break;
@@ -149,15 +157,14 @@ async fn a_run_that_is_killed_again_and_again_ends_with_the_same_verdicts() {
         scanning.kill().unwrap();
         scanning.wait().unwrap();
         fallen += 1;
-        longest = (longest * 9 / 10).max(1500);
     }
     assert!(child(killed.path()).wait().unwrap().success());
     let (got, rounds_killed, interruptions) = outcome(killed.path()).await;
-    println!(
+    super::output::line(format!(
         "{fallen} kills, {interruptions} after which there was something to go on with; {} sites; {rounds} rounds \
          undisturbed in {took:?}, {rounds_killed} with kills",
         expected.len()
-    );
+    ));
     let differ: Vec<_> = expected.iter().filter(|(key, verdict)| got.get(*key) != Some(*verdict)).collect();
     let instead: Vec<_> = differ.iter().map(|(key, _)| got.get(*key)).collect();
     assert!(differ.is_empty() && got.len() == expected.len(), "{differ:#?} became {instead:#?}");

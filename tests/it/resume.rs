@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use v6ready::clock::{Clock, SystemClock};
 use v6ready::config::{Config, FlagValues};
 use v6ready::model::METHOD_VERSION;
 use v6ready::model::run::{Gate, Run, RunEnd, RunId, Vantage};
@@ -46,10 +47,10 @@ async fn killed(folder: &Path, age: Duration) {
     // Lists are compared by the names they were given by.
     let loaded = load(&[folder.join("list.txt")], &options).unwrap();
     let mut roster = loaded.roster;
-    roster.sources.iter_mut().for_each(|list| list.path = "list.txt".to_owned());
-    roster.rows.iter_mut().for_each(|row| row.source.file = "list.txt".to_owned());
+    roster.sources.iter_mut().for_each(|list| "list.txt".clone_into(&mut list.path));
+    roster.rows.iter_mut().for_each(|row| "list.txt".clone_into(&mut row.source.file));
     let config = Config::resolve(Some(&folder.join("v6ready.toml")), &BTreeMap::new(), &FlagValues::default()).unwrap();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let age = i64::try_from(age.as_millis()).unwrap();
     let run = Run {
         id: RunId(RUN.to_owned()),
         vantage: Vantage {
@@ -60,7 +61,7 @@ async fn killed(folder: &Path, age: Duration) {
             dns_proofs: Vec::new(),
             clock: None,
         },
-        started: Timestamp(i64::try_from((now - age).as_millis()).unwrap()),
+        started: Timestamp(SystemClock.now().0 - age),
         ended: None,
         end: RunEnd::Open,
         config_sha256: String::new(),
@@ -125,7 +126,7 @@ fn of_fifty_scans_at_once_one_runs_and_the_others_name_it() {
     let folder = tempfile::tempdir().unwrap();
     // A resolver that hears and says nothing, so that the first is still asking when the last has tried.
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
-    write(folder.path(), &silent.local_addr().unwrap().to_string(), "10s");
+    write(folder.path(), &silent.local_addr().unwrap().to_string(), "1500ms");
     let mut waiting = Vec::new();
     for _ in 0..50 {
         let (began, mut command) = (Instant::now(), scan(folder.path(), &[]));
