@@ -15,13 +15,13 @@ async fn history() -> Home {
     let home = fixture::empty().await;
     let mut roster = fixture::roster(3);
     roster.sources.push(SourceFile {
-        path: "/home/anna/lists/k12.csv".into(),
+        path: "/data/anna/lists/k12.csv".into(),
         sha256: "00".into(),
         encoding: "UTF-8".into(),
         rows: 4,
     });
     roster.rejected.push(RejectedRow {
-        source: SourceLine { file: "/home/anna/lists/k12.csv".into(), line: 4 },
+        source: SourceLine { file: "/data/anna/lists/k12.csv".into(), line: 4 },
         problem: RowProblem { column: None, reason: "?".into(), remedy: String::new(), text: "学校".into() },
     });
     let asked =
