@@ -153,9 +153,12 @@ fn side(choices: &mut Choices<'_>, host: &str, family: Family, at: Timestamp) ->
     let address: IpAddr = text.parse().expect("an address");
     side.addresses.push((address, scope));
     if scope.is_public() {
-        for attempt in 1..=choices.of(&[1_u8, 2, 0]) {
+        // That nobody answers is known after real tries only, so some addresses are dead throughout.
+        let dead = choices.below(3) == 1;
+        for attempt in 1..=choices.of(&[1_u8, 2, 3, 0]) {
             let failures = [None, None, Some(Failure::Timeout), Some(Failure::Refused), Some(Failure::NoRoute)];
-            let (failure, duration_us) = (choices.of(&failures), choices.below(9000) as u64);
+            let failure = choices.of(if dead { &failures[2..4] } else { &failures });
+            let duration_us = choices.below(9000) as u64;
             side.connects.push(Connect { address, port: 80, failure, started: at, duration_us, attempt });
         }
     }
