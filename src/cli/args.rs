@@ -191,6 +191,9 @@ pub(super) struct ScanArgs {
     /// Go on with the interrupted run of the same lists, if there is one
     #[arg(long)]
     pub(super) resume: bool,
+    /// The same for those who cannot be asked: a run that may not go on is left as it is. Set by `schedule`.
+    #[arg(skip)]
+    pub(super) resume_if_possible: bool,
     /// Sites probed at once
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<usize>,

@@ -76,7 +76,7 @@ fn run(cli: Cli) -> Result<Exit, CliError> {
             Command::Diff(args) => diff::run(&common, &args).await,
             Command::Judge(args) => history::judge(&common, &args).await,
             Command::Report(args) => history::report(&common, &args).await,
-            Command::Schedule(args) => Box::pin(schedule::run(&common, &args)).await,
+            Command::Schedule(args) => Box::pin(schedule::run(&common, *args)).await,
             Command::Status(args) => status::run(&common, &args).await,
             Command::History(args) => transfer::run(&common, &args).await,
             Command::Config(args) => config::run(&common, &args),

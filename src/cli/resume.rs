@@ -22,9 +22,9 @@ use crate::probe::Prober;
 use crate::store::{Store, StoreError, StoredRun};
 use crate::targets::Loaded;
 
-/// Groups of the configuration that change neither what is measured nor what counts: pace and wording. The vantage's name and
+/// Groups of the configuration that change neither what is measured nor what counts: pace, wording, and who is told when. The vantage's name and
 /// the age of runs that go on are compared elsewhere, or are no matter of the run.
-const FREE: [&str; 2] = ["pace", "report"];
+const FREE: [&str; 5] = ["notify", "pace", "report", "schedule", "watch"];
 /// The one key beside them.
 const AGE: &str = "measure.resume_within";
 

@@ -102,7 +102,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs, told: &mut Option<Publ
     wait_until_allowed(&scan_rules.freeze, &SystemClock, lang).await;
     let started = prober.net.clock.now();
     let wanted = Wanted { loaded: &loaded, resolved: &resolved, without_ipv6: args.measure.without_ipv6, now: started };
-    let earlier = earlier(&store, &wanted, args.resume, lang).await?;
+    let earlier = earlier(&store, &wanted, Resume::of(args), lang).await?;
     let plan = RunPlan {
         id: earlier.as_ref().map_or_else(|| RunId(format_id(started)), |earlier| earlier.run.id.clone()),
         earlier,
@@ -233,10 +233,42 @@ pub(super) async fn measure(
     Ok(run.end)
 }
 
+/// What becomes of an interrupted run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resume {
+    /// It stays as it is.
+    No,
+    /// It goes on, or it is said why it cannot, and nothing is begun.
+    Yes,
+    /// It goes on if it may; otherwise a new one begins.
+    IfPossible,
+}
+
+impl Resume {
+    fn of(args: &ScanArgs) -> Self {
+        match (args.resume, args.resume_if_possible) {
+            (true, _) => Self::Yes,
+            (false, true) => Self::IfPossible,
+            (false, false) => Self::No,
+        }
+    }
+}
+
 /// The interrupted run that goes on, if one is wanted and may. Says what becomes of it otherwise.
-async fn earlier(store: &Store, wanted: &Wanted<'_>, resume: bool, lang: Lang) -> Result<Option<Earlier>, CliError> {
+async fn earlier(store: &Store, wanted: &Wanted<'_>, how: Resume, lang: Lang) -> Result<Option<Earlier>, CliError> {
+    let resume = how != Resume::No;
+    let cannot = |run: RunId, what: String| match how {
+        Resume::IfPossible => {
+            note(match lang {
+                Lang::Zh => format!("扫描 {run} 不能继续（{what} 已改变），开始新的一次"),
+                Lang::En => format!("run {run} cannot go on, {what} differs: a new one begins"),
+            });
+            Ok(None)
+        }
+        Resume::No | Resume::Yes => Err(CliError::CannotResume { run, what }),
+    };
     match resume::find(store, wanted).await? {
-        Found::Nothing if resume => {
+        Found::Nothing if how == Resume::Yes => {
             note(say(lang, "没有可以继续的扫描，开始新的一次", "no interrupted run of these lists: a new one begins"));
         }
         Found::TooOld(id) if resume => note(match lang {
@@ -245,11 +277,11 @@ async fn earlier(store: &Store, wanted: &Wanted<'_>, resume: bool, lang: Lang) -
                 format!("run {id} began too long ago to go on with (measure.resume_within): a new one begins")
             }
         }),
-        Found::Differs(run, what) if resume => return Err(CliError::CannotResume { run, what: what.join(", ") }),
+        Found::Differs(run, what) if resume => return cannot(run, what.join(", ")),
         Found::Unfinished(stored) if resume => {
             let id = stored.run.id.clone();
             let Some(earlier) = resume::take_up(store, *stored, wanted).await? else {
-                return Err(CliError::CannotResume { run: id, what: "the clock was set back".to_owned() });
+                return cannot(id, say(lang, "时钟（已被回拨）", "the clock, set back since then,").to_owned());
             };
             let (left, all) = (earlier.standing.sites(), wanted.loaded.roster.sites.len());
             note(match lang {
@@ -276,12 +308,13 @@ fn say_set_aside(aside: &Path, why: &StoreError, lang: Lang) {
     let aside = aside.display();
     note(match lang {
         Lang::Zh => format!(
-            "历史库已损坏（{why}），原文件已更名保存为 {aside}，内容未作任何删改；现建立新的历史库继续扫描。
-             如有备份，可停止程序后用备份文件替换新库"
+            "历史库已损坏（{why}），原文件已更名保存为 {aside}，内容未作任何删改；现建立新的历史库继续扫描。\
+             如有备份，可停止程序后用备份文件替换新库；也可用 v6ready history import 导入各次报告中的 evidence.jsonl.zst"
         ),
         Lang::En => format!(
-            "the history is damaged ({why}): it was renamed to {aside}, nothing of it was deleted, and an empty one begins.
-             Where there is a backup, stop the program and put the backup in the new one's place"
+            "the history is damaged ({why}): it was renamed to {aside}, nothing of it was deleted, and an empty one begins. \
+             Where there is a backup, stop the program and put the backup in the new one's place; without one, \
+             v6ready history import reads the evidence.jsonl.zst of the reports"
         ),
     });
 }

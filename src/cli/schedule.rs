@@ -3,7 +3,8 @@
 //! 1. A start that was missed while this program or the machine did not run is made up for once, however many were missed.
 //! 2. A start that falls into a scan of ours, or finds the history locked by another, is skipped; both are said.
 //! 3. No start of the timetable is made twice, also when the clock is set back.
-//! 4. A signal ends the waiting at once; during a scan the scan drains first, as `scan` does.
+//! 4. A run that broke off goes on with the next start, if it may.
+//! 5. A signal ends the waiting at once; during a scan the scan drains first, as `scan` does.
 //!
 //! A scan that fails ends nothing: it is said, `status` shows it, and the next start is made. Leaves to others: the scan
 //! itself, which is the same as `scan`'s (`attempt`), and which times there are ([`crate::upkeep::timetable`]).
@@ -28,7 +29,9 @@ use crate::upkeep::timetable::{Missed, Timetable};
 /// The clock is asked anew so often while waiting: it may be set, and a machine may sleep.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
 
-pub(super) async fn run(common: &Common, args: &ScheduleArgs) -> Result<Exit, CliError> {
+pub(super) async fn run(common: &Common, mut args: ScheduleArgs) -> Result<Exit, CliError> {
+    args.scan.resume_if_possible = true;
+    let args = &args;
     let mut flags = settings::flags(common, Some(&args.scan.measure), Some(&args.scan));
     if let Some(cron) = &args.cron {
         flags.set("schedule.cron", "--cron", cron);
