@@ -151,9 +151,12 @@ impl Course {
             }
             for (line, why) in self.watch.changes() {
                 let turn = self.breaker.changed(line, why);
-                // A failure that spans the change has no alibi.
+                // A failure that spans the change has no alibi. A canary that has just come back is one for what ended before it
+                // was sent, so the mark comes after that, by a millisecond at least.
                 let family = if line == Line::Ipv4 { Family::V4 } else { Family::V6 };
-                self.proofs.push(Proof { at: self.scan.prober.net.clock.now(), family, good: false, page_bytes: 0 });
+                let heard = self.proofs.iter().filter(|proof| proof.good).map(|proof| proof.at.plus_ms(1)).max();
+                let at = self.scan.prober.net.clock.now().max(heard.unwrap_or_default());
+                self.proofs.push(Proof { at, family, good: false, page_bytes: 0 });
                 self.failed(line, turn);
             }
             if let Some(since) = self.watch.take_jump() {
