@@ -22,7 +22,8 @@
 //!
 //! Beside the line: [`model`], the nouns that all parts share; [`config`], every parameter and where its value comes
 //! from; [`calendar`], the times in which nothing may be measured; [`clock`], the one place that asks what time it is;
-//! [`upkeep`], the timetable, heartbeat, ledger and metrics of a machine that nobody watches; [`exit`], the exit codes; [`lab`], a simulated internet on loopback for the demo and the tests.
+//! [`upkeep`], the timetable, heartbeat, ledger, metrics and notices of a machine that nobody watches; [`exit`], the exit
+//! codes; [`lab`], a simulated internet on loopback for the demo and the tests.
 //!
 //! # Who may know whom
 //!

@@ -25,6 +25,8 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod office_tests;
 #[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
