@@ -63,8 +63,12 @@ impl From<Exit> for ExitCode {
 impl From<&StoreError> for Exit {
     fn from(error: &StoreError) -> Self {
         match error {
-            StoreError::Create { .. } | StoreError::LockFile { .. } => Self::CannotCreate,
+            StoreError::Create { source, .. } | StoreError::LockFile { source, .. } => match source.kind() {
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::InputOutput,
+                _ => Self::CannotCreate,
+            },
             StoreError::Full { .. }
+            | StoreError::InputOutput { .. }
             | StoreError::Damaged { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Export { .. }

@@ -282,7 +282,7 @@ pub(super) fn scan_rules(config: &Config, transports: Transports) -> ScanRules {
             burst: config.gate.failure_burst,
             ..BreakerRules::default()
         },
-        grace: Duration::from_secs(10),
+        grace: Duration::from_secs(7),
         transports,
         criteria: Criteria::default(),
         freeze: freeze(config),

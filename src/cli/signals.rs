@@ -1,0 +1,103 @@
+//! Being told to stop: SIGTERM and Ctrl-C.
+//!
+//! 1. While evidence is collected, the first signal drains the scan and the second ends it; what is finished is stored.
+//! 2. While a schedule waits, a signal ends it.
+//! 3. At any other time a signal ends the process at once, as if nobody had caught it: before evidence is collected there is
+//!    nothing to lose, and after that everything is stored and reports are put into place as a whole.
+//!
+//! 1 and 2 hold as long as somebody has a [`Listening`]. Leaves to others: draining itself ([`crate::engine`]).
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::watch;
+
+use super::output::{note, say};
+use crate::engine::scan::Stop;
+use crate::report::Lang;
+
+/// Signals are heard by somebody, and do not end the process.
+pub(super) struct Listening(());
+
+impl Listening {
+    /// From now on, until it is dropped. There is one at a time.
+    pub(super) fn begin() -> Self {
+        nobody_listens().store(false, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        nobody_listens().store(true, Ordering::SeqCst);
+    }
+}
+
+/// True: a signal ends the process at once. Once the runtime has caught a signal, the system no longer does that.
+fn nobody_listens() -> &'static AtomicBool {
+    static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    FLAG.get_or_init(|| {
+        let flag = Arc::new(AtomicBool::new(true));
+        #[cfg(unix)]
+        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+            // Fails for signals that cannot be caught, and these can.
+            let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag));
+        }
+        flag
+    })
+}
+
+/// First signal: no new sites. Second: leave now.
+pub(super) fn stop_scan(lang: Lang) -> watch::Receiver<Stop> {
+    let (tell, stop) = watch::channel(Stop::No);
+    tokio::spawn(async move {
+        for level in [Stop::Drain, Stop::Now] {
+            signal().await;
+            if tell.send(level).is_err() {
+                return;
+            }
+            if level == Stop::Drain {
+                note(say(
+                    lang,
+                    "收到停止信号：不再开始新的网站，已完成的结果会保存；再按一次立即退出",
+                    "stopping: no new sites are started and what is finished is stored; once more to leave at once",
+                ));
+            }
+        }
+        // Keeps the channel open, so that the scan never sees it closed.
+        std::future::pending::<()>().await;
+    });
+    stop
+}
+
+/// Turns true with the first signal.
+pub(super) fn stop_schedule() -> watch::Receiver<bool> {
+    let (tell, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        signal().await;
+        // Nobody is left to be told when the schedule has ended by itself.
+        let _ = tell.send(true);
+        std::future::pending::<()>().await;
+    });
+    stop
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Waits for Ctrl-C.
+#[cfg(not(unix))]
+async fn signal() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
