@@ -380,9 +380,367 @@ def check_scheduled():
             f"with the next start to the same verdicts; wrong {len(wrong)} {wrong}")
 
 
+NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}
+
+
+def report_into(place, reports, run="latest", **options):
+    """Exit code and messages of `report`, and the files of the run's folder."""
+    code, out, err = place.ask("report", "--run", run, "--reports", reports, **options)
+    made = [folder for folder in glob.glob(f"{reports}/2*")]
+    return code, err, files(made[0]) if made else {}
+
+
+def bad_folder(kind):
+    """A whole scan whose reports folder is no good. What is wrong."""
+    place, options = Place(f"folder-{kind}"), {}
+    shutil.rmtree(place.reports, ignore_errors=True)
+    if kind == "read-only":
+        disk = Disk(place.reports, ROOMY)
+        subprocess.run(["mount", "-o", "remount,ro", place.reports], check=True)
+    elif kind == "missing-in-read-only":
+        disk = Disk(f"{place.folder}/disk", ROOMY)
+        subprocess.run(["mount", "-o", "remount,ro", disk.folder], check=True)
+        place.reports = f"{disk.folder}/reports"
+    elif kind == "file":
+        with open(place.reports, "w") as file:
+            file.write("precious")
+    elif kind == "link-to-nowhere":
+        os.symlink("/nowhere/at/all", place.reports)
+    elif kind == "others":
+        os.mkdir(place.reports, 0o755)
+        os.chmod(place.folder, 0o777)
+        options = NOBODY
+    code, wrong = place.run(**options), []
+    said = place.said()
+    if code != 73 or panicked(said) or "v6ready report" not in said:
+        wrong.append(f"{kind}: exit code {code}: {said[-300:]}")
+    if kind == "file" and open(place.reports).read() != "precious":
+        wrong.append("file: it was changed")
+    if place.verdicts() != calm()[1]:
+        wrong.append(f"{kind}: other verdicts")
+    first = report_into(place, f"{place.folder}/good", **options)
+    again = report_into(place, f"{place.folder}/better", **options)
+    if first[0] != 0 or first[2] != again[2] or set(first[2]) != set(files(f"{calm()[0].reports}/latest")):
+        wrong.append(f"{kind}: `report` ended with {first[0]}: {first[1][-300:]}")
+    return wrong
+
+
+def check_folders():
+    place = calm()[0]
+    published = files(glob.glob(f"{place.reports}/2*")[0])
+    code, err, later = report_into(place, f"{WORLD}/later")
+    differ = [name for name in published if published[name] != later.get(name)]
+    verdict(code == 0 and not differ and len(published) == len(later), "reports that are written later",
+            f"n={len(later)} files, {len(differ)} other than those that the scan itself wrote {differ} {err}")
+    kinds = ["read-only", "missing-in-read-only", "file", "link-to-nowhere", "others"]
+    wrong = sum(in_parallel(bad_folder, kinds), [])
+    verdict(not wrong, "a reports folder that is no good", f"n={len(kinds)} ({', '.join(kinds)}): exit code 73, the run is stored, `report` "
+            f"writes it into another folder, the same twice; wrong {len(wrong)} {wrong}")
+
+
+PAGE = 4096
+
+
+def mutate(path, generator):
+    """Damages a file as disks do, in one of four ways: its name."""
+    with open(path, "rb") as file:
+        content = bytearray(file.read())
+    pages = len(content) // PAGE
+    kind = generator.choice(["bits", "zeroed page", "truncated", "swapped pages"])
+    if kind == "bits":
+        for _ in range(generator.choice([1, 2, 8])):
+            content[generator.randrange(len(content))] ^= 1 << generator.randrange(8)
+    elif kind == "zeroed page":
+        at = PAGE * generator.randrange(pages)
+        content[at : at + PAGE] = bytes(PAGE)
+    elif kind == "truncated":
+        del content[generator.randrange(1, len(content)) :]
+    else:
+        one, other = (PAGE * page for page in generator.sample(range(pages), 2))
+        content[one : one + PAGE], content[other : other + PAGE] = content[other : other + PAGE], content[one : one + PAGE]
+    with open(path, "wb") as file:
+        file.write(content)
+    return kind
+
+
+def damaged(number):
+    """One mutation, and what every reader says of it: kind, outcomes, what is wrong."""
+    generator, source, place = random.Random(SEED + number), calm()[0], Place(f"damaged-{number}")
+    shutil.copy(source.store, place.store)
+    kind, wrong, refused = mutate(place.store, generator), [], 0
+    expected = calm()[1]
+    some = generator.choice(sorted(expected))
+    outcomes = {
+        "runs": place.ask("runs", "--json"),
+        "show": place.ask("show", "latest", some, "--json"),
+        "report": place.ask("report", "--run", "latest", "--reports", place.reports),
+        "judge": place.ask("judge", "--run", "latest", "--json"),
+    }
+    for name, (code, out, err) in outcomes.items():
+        if code < 0 or panicked(err):
+            wrong.append(f"{kind} {number}: {name} ended with {code}: {err[-200:]}")
+        if code != 0:
+            refused += 1
+            if out and name != "show":
+                wrong.append(f"{kind} {number}: {name} failed and printed {out[:100]}")
+            # What was destroyed beyond recognition is no history, or holds no run; otherwise there is a way back.
+            if not re.search("backup|not a history|no run|no history", err):
+                wrong.append(f"{kind} {number}: {name} does not say what to do: {err[-300:]}")
+    code, out, _ = outcomes["judge"]
+    if code == 0:
+        found = {each["site"]: (each["readiness"], each["reason"]) for each in map(json.loads, out.splitlines())}
+        if found != expected:
+            wrong.append(f"{kind} {number}: judge gave {len(found)} verdicts, {sum(expected.get(k) != v for k, v in found.items())} of them wrong")
+    if outcomes["show"][0] == 0 and json.loads(outcomes["show"][1])["assessment"]["readiness"] != expected[some][0]:
+        wrong.append(f"{kind} {number}: show gave another verdict")
+    if outcomes["runs"][0] == 0 and json.loads(outcomes["runs"][1])["sites"] != len(expected):
+        wrong.append(f"{kind} {number}: runs gave {outcomes['runs'][1]}")
+    if outcomes["report"][0] == 0:
+        made, wanted = files(f"{place.reports}/latest"), files(f"{source.reports}/latest")
+        if made != wanted:
+            wrong.append(f"{kind} {number}: report wrote {[name for name in wanted if made.get(name) != wanted[name]]}")
+    shutil.rmtree(place.folder)
+    return kind, refused, wrong
+
+
+def set_aside(number):
+    """A scan of a damaged file. What is wrong; None: it was not damaged where a scan looks."""
+    place = Place(f"aside-{number}")
+    shutil.copy(calm()[0].store, place.store)
+    with open(place.store, "r+b") as file:
+        file.seek(PAGE * (1 + number))
+        file.write(b"\xa5" * PAGE * 3)
+    with open(place.store, "rb") as file:
+        before = file.read()
+    if place.run() != 0:
+        return f"{number}: the scan did not go on: {place.said()[-300:]}"
+    aside = [path for path in glob.glob(f"{place.store}.damaged-*Z")]
+    if len(aside) != 1 or open(aside[0], "rb").read() != before or "history import" not in place.said():
+        return f"{number}: {aside}: {place.said()[:300]}"
+    return None if place.verdicts() == calm()[1] else f"{number}: other verdicts"
+
+
+def check_corrupt():
+    calm()
+    found = in_parallel(damaged, range(100))
+    wrong, kinds = sum((each[2] for each in found), []), [each[0] for each in found]
+    verdict(not wrong, "a damaged history", f"n={len(found)} mutations ({', '.join(f'{kinds.count(kind)} {kind}' for kind in sorted(set(kinds)))}), "
+            f"{4 * len(found)} commands, {sum(each[1] for each in found)} of which refused: 0 panics, 0 wrong verdicts; wrong {len(wrong)}")
+    for each in wrong[:20]:
+        print("   ", each)
+    wrong = [each for each in in_parallel(set_aside, range(3)) if each]
+    verdict(not wrong, "a scan sets a damaged history aside", f"n=3, nothing of it lost, a message that names the way back; wrong {wrong}")
+    source, place = calm()[0], Place("imported")
+    exported = f"{source.reports}/latest/evidence.jsonl.zst"
+    code, _, err = place.ask("history", "import", exported)
+    _, _, made = report_into(place, place.reports)
+    wanted = files(f"{source.reports}/latest")
+    differ = [name for name in wanted if made.get(name) != wanted[name]]
+    verdict(code == 0 and not differ and wanted, "a history that is made again from a report's evidence", f"n={len(wanted)} files of its report, {len(differ)} differ {differ} {err}")
+
+
+def check_readers():
+    """Readers of a report that is made again and again, in two languages in turn, and killed in the midst of it."""
+    place, reports = calm()[0], f"{WORLD}/read"
+    known = {}
+    for lang in ("en", "zh"):
+        subprocess.run([PROGRAM, "--lang", lang, "report", "--run", "latest", "--store", place.store, "--reports", reports], capture_output=True, check=True)
+        for name, digest in files(f"{reports}/latest").items():
+            known.setdefault(name, set()).add(digest)
+    names, stop, reads, wrong = sorted(known), threading.Event(), [0, 0, 0, 0], []
+
+    def read(reader):
+        generator = random.Random(SEED + reader)
+        while not stop.is_set() or reads[reader] < 2500:
+            name = generator.choice(names)
+            reads[reader] += 1
+            try:
+                with open(f"{reports}/latest/{name}", "rb") as file:
+                    if hashlib.sha256(file.read()).hexdigest() not in known[name]:
+                        wrong.append(f"{name} in part")
+            except OSError as error:
+                wrong.append(f"{name}: {error}")
+            time.sleep(0.002)
+
+    readers = [threading.Thread(target=read, args=(reader,)) for reader in range(4)]
+    for reader in readers:
+        reader.start()
+
+    def regenerate(number, kill=None):
+        command = [PROGRAM, "--lang", ("en", "zh")[number % 2], "report", "--run", "latest", "--store", place.store, "--reports", reports]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if kill is not None:
+            time.sleep(kill)
+            process.kill()
+        err = process.communicate()[1]
+        return process.returncode, err
+
+    began = time.monotonic()
+    for number in range(200):
+        code, err = regenerate(number)
+        if code != 0:
+            wrong.append(f"report ended with {code}: {err}")
+    each = (time.monotonic() - began) / 200
+    hidden, killed, generator = 0, 0, random.Random(SEED)
+    for number in range(40):
+        killed += regenerate(number, kill=generator.uniform(0, each))[0] == -signal.SIGKILL
+        left = [name for name in os.listdir(reports) if name.startswith(".")]
+        hidden = max(hidden, len(left))
+        if len({tuple(sorted(files(f"{reports}/latest")))}) != 1 or set(files(f"{reports}/latest")) != set(names):
+            wrong.append("after a kill the set is not whole")
+    regenerate(0)
+    left = [name for name in os.listdir(reports) if name.startswith(".")]
+    stop.set()
+    for reader in readers:
+        reader.join()
+    verdict(not wrong and not left and killed >= 20 and hidden <= 2, "readers of a report", f"n={sum(reads)} reads during 200 regenerations and "
+            f"{killed} kills in the midst of one: {len(wrong)} partial or missing {wrong[:3]}; at most {hidden} hidden folders at a time, {len(left)} in the end")
+
+
+def listed(place):
+    """The names of a place's list."""
+    with open(place.lists) as lists:
+        return {line.strip().split(",")[1] for line in lists} - {"网站"}
+
+
+def requests(names, since, until):
+    """How often each of these names was asked for a page in this time."""
+    count = dict.fromkeys(names, 0)
+    for words in events():
+        if words[0] == "r" and words[3] in count and since <= float(words[2]) <= until:
+            count[words[3]] += 1
+    return count
+
+
+def rounds(place):
+    """Rounds of evidence, of all runs."""
+    try:
+        with sqlite3.connect(f"file:{place.store}?mode=ro", uri=True, timeout=1) as database:
+            return set(database.execute("SELECT site_key, round FROM evidence"))
+    except sqlite3.Error:
+        return set()
+
+
+def check_kills():
+    """Kills at random moments, one after another in one run; what the servers saw is held against an undisturbed run."""
+    names, place, generator = listed(calm()[0]), Place("kills"), random.Random(SEED)
+    undisturbed = Place("undisturbed")
+    began = time.monotonic()
+    code = undisturbed.run()
+    clean = requests(names, began, time.monotonic())
+    if code != 0 or undisturbed.verdicts() != calm()[1]:
+        raise RuntimeError(f"an undisturbed scan ended with {code}, or gave other verdicts")
+    began, kills, flying, restarts, most = time.monotonic(), 0, 0, [], max(clean.values())
+    while kills < 25:
+        attempt, before = time.monotonic(), rounds(place)
+        process = place.start("--resume")
+        while process.poll() is None and time.monotonic() < attempt + 20 and rounds(place) == before and generator.random() > 0.01:
+            time.sleep(0.05)
+        restarts.append(time.monotonic() - attempt)
+        time.sleep(generator.uniform(0, 0.3))
+        if process.poll() is not None:
+            break  # the run is over
+        process.kill()
+        process.wait()
+        kills += 1
+        # In flight, as the servers know it: asked for since this start, and no round of it stored since.
+        asked = set(first_asked(names, attempt, time.monotonic()))
+        flying += len(asked - {key.split("://")[-1].split(":")[0] for key, _ in rounds(place) - before})
+    code = place.run("--resume") if process.poll() != 0 else 0
+    total, allowed = requests(names, began, time.monotonic()), sum(clean.values()) + most * flying
+    extra = len(rounds(place)) - len(rounds(undisturbed))
+    with sqlite3.connect(f"file:{place.store}?mode=ro", uri=True) as database:
+        runs = database.execute("SELECT count(*) FROM runs").fetchone()[0]
+        twice = database.execute("SELECT count(*) - count(DISTINCT run || ' ' || site_key || ' ' || round) FROM evidence").fetchone()[0]
+        sound = database.execute("PRAGMA integrity_check").fetchone()[0]
+    same = place.verdicts() == calm()[1]
+    # A failure that nothing proved when its process was killed is looked at anew: a round of its own, which is stored.
+    allowed += most * max(0, extra)
+    verdict(code == 0 and same and runs == 1 and twice == 0 and sound == "ok" and sum(total.values()) <= allowed, "kill -9 at random moments",
+            f"n={kills} kills of one run of {len(names)} names: the same verdicts {same}, {runs} run, {twice} rows twice, {sound}; "
+            f"{sum(total.values())} requests, {sum(clean.values())} undisturbed, at most {allowed} with {flying} sites in flight at kills and {max(0, extra)} rounds made anew")
+
+
+POINTS = [
+    "lock-taken", "migration-before-commit", "migration-after-commit:2", "run-before-commit", "run-after-commit", "evidence-before-commit:2",
+    "evidence-after-commit:3", "progress-before-commit:2", "progress-after-commit:2", "verdicts-before-commit", "verdicts-after-commit",
+    "report-file-written:3", "report-before-rename", "report-exchanged", "report-before-latest", "report-after-latest", "before-checkpoint",
+]
+
+
+def die_at(point):
+    """A scan that dies at this point and is gone on with. What is wrong."""
+    place, wrong = Place(f"point-{point.replace(':', '-')}"), []
+    mortal = [os.environ["V6READY_FAIL_POINTS_BIN"], *place.scan("--quiet", "--resume")[1:]]
+    if point == "report-exchanged":
+        # There has to be a report to change places with: of the same run, whose verdicts are made again.
+        shutil.copytree(calm()[0].reports, place.reports, symlinks=True)
+        shutil.copy(calm()[0].store, place.store)
+        mortal = [mortal[0], *place.command("report", "--run", "latest", "--reports", place.reports)[1:]]
+    with open(f"{place.folder}/mortal", "wb") as out:
+        code = subprocess.run(mortal, stdout=out, stderr=out, env={**ENVIRONMENT, "V6READY_FAIL_POINT": point}, timeout=120).returncode
+    if code != -signal.SIGKILL:
+        return [f"{point}: it did not die there, exit code {code}: {open(f'{place.folder}/mortal').read()[-200:]}"]
+    code, said = 0, ""
+    if point != "report-exchanged":
+        code = place.run("--resume")
+        said = place.said()
+    again = report_into(place, place.reports)
+    if code != 0 or again[0] != 0 or place.verdicts() != calm()[1]:
+        wrong.append(f"{point}: exit codes {code} and {again[0]}, or other verdicts: {said[-300:]}")
+    left = [name for name in os.listdir(place.reports) if name.startswith(".")]
+    whole = {name.split("/")[-1] for name in files(f"{place.reports}/latest")} == {name.split("/")[-1] for name in files(f"{calm()[0].reports}/latest")}
+    if left or not whole:
+        wrong.append(f"{point}: left {left}, latest is whole {whole}")
+    with sqlite3.connect(f"file:{place.store}?mode=ro", uri=True) as database:
+        if database.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
+            wrong.append(f"{point}: the history is damaged")
+    return wrong
+
+
+def check_points():
+    calm()
+    wrong = sum(in_parallel(die_at, POINTS), [])
+    verdict(not wrong, "kill -9 at named points", f"n={len(POINTS)} ({', '.join(POINTS)}): gone on with to the same verdicts, reports whole, nothing "
+            f"left behind; wrong {len(wrong)} {wrong}")
+
+
+def check_prune():
+    place = Place("pruned")
+    for _ in range(2):
+        code = place.run()
+        if code != 0:
+            raise RuntimeError(f"a scan ended with {code}: {place.said()[-300:]}")
+    runs = [json.loads(line) for line in place.ask("runs", "--json")[1].splitlines()]
+    first, second = (run["id"] for run in runs)
+    before, size = place.verdicts(second), os.path.getsize(place.store)
+    report = report_into(place, f"{WORLD}/before-pruning", second)
+    looked = place.ask("history", "prune", "--keep", "1", "--dry-run")
+    done = place.ask("history", "prune", "--keep", "1")
+    with sqlite3.connect(f"file:{place.store}?mode=ro", uri=True) as database:
+        kept = {run: database.execute("SELECT (SELECT count(*) FROM evidence WHERE run = ?1), (SELECT count(*) FROM verdicts WHERE run = ?1)", (run,)).fetchone()
+                for run in (first, second)}
+        sound = database.execute("PRAGMA integrity_check").fetchone()[0]
+    refused = place.ask("report", "--run", first, "--reports", f"{WORLD}/of-pruned")
+    good = (looked[0] == done[0] == 0 and first in looked[1] and kept[first] == (0, len(before)) and kept[second][1] == len(before) and kept[second][0] > 0
+            and sound == "ok" and refused[0] == 3 and "removed" in refused[2] and not os.path.exists(f"{WORLD}/of-pruned")
+            and os.path.getsize(place.store) < size and place.verdicts(second) == before)
+    after = report_into(place, f"{WORLD}/after-pruning", second)
+    differ = [name for name in report[2] if report[2][name] != after[2].get(name)]
+    verdict(good and not differ, "history prune", f"n=2 runs: of the first {kept[first][0]} rounds and {kept[first][1]} verdicts are left, of the second {kept[second][0]} and "
+            f"{kept[second][1]}; {size >> 10} KiB became {os.path.getsize(place.store) >> 10}; {len(differ)} of {len(report[2])} files of the second's report differ; "
+            f"`report` of the first ends with {refused[0]}: {refused[2].strip()}")
+
+
 CHECKS = {
     "disk": check_disk,
+    "folders": check_folders,
     "signals": check_signals,
+    "corrupt": check_corrupt,
+    "readers": check_readers,
+    "kills": check_kills,
+    "points": check_points,
+    "prune": check_prune,
 }
 
 
