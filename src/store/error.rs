@@ -241,6 +241,10 @@ impl StoreError {
         const CORRUPT: u32 = 11;
         const FULL: u32 = 13;
         let path = path.to_owned();
+        if let sqlx::Error::ColumnDecode { index, source } = &source {
+            // What was written here has the types that are read; damage may look like another.
+            return Self::Corrupt { path, what: format!("column {index}"), detail: source.to_string() };
+        }
         match primary_code(&source) {
             Some(CORRUPT | NOT_A_DATABASE) => Self::Damaged { path, source },
             Some(FULL) => Self::Full { path, source },

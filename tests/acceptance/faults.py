@@ -5,7 +5,7 @@ Usage: faults.py WORLD PROGRAM [CHECK...]
 
 Every check prints its n. The last line is `N passed, M failed`; the exit code is 1 if a check failed or ended early.
 """
-import concurrent.futures, glob, hashlib, json, os, random, re, shutil, signal, sqlite3, subprocess, sys, threading, time, traceback
+import collections, concurrent.futures, glob, hashlib, json, os, random, re, shutil, signal, sqlite3, subprocess, sys, threading, time, traceback
 
 WORLD, PROGRAM = sys.argv[1], os.path.abspath(sys.argv[2])
 SEED = 20261128
@@ -21,11 +21,13 @@ ENVIRONMENT = {
     "V6READY_ATTEMPTS_SECOND_ROUND_AFTER": "1s",
 }
 results = {"ok  ": 0, "FAIL": 0}
+PRINTING = threading.Lock()
 
 
 def verdict(good, name, text):
     word = "ok  " if good else "FAIL"
-    results[word] += 1
+    with PRINTING:
+        results[word] += 1
     print(f"{word} {name}: {text}", flush=True)
 
 
@@ -87,6 +89,12 @@ class Place:
         return {each["site"]: (each["readiness"], each["reason"]) for each in assessments}
 
 
+def listed(place):
+    """The names of a place's list."""
+    with open(place.lists) as lists:
+        return {line.strip().split(",")[1] for line in lists} - {"网站"}
+
+
 def files(folder):
     """Every file of a folder with the hash of its bytes."""
     found = {}
@@ -102,23 +110,21 @@ def panicked(text):
 
 
 def calm(lists="faults.csv"):
-    """A run that nothing happened to: its place, verdicts and duration. Made once for each list."""
-    if lists not in calm.made:
-        place = Place(f"calm-{lists}", lists)
-        began = time.monotonic()
-        code = place.run()
-        took = time.monotonic() - began
-        if code != 0:
-            raise RuntimeError(f"an undisturbed scan ended with {code}: {place.said()[-500:]}")
-        calm.made[lists] = (place, place.verdicts(), took)
-        words = {}
-        for readiness, _ in calm.made[lists][1].values():
-            words[readiness] = words.get(readiness, 0) + 1
-        print(f"     (undisturbed: {lists}, {len(calm.made[lists][1])} sites in {took:.1f} s: {words})", flush=True)
-    return calm.made[lists]
+    """A run that nothing happened to: its place and its verdicts. Made once for each list."""
+    with CALM.setdefault(lists, threading.Lock()):
+        if lists not in MADE:
+            place, began = Place(f"calm-{lists}", lists), time.monotonic()
+            code = place.run()
+            took = time.monotonic() - began
+            if code != 0:
+                raise RuntimeError(f"an undisturbed scan ended with {code}: {place.said()[-500:]}")
+            MADE[lists] = (place, place.verdicts())
+            words = collections.Counter(readiness for readiness, _ in MADE[lists][1].values())
+            print(f"     (undisturbed: {lists}, {len(MADE[lists][1])} sites in {took:.1f} s: {dict(words)})", flush=True)
+    return MADE[lists]
 
 
-calm.made = {}
+CALM, MADE = {}, {}
 
 
 class Disk:
@@ -315,8 +321,7 @@ STOPS = []
 def stop_often(half):
     """Ten stops of runs over one half of the names. What was wrong."""
     generator, place = random.Random(SEED + half), Place(f"stops-{half}", f"drip{half}.csv", jobs=150)
-    with open(place.lists) as lists:
-        names = {line.strip().split(",")[1] for line in lists} - {"网站"}
+    names = listed(place)
     expected, wrong, stops = calm(f"drip{half}.csv")[1], [], 0
     while stops < 10:
         found, over = stop_once(place, names, generator, early=stops % 5 == 4)
@@ -522,7 +527,7 @@ def set_aside(number):
 
 def check_corrupt():
     calm()
-    found = in_parallel(damaged, range(100))
+    found = in_parallel(damaged, range(int(os.environ.get("MUTATIONS", 100))))
     wrong, kinds = sum((each[2] for each in found), []), [each[0] for each in found]
     verdict(not wrong, "a damaged history", f"n={len(found)} mutations ({', '.join(f'{kinds.count(kind)} {kind}' for kind in sorted(set(kinds)))}), "
             f"{4 * len(found)} commands, {sum(each[1] for each in found)} of which refused: 0 panics, 0 wrong verdicts; wrong {len(wrong)}")
@@ -597,12 +602,6 @@ def check_readers():
             f"{killed} kills in the midst of one: {len(wrong)} partial or missing {wrong[:3]}; at most {hidden} hidden folders at a time, {len(left)} in the end")
 
 
-def listed(place):
-    """The names of a place's list."""
-    with open(place.lists) as lists:
-        return {line.strip().split(",")[1] for line in lists} - {"网站"}
-
-
 def requests(names, since, until):
     """How often each of these names was asked for a page in this time."""
     count = dict.fromkeys(names, 0)
@@ -623,13 +622,10 @@ def rounds(place):
 
 def check_kills():
     """Kills at random moments, one after another in one run; what the servers saw is held against an undisturbed run."""
-    names, place, generator = listed(calm()[0]), Place("kills"), random.Random(SEED)
-    undisturbed = Place("undisturbed")
-    began = time.monotonic()
-    code = undisturbed.run()
+    began, place, generator = time.monotonic(), Place("kills", "kills.csv"), random.Random(SEED)
+    undisturbed, expected = calm("kills.csv")
+    names = listed(undisturbed)
     clean = requests(names, began, time.monotonic())
-    if code != 0 or undisturbed.verdicts() != calm()[1]:
-        raise RuntimeError(f"an undisturbed scan ended with {code}, or gave other verdicts")
     began, kills, flying, restarts, most = time.monotonic(), 0, 0, [], max(clean.values())
     while kills < 25:
         attempt, before = time.monotonic(), rounds(place)
@@ -653,7 +649,7 @@ def check_kills():
         runs = database.execute("SELECT count(*) FROM runs").fetchone()[0]
         twice = database.execute("SELECT count(*) - count(DISTINCT run || ' ' || site_key || ' ' || round) FROM evidence").fetchone()[0]
         sound = database.execute("PRAGMA integrity_check").fetchone()[0]
-    same = place.verdicts() == calm()[1]
+    same = place.verdicts() == expected
     # A failure that nothing proved when its process was killed is looked at anew: a round of its own, which is stored.
     allowed += most * max(0, extra)
     verdict(code == 0 and same and runs == 1 and twice == 0 and sound == "ok" and sum(total.values()) <= allowed, "kill -9 at random moments",
@@ -732,26 +728,32 @@ def check_prune():
             f"`report` of the first ends with {refused[0]}: {refused[2].strip()}")
 
 
-CHECKS = {
-    "disk": check_disk,
-    "folders": check_folders,
-    "signals": check_signals,
-    "corrupt": check_corrupt,
-    "readers": check_readers,
-    "kills": check_kills,
-    "points": check_points,
-    "prune": check_prune,
-}
+# Two of them go on side by side: they mostly wait, and have names of their own.
+LANES = [
+    {"signals": check_signals, "kills": check_kills},
+    {"disk": check_disk, "folders": check_folders, "points": check_points, "prune": check_prune, "corrupt": check_corrupt, "readers": check_readers},
+]
+
+
+def work(lane):
+    for name, check in lane.items():
+        if name not in sys.argv[3:] and sys.argv[3:]:
+            continue
+        began = time.monotonic()
+        try:
+            check()
+        except Exception:
+            traceback.print_exc()
+            verdict(False, name, "ended early")
+        print(f"     ({name} took {time.monotonic() - began:.0f} s)", flush=True)
 
 
 def main():
     time.sleep(1)  # the servers begin to listen
-    for name in sys.argv[3:] or list(CHECKS):
-        try:
-            CHECKS[name]()
-        except Exception:
-            traceback.print_exc()
-            verdict(False, name, "ended early")
+    unknown = [name for name in sys.argv[3:] if not any(name in lane for lane in LANES)]
+    if unknown:
+        sys.exit(f"there is no check {unknown}")
+    in_parallel(work, LANES)
     print(f"{results['ok  ']} passed, {results['FAIL']} failed")
     sys.exit(1 if results["FAIL"] else 0)
 

@@ -61,11 +61,14 @@ def write_world(folder):
     write("alone.csv", [name for name in listed if name[0] == "b"], "http://")
     write("beside.csv", [name for name in listed if name[0] in "ab"], "http://")
     write("few.csv", [name for name in listed if name[0] in "ac"][::10])
-    some = {"b": 120, "f": 20, "n": 30}
-    write("faults.csv", [name for name in known if name[1].isdigit() and int(name[1:].split(".")[0]) < some.get(name[0], 0)])
+    # Lists of the test of faults: no name is in two of them, so that what the servers saw can be told apart.
+    def part(**ranges):
+        return [f"{kind}{i}.{ZONE}" for kind, numbers in ranges.items() for i in numbers]
+
+    write("faults.csv", part(b=range(120), f=range(10), n=range(30)))
+    write("kills.csv", part(b=range(120, 240), f=range(10, 16), n=range(30, 60)))
     for half in range(2):
-        write(f"drip{half}.csv", [f"s{i}.{ZONE}" for i in range(half, DRIPPING, 2)] + [f"b{i}.{ZONE}" for i in range(half, 160, 2)]
-              + [f"f{i}.{ZONE}" for i in range(half, 20, 2)])
+        write(f"drip{half}.csv", part(s=range(half, DRIPPING, 2), b=range(240 + half, 400, 2), f=range(16 + half, 20, 2)))
     print(len(listed))
 
 
