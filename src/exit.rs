@@ -110,6 +110,13 @@ mod tests {
     }
 
     #[test]
+    fn a_full_disk_is_not_a_folder_that_cannot_be_written() {
+        let create = |kind: std::io::ErrorKind| StoreError::Create { path: "history.db".into(), source: kind.into() };
+        assert_eq!(Exit::from(&create(std::io::ErrorKind::StorageFull)), Exit::InputOutput);
+        assert_eq!(Exit::from(&create(std::io::ErrorKind::PermissionDenied)), Exit::CannotCreate);
+    }
+
+    #[test]
     fn a_held_lock_is_temporary() {
         let error = StoreError::Locked { path: "history.db".into(), pid: Some(7), started: None };
         assert_eq!(Exit::from(&error), Exit::Locked);

@@ -627,7 +627,7 @@ def check_kills():
     names = listed(undisturbed)
     clean = requests(names, began, time.monotonic())
     began, kills, flying, restarts, most = time.monotonic(), 0, 0, [], max(clean.values())
-    while kills < 25:
+    while kills < int(os.environ.get("KILLS", 25)):
         attempt, before = time.monotonic(), rounds(place)
         process = place.start("--resume")
         while process.poll() is None and time.monotonic() < attempt + 20 and rounds(place) == before and generator.random() > 0.01:
@@ -728,10 +728,11 @@ def check_prune():
             f"`report` of the first ends with {refused[0]}: {refused[2].strip()}")
 
 
-# Two of them go on side by side: they mostly wait, and have names of their own.
+# What goes on side by side: the checks mostly wait, and those that ask the servers have names of their own.
 LANES = [
-    {"signals": check_signals, "kills": check_kills},
-    {"disk": check_disk, "folders": check_folders, "points": check_points, "prune": check_prune, "corrupt": check_corrupt, "readers": check_readers},
+    {"signals": check_signals},
+    {"kills": check_kills, "corrupt": check_corrupt, "readers": check_readers},
+    {"disk": check_disk, "folders": check_folders, "points": check_points, "prune": check_prune},
 ]
 
 
