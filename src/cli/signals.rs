@@ -34,7 +34,8 @@ impl Drop for Listening {
     }
 }
 
-/// True: a signal ends the process at once. Once the runtime has caught a signal, the system no longer does that.
+/// True: a signal ends the process at once. To be called before the runtime catches signals: once it
+/// has caught one, the system no longer does that.
 fn nobody_listens() -> &'static AtomicBool {
     static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     FLAG.get_or_init(|| {
@@ -73,6 +74,8 @@ pub(super) fn stop_scan(lang: Lang) -> watch::Receiver<Stop> {
 
 /// Turns true with the first signal.
 pub(super) fn stop_schedule() -> watch::Receiver<bool> {
+    // A schedule may begin with a scan: then nobody has listened when its gate is made.
+    nobody_listens();
     let (tell, stop) = watch::channel(false);
     tokio::spawn(async move {
         signal().await;
