@@ -52,9 +52,10 @@ fn nobody_listens() -> &'static AtomicBool {
 /// First signal: no new sites. Second: leave now.
 pub(super) fn stop_scan(lang: Lang) -> watch::Receiver<Stop> {
     let (tell, stop) = watch::channel(Stop::No);
+    let mut signals = Signals::new();
     tokio::spawn(async move {
         for level in [Stop::Drain, Stop::Now] {
-            signal().await;
+            signals.next().await;
             if tell.send(level).is_err() {
                 return;
             }
@@ -77,8 +78,9 @@ pub(super) fn stop_schedule() -> watch::Receiver<bool> {
     // A schedule may begin with a scan: then nobody has listened when its gate is made.
     nobody_listens();
     let (tell, stop) = watch::channel(false);
+    let mut signals = Signals::new();
     tokio::spawn(async move {
-        signal().await;
+        signals.next().await;
         // Nobody is left to be told when the schedule has ended by itself.
         let _ = tell.send(true);
         std::future::pending::<()>().await;
@@ -86,21 +88,41 @@ pub(super) fn stop_schedule() -> watch::Receiver<bool> {
     stop
 }
 
-/// Waits for SIGTERM or Ctrl-C.
+/// SIGTERM and Ctrl-C, each heard from the moment this is made.
 #[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+struct Signals(Option<(tokio::signal::unix::Signal, tokio::signal::unix::Signal)>);
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self(signal(SignalKind::terminate()).ok().zip(signal(SignalKind::interrupt()).ok()))
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        let Some((terminate, interrupt)) = &mut self.0 else { return std::future::pending().await };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }
 
-/// Waits for Ctrl-C.
+/// Ctrl-C.
 #[cfg(not(unix))]
-async fn signal() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Self {
+        Self
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
     }
 }
