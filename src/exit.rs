@@ -63,8 +63,12 @@ impl From<Exit> for ExitCode {
 impl From<&StoreError> for Exit {
     fn from(error: &StoreError) -> Self {
         match error {
-            StoreError::Create { .. } | StoreError::LockFile { .. } => Self::CannotCreate,
+            StoreError::Create { source, .. } | StoreError::LockFile { source, .. } => match source.kind() {
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::InputOutput,
+                _ => Self::CannotCreate,
+            },
             StoreError::Full { .. }
+            | StoreError::InputOutput { .. }
             | StoreError::Damaged { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Export { .. }
@@ -103,6 +107,13 @@ mod tests {
     fn the_numbers_are_those_of_the_manual() {
         let codes = Exit::ALL.map(Exit::code);
         assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 73, 74, 75]);
+    }
+
+    #[test]
+    fn a_full_disk_is_not_a_folder_that_cannot_be_written() {
+        let create = |kind: std::io::ErrorKind| StoreError::Create { path: "history.db".into(), source: kind.into() };
+        assert_eq!(Exit::from(&create(std::io::ErrorKind::StorageFull)), Exit::InputOutput);
+        assert_eq!(Exit::from(&create(std::io::ErrorKind::PermissionDenied)), Exit::CannotCreate);
     }
 
     #[test]

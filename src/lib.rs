@@ -23,7 +23,7 @@
 //! Beside the line: [`model`], the nouns that all parts share; [`config`], every parameter and where its value comes
 //! from; [`calendar`], the times in which nothing may be measured; [`clock`], the one place that asks what time it is;
 //! [`upkeep`], the timetable, heartbeat, ledger, metrics and notices of a machine that nobody watches; [`exit`], the exit
-//! codes; [`lab`], a simulated internet on loopback for the demo and the tests.
+//! codes; `failpoint`, moments at which tests let the process die; [`lab`], a simulated internet on loopback for the demo and the tests.
 //!
 //! # Who may know whom
 //!
@@ -51,6 +51,7 @@ pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod exit;
+mod failpoint;
 pub mod judge;
 #[cfg(feature = "lab")]
 pub mod lab;

@@ -282,7 +282,8 @@ pub(super) fn scan_rules(config: &Config, transports: Transports) -> ScanRules {
             burst: config.gate.failure_burst,
             ..BreakerRules::default()
         },
-        grace: Duration::from_secs(10),
+        // With the last proofs and the reports of what is finished within ten seconds.
+        grace: Duration::from_secs(6),
         transports,
         criteria: Criteria::default(),
         freeze: freeze(config),

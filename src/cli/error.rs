@@ -95,6 +95,20 @@ pub(super) enum CliError {
         /// The limit.
         limit: usize,
     },
+    /// Evidence and reports would not fit on the disk.
+    #[error(
+        "only {free_mib} MiB are free in {}, and this scan may need {needed_mib} MiB for evidence and reports: make room, or give \
+         other folders with --store and --reports. Nothing was measured",
+        folder.display()
+    )]
+    NoRoom {
+        /// The folder that is there.
+        folder: PathBuf,
+        /// What is free.
+        free_mib: u64,
+        /// Three times what is expected.
+        needed_mib: u64,
+    },
     /// A name nobody probed.
     #[error("run {run} has no evidence for {name}")]
     NoEvidence {
@@ -156,9 +170,10 @@ impl From<&CliError> for Exit {
             CliError::Rules(_) | CliError::Template(_) | CliError::NoSuchRules { .. } => Self::Unusable,
             CliError::NotALab | CliError::FewDescriptors { .. } | CliError::Tls(_) => Self::Unusable,
             CliError::Publish(error) => match error.io_kind() {
-                Some(std::io::ErrorKind::StorageFull) => Self::InputOutput,
+                Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) => Self::InputOutput,
                 _ => Self::CannotCreate,
             },
+            CliError::NoRoom { .. } => Self::InputOutput,
             CliError::NoEvidence { .. } | CliError::NotEarlier { .. } | CliError::NoTimetable => Self::Usage,
             CliError::CannotResume { .. } => Self::Unusable,
             CliError::GateShut => Self::GateShut,

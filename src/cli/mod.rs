@@ -27,6 +27,8 @@ mod rules;
 mod scan;
 mod schedule;
 mod settings;
+mod signals;
+mod space;
 mod status;
 mod targets;
 mod transfer;

@@ -14,6 +14,8 @@ use super::output::{json, note, say};
 use super::progress::{self, Mode};
 use super::resume::{self, Earlier, Found, Wanted};
 use super::settings;
+use super::signals::{self, Listening};
+use super::space;
 use crate::calendar::Freeze;
 use crate::clock::{Clock, SystemClock};
 use crate::engine::plan::order;
@@ -77,6 +79,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs, told: &mut Option<Publ
         return Err(CliError::NothingToProbe);
     }
     announce(&loaded, lang);
+    space::enough(&args.store, &args.reports, loaded.roster.sites.len())?;
     // Outputs are opened before the long run, so that a bad path fails at once.
     let Sound { store, lock: _lock, aside } = Store::open_for_scan(&args.store, SystemClock.now()).await?;
     if let Some((aside, why)) = aside {
@@ -200,6 +203,8 @@ pub(super) async fn measure(
     let writer = Writer::spawn(store.clone(), plan.id.clone(), receiver);
     let (journal, kept) = watch::channel(Journal::default());
     let keeper = resume::keep(store.clone(), run.clone(), Arc::clone(&prober), kept);
+    let listening = Listening::begin();
+    let stop = signals::stop_scan(plan.lang);
     let scan = Scan {
         prober: Arc::clone(&prober),
         rules,
@@ -208,7 +213,7 @@ pub(super) async fn measure(
         wall: Arc::new(SystemClock),
         listener: progress::with_heartbeat(progress::listener(plan.mode, plan.lang), plan.heartbeat.clone()),
         sink,
-        stop: stop_on_signals(plan.lang),
+        stop: stop.clone(),
     };
     let report = scan.go_on(standing, journal).await;
     let ended = |what| move |error: tokio::task::JoinError| CliError::Setup { what, why: error.to_string() };
@@ -230,7 +235,9 @@ pub(super) async fn measure(
     store.update_run(&run).await?;
     written?;
     kept?;
-    Ok(run.end)
+    drop(listening);
+    // Who asked twice does not want to wait for reports.
+    if *stop.borrow() == Stop::Now { Err(CliError::Incomplete) } else { Ok(run.end) }
 }
 
 /// What becomes of an interrupted run.
@@ -404,48 +411,6 @@ pub(super) fn gate_line(check: &crate::model::run::GateCheck) -> String {
         text.push_str(&check.advice);
     }
     text
-}
-
-/// First signal: no new sites. Second: leave now.
-fn stop_on_signals(lang: Lang) -> watch::Receiver<Stop> {
-    let (tell, stop) = watch::channel(Stop::No);
-    tokio::spawn(async move {
-        for level in [Stop::Drain, Stop::Now] {
-            signal().await;
-            if tell.send(level).is_err() {
-                return;
-            }
-            if level == Stop::Drain {
-                note(say(
-                    lang,
-                    "收到停止信号：不再开始新的网站，已完成的结果会保存；再按一次立即退出",
-                    "stopping: no new sites are started and what is finished is stored; once more to leave at once",
-                ));
-            }
-        }
-        // Keeps the channel open, so that the scan never sees it closed.
-        std::future::pending::<()>().await;
-    });
-    stop
-}
-
-/// Waits for SIGTERM or Ctrl-C.
-#[cfg(unix)]
-pub(super) async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
-}
-
-/// Waits for Ctrl-C.
-#[cfg(not(unix))]
-pub(super) async fn signal() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
-    }
 }
 
 /// `20261123T191000Z`.

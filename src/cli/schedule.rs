@@ -4,7 +4,7 @@
 //! 2. A start that falls into a scan of ours, or finds the history locked by another, is skipped; both are said.
 //! 3. No start of the timetable is made twice, also when the clock is set back.
 //! 4. A run that broke off goes on with the next start, if it may.
-//! 5. A signal ends the waiting at once; during a scan the scan drains first, as `scan` does.
+//! 5. A signal ends the waiting at once; during a scan it does what it does to `scan`, and the schedule ends with it.
 //!
 //! A scan that fails ends nothing: it is said, `status` shows it, and the next start is made. Leaves to others: the scan
 //! itself, which is the same as `scan`'s (`attempt`), and which times there are ([`crate::upkeep::timetable`]).
@@ -17,8 +17,8 @@ use super::args::{Common, ScheduleArgs};
 use super::attempt;
 use super::error::CliError;
 use super::output::{self, note};
-use super::scan::signal;
 use super::settings;
+use super::signals::{self, Listening};
 use crate::clock::{Clock, SystemClock};
 use crate::exit::Exit;
 use crate::model::time::Timestamp;
@@ -45,7 +45,7 @@ pub(super) async fn run(common: &Common, mut args: ScheduleArgs) -> Result<Exit,
     let now = SystemClock.now();
     // A ledger of the future was written before the clock was set back.
     let after = attempt.map_or(now, |attempt| attempt.began.min(now));
-    let mut world = Machine { common, args, timetable: &timetable, lang, stop: stop_on_signal() };
+    let mut world = Machine { common, args, timetable: &timetable, lang, stop: signals::stop_schedule() };
     // Lets the listener begin to listen before anything is said.
     tokio::task::yield_now().await;
     keep(&timetable, after, &mut world).await;
@@ -128,6 +128,7 @@ impl World for Machine<'_> {
     }
 
     async fn wait_until(&mut self, then: Timestamp) -> bool {
+        let _listening = Listening::begin();
         while !self.stopped() {
             let left = then.0.saturating_sub(self.now().0);
             if left <= 0 {
@@ -185,18 +186,6 @@ impl World for Machine<'_> {
             (Event::Ended(exit), Lang::En) => format!("the scan ended with exit code {}", exit.code()),
         });
     }
-}
-
-/// Turns true with the first signal.
-fn stop_on_signal() -> watch::Receiver<bool> {
-    let (tell, stop) = watch::channel(false);
-    tokio::spawn(async move {
-        signal().await;
-        // Nobody is left to be told when the schedule has ended by itself.
-        let _ = tell.send(true);
-        std::future::pending::<()>().await;
-    });
-    stop
 }
 
 #[cfg(test)]

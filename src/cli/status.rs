@@ -8,6 +8,7 @@ use super::args::{Common, StatusArgs};
 use super::error::CliError;
 use super::output::{self, line};
 use super::settings;
+use super::space::{folder_of, free_bytes};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::exit::Exit;
@@ -28,7 +29,12 @@ pub(super) async fn run(common: &Common, args: &StatusArgs) -> Result<Exit, CliE
     if ledger.good.is_none() {
         ledger.good = from_history(path).await?;
     }
-    let facts = Facts { ledger, running: holder.is_some(), beat: heartbeat::last(path), free_bytes: free_bytes(path) };
+    let facts = Facts {
+        ledger,
+        running: holder.is_some(),
+        beat: heartbeat::last(path),
+        free_bytes: free_bytes(folder_of(path)),
+    };
     let now = SystemClock.now();
     let least_free = config.watch.least_free_mib.saturating_mul(1 << 20);
     let found = problems(&facts, Demands { most_age: config.watch.stale_after, least_free }, now);
@@ -66,19 +72,6 @@ async fn from_history(path: &Path) -> Result<Option<GoodRun>, CliError> {
 fn next(config: &Config, now: Timestamp) -> Option<Timestamp> {
     let cron = config.schedule.cron.as_deref()?;
     Timetable::read(cron, settings::zone(config)).ok()?.next(now)
-}
-
-/// Bytes that may still be written where a file is. None: not known.
-#[cfg(unix)]
-fn free_bytes(path: &Path) -> Option<u64> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let disk = rustix::fs::statvfs(folder).ok()?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
-}
-
-#[cfg(not(unix))]
-fn free_bytes(_: &Path) -> Option<u64> {
-    None
 }
 
 impl Status {

@@ -59,6 +59,10 @@ struct Probed {
     unstored: bool,
 }
 
+/// How long a stopped scan waits for its last canary, and for its last test of the resolvers. What stays without a proof is looked
+/// at again when the run goes on.
+const LAST_PROOF: Duration = Duration::from_millis(1500);
+
 /// A scan under way.
 pub(super) struct Course {
     scan: Scan,
@@ -517,6 +521,7 @@ impl Course {
             tokio::select! {
                 canary = self.watch.came_back() => self.read(canary),
                 () = stopped(&mut stop, Stop::Now) => {}
+                () = tokio::time::sleep(LAST_PROOF) => {}
             }
         }
     }
@@ -539,7 +544,9 @@ impl Course {
     pub(super) async fn report(self) -> ScanReport {
         let mut stop = self.scan.stop.clone();
         // So that every answer has a proof after it.
-        unless_stopped(&mut stop, Stop::Now, self.dns.test()).await;
+        let patience = if self.complete { Duration::MAX } else { LAST_PROOF };
+        let test = tokio::time::timeout(patience, self.dns.test());
+        unless_stopped(&mut stop, Stop::Now, test).await;
         let end = match (self.complete, self.lost) {
             (false, _) => RunEnd::Interrupted,
             (true, 0) => RunEnd::Complete,

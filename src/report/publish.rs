@@ -1,13 +1,16 @@
 //! Puts a finished report into place: all of it or none of it.
 //!
-//! The files are written and synced in a hidden folder beside the target, which is then renamed into place; `latest` is
-//! switched last. File names come from [`super::names`] only. This is the one part of `report` that touches the disk.
+//! The files are written and synced in a hidden folder beside the target, which then changes places with it in one step where
+//! the system can do that, so that a reader always finds one report or the other; `latest` is switched last. What a process that
+//! was killed left behind is removed by the next one. File names come from [`super::names`] only. This is the one part of
+//! `report` that touches the disk.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::failpoint;
 use crate::model::run::RunId;
 
 use super::File;
@@ -52,6 +55,8 @@ pub struct Publication {
     run: RunId,
     /// The hidden folder.
     fresh: PathBuf,
+    /// Tells others that it is in use. None: the system has no such locks.
+    _in_use: Option<fs::File>,
     names: BTreeSet<String>,
 }
 
@@ -62,12 +67,13 @@ impl Publication {
             return Err(PublishError::Run(run.0.clone()));
         }
         create_all(dir)?;
+        sweep(dir);
         let fresh = beside(dir, run, "new");
         // Left behind by a process that was killed and had the same number.
         remove(&fresh)?;
-        let begun = Self { dir: dir.to_owned(), run: run.clone(), fresh, names: BTreeSet::new() };
-        create_all(&begun.fresh)?;
-        Ok(begun)
+        create_all(&fresh)?;
+        let in_use = in_use(&fresh);
+        Ok(Self { dir: dir.to_owned(), run: run.clone(), fresh, _in_use: in_use, names: BTreeSet::new() })
     }
 
     /// Writes one file, so that it outlasts a power failure.
@@ -83,7 +89,9 @@ impl Publication {
             file.write_all(bytes)?;
             file.sync_all()
         });
-        written.map_err(io_error("write", &path))
+        written.map_err(io_error("write", &path))?;
+        failpoint::at("report-file-written");
+        Ok(())
     }
 
     /// Puts the files into place as `<dir>/<run>`, replacing what was there, and lets `<dir>/latest` point to it. Gives the
@@ -94,9 +102,12 @@ impl Publication {
         sync_folder(&self.fresh.join("regions"));
         sync_folder(&self.fresh);
         let target = self.dir.join(&self.run.0);
+        failpoint::at("report-before-rename");
         replace(&self.fresh, &target, &beside(&self.dir, &self.run, "old"))?;
+        failpoint::at("report-before-latest");
         sync_folder(&self.dir);
         switch_latest(&self.dir, &self.run)?;
+        failpoint::at("report-after-latest");
         Ok(target)
     }
 }
@@ -113,9 +124,16 @@ fn beside(dir: &Path, run: &RunId, what: &str) -> PathBuf {
     dir.join(format!(".{run}.{what}-{}", std::process::id()))
 }
 
-/// Moves the new folder into place. What was there is moved aside first, and comes back if the move fails.
+/// Lets the new folder and what is in its place change places, in one step where the system can.
 fn replace(fresh: &Path, target: &Path, aside: &Path) -> Result<(), PublishError> {
+    if exchange(fresh, target) {
+        failpoint::at("report-exchanged");
+        // The new report stands; a leftover of the old one is no reason to say that publishing failed.
+        let _ = remove(fresh);
+        return Ok(());
+    }
     remove(aside)?;
+    let _in_use = in_use(target);
     let moved = match fs::rename(target, aside) {
         Ok(()) => true,
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
@@ -128,13 +146,66 @@ fn replace(fresh: &Path, target: &Path, aside: &Path) -> Result<(), PublishError
         }
         return Err(io_error("move into place", target)(error));
     }
-    // The new report stands; a leftover of the old one is no reason to say that publishing failed.
+    // As above.
     let _ = remove(aside);
     Ok(())
 }
 
+/// Whether two folders have changed places. Not, where one is missing or the file system cannot do it.
+#[cfg(target_os = "linux")]
+fn exchange(one: &Path, other: &Path) -> bool {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_: &Path, _: &Path) -> bool {
+    false
+}
+
+/// Removes what processes that were killed have left in the folder of all reports. An old report that was moved aside and
+/// has nothing in its place goes back there. What cannot be removed is left: it is in nobody's way.
+fn sweep(dir: &Path) {
+    let Some(_alone) = in_use(dir) else { return };
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some((run, what)) = name.to_str().and_then(leftover) else { continue };
+        let (path, target) = (entry.path(), dir.join(run));
+        let folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        // Links on their way to `latest` are made by whoever has the lock on all reports, which is held here.
+        let lock = if folder { in_use(&path) } else { None };
+        if folder && lock.is_none() {
+            continue;
+        }
+        if folder && what == "old" && fs::symlink_metadata(&target).is_err() {
+            let _ = fs::rename(&path, &target);
+        } else {
+            let _ = remove(&path);
+        }
+    }
+}
+
+/// Run and purpose in a name that [`beside`] makes.
+fn leftover(name: &str) -> Option<(&str, &str)> {
+    let (rest, process) = name.strip_prefix('.')?.rsplit_once('-')?;
+    let (run, what) = rest.rsplit_once('.')?;
+    let ours = ["new", "old"].contains(&what) && is_stem(run) && !process.is_empty();
+    (ours && process.bytes().all(|byte| byte.is_ascii_digit())).then_some((run, what))
+}
+
+/// Marks a folder as in use for as long as the file is held, by a lock that the system takes back however a process ends.
+/// None: another process uses it, or the system has no such locks.
+fn in_use(folder: &Path) -> Option<fs::File> {
+    let folder = fs::File::open(folder).ok()?;
+    folder.try_lock().ok().map(|()| folder)
+}
+
 /// Points `latest` at the run: a relative symbolic link, or `latest.txt` where there are none.
 fn switch_latest(dir: &Path, run: &RunId) -> Result<(), PublishError> {
+    // One at a time, where the system has such locks: also so that nobody sweeps away what is made here.
+    let alone = fs::File::open(dir).ok();
+    let _alone = alone.as_ref().map(fs::File::lock);
     let note = dir.join("latest.txt");
     let link = dir.join("latest");
     let current = fs::read_link(&link)
@@ -298,6 +369,27 @@ mod tests {
             assert!(fs::symlink_metadata(dir.path().join(&name)).is_err(), "{name} is still there");
         }
         assert_eq!(names(dir.path()), ["demo", "latest"]);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_nothing_of_a_living_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            fs::create_dir(dir.path().join(name)).unwrap();
+            fs::write(dir.path().join(name).join("index.html"), name).unwrap();
+        };
+        for name in [".demo.new-7", ".gone.old-8", ".demo.old-9", ".of others", ".demo.new-x"] {
+            folder(name);
+        }
+        symlink("nowhere", &dir.path().join(".latest.new-7")).unwrap();
+        let alive = Publication::begin(dir.path(), &run("other")).unwrap();
+        publish(dir.path(), &run("demo"), &[file("index.html", "one")]).unwrap();
+        let hidden = format!(".other.new-{}", std::process::id());
+        // The second is an old report that had been moved aside when its process was killed: it goes back.
+        assert_eq!(names(dir.path()), [".demo.new-x", ".of others", &hidden, "demo", "gone", "latest"]);
+        assert_eq!(fs::read_to_string(dir.path().join("gone/index.html")).unwrap(), ".gone.old-8");
+        drop(alive);
+        assert_eq!(names(dir.path()), [".demo.new-x", ".of others", "demo", "gone", "latest"]);
     }
 
     #[test]

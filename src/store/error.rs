@@ -73,15 +73,37 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// The disk is full, or a quota is used up.
-    #[error("no space left for the history {}: what was stored before is kept", path.display())]
+    #[error(
+        "no space left for the history {}: what was stored before is kept. Make room on that disk; then `v6ready scan --resume` \
+         with the same lists goes on",
+        path.display()
+    )]
     Full {
         /// The database.
         path: PathBuf,
         /// What the database said.
         source: sqlx::Error,
     },
+    /// The disk, or the file system on it, failed. A full disk may look so as well.
+    #[error(
+        "cannot {doing} in the history {}: the disk failed or is full. What was stored before is kept; look after the disk, then \
+         `v6ready scan --resume` with the same lists goes on",
+        path.display()
+    )]
+    InputOutput {
+        /// The database.
+        path: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// What the database said.
+        source: sqlx::Error,
+    },
     /// The database's own structure is damaged.
-    #[error("the history {} is damaged: set it aside and restore it from the last export", path.display())]
+    #[error(
+        "the history {} is damaged and is not believed: put a backup in its place, or let the next scan set it aside and read the \
+         evidence.jsonl.zst of the reports with `v6ready history import`",
+        path.display()
+    )]
     Damaged {
         /// The database.
         path: PathBuf,
@@ -89,7 +111,11 @@ pub enum StoreError {
         source: sqlx::Error,
     },
     /// A stored record does not match its hash or cannot be read. It is never believed.
-    #[error("the history {} holds a corrupt record, {what}: {detail}", path.display())]
+    #[error(
+        "the history {} holds a corrupt record, {what}: {detail}. It is not believed: put a backup in the file's place, or read the \
+         evidence.jsonl.zst of the reports into a new file with `v6ready history import`",
+        path.display()
+    )]
     Corrupt {
         /// The database.
         path: PathBuf,
@@ -211,12 +237,18 @@ pub enum StoreError {
 impl StoreError {
     /// Sorts a database error by SQLite's primary result code (<https://www.sqlite.org/rescode.html>).
     pub(super) fn sql(path: &Path, doing: &'static str, source: sqlx::Error) -> Self {
+        const IOERR: u32 = 10;
         const CORRUPT: u32 = 11;
         const FULL: u32 = 13;
         let path = path.to_owned();
+        if let sqlx::Error::ColumnDecode { index, source } = &source {
+            // What was written here has the types that are read; damage may look like another.
+            return Self::Corrupt { path, what: format!("column {index}"), detail: source.to_string() };
+        }
         match primary_code(&source) {
             Some(CORRUPT | NOT_A_DATABASE) => Self::Damaged { path, source },
             Some(FULL) => Self::Full { path, source },
+            Some(IOERR) => Self::InputOutput { path, doing, source },
             _ => Self::Sql { path, doing, source },
         }
     }

@@ -11,6 +11,7 @@ use sqlx::{QueryBuilder, Transaction};
 
 use super::codec::{Decoder, Encoder, Fault, Packed, ROUND_BYTES, json_fault};
 use super::{Store, StoreError};
+use crate::failpoint;
 use crate::model::evidence::{EVIDENCE_VERSION, Observation, Round};
 use crate::model::run::RunId;
 use crate::model::site::{Site, SiteKey};
@@ -105,7 +106,9 @@ impl Store {
         }
         if self.insert(&mut transaction, run, &rounds).await.map_err(fault)? == rounds.len() as u64 {
             report.stored = rounds.len() as u64;
+            failpoint::at("evidence-before-commit");
             transaction.commit().await.map_err(fault)?;
+            failpoint::at("evidence-after-commit");
             return Ok(report);
         }
         // Some were stored before: row by row, to say which. What was inserted just now is taken back first.
@@ -127,7 +130,9 @@ impl Store {
             let list = if stored == each.packed.sha256 { &mut report.repeated } else { &mut report.refused };
             list.push((each.site.clone(), each.round));
         }
+        failpoint::at("evidence-before-commit");
         transaction.commit().await.map_err(fault)?;
+        failpoint::at("evidence-after-commit");
         Ok(report)
     }
 

@@ -8,6 +8,7 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
+use crate::failpoint;
 use crate::model::time::Timestamp;
 
 /// The right to scan into a history. Given back when dropped.
@@ -34,6 +35,7 @@ impl Lock {
         }
         let started = jiff::Timestamp::from_millisecond(now.0).unwrap_or_default();
         write_holder(&mut file, &format!("pid {}\nstarted {started}\n", std::process::id())).map_err(fault)?;
+        failpoint::at("lock-taken");
         Ok(Self { file })
     }
 }

@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::SqlitePool;
 
+use crate::failpoint;
 use crate::model::time::Timestamp;
 
 pub use error::StoreError;
@@ -88,6 +89,7 @@ impl Store {
 
     /// Closes all connections, of all clones, and folds the write-ahead log into the file.
     pub async fn close(&self) {
+        failpoint::at("before-checkpoint");
         self.pool.close().await;
     }
 

@@ -7,6 +7,7 @@ use sqlx::sqlite::{Sqlite, SqliteRow};
 
 use super::codec::{Decoder, Encoder, ROSTER_BYTES, digest, hex, json_fault};
 use super::{Store, StoreError};
+use crate::failpoint;
 use crate::model::run::{Run, RunEnd, RunId};
 use crate::model::school::Roster;
 use crate::model::summary::Policy;
@@ -76,7 +77,10 @@ impl Store {
         let fault = |error| self.fault("begin a run", error);
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
         self.insert_run(&mut transaction, run, (roster, policy), config_toml).await?;
-        transaction.commit().await.map_err(fault)
+        failpoint::at("run-before-commit");
+        transaction.commit().await.map_err(fault)?;
+        failpoint::at("run-after-commit");
+        Ok(())
     }
 
     /// Inserts a run and what it was given.
@@ -143,7 +147,10 @@ impl Store {
             .execute(&mut *transaction)
             .await
             .map_err(fault)?;
-        transaction.commit().await.map_err(fault)
+        failpoint::at("progress-before-commit");
+        transaction.commit().await.map_err(fault)?;
+        failpoint::at("progress-after-commit");
+        Ok(())
     }
 
     /// All runs, earliest first.

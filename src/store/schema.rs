@@ -12,6 +12,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::OpenMode;
 use super::error::{NOT_A_DATABASE, StoreError, primary_code};
+use crate::failpoint;
 
 /// Marks the file as ours (`PRAGMA application_id`): the bytes `v6rd`.
 const APPLICATION_ID: i64 = 0x7636_7264;
@@ -135,7 +136,9 @@ async fn migrate(
             sqlx::raw_sql(sql).execute(&mut *transaction).await.map_err(fault)?;
             found = number;
         }
+        failpoint::at("migration-before-commit");
         transaction.commit().await.map_err(fault)?;
+        failpoint::at("migration-after-commit");
     }
     Ok(())
 }

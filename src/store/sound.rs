@@ -126,6 +126,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_run_whose_text_is_no_text_is_damage_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.db");
+        history(&path, 1).await;
+        let store = Store::open(&path, OpenMode::ReadWrite).await.unwrap();
+        let garbled = "UPDATE runs SET run_json = CAST(CAST(run_json AS BLOB) || x'ff' AS TEXT)";
+        sqlx::raw_sql(garbled).execute(&store.pool).await.unwrap();
+        store.close().await;
+        let sound = Store::open_for_scan(&path, NOW).await.unwrap();
+        assert!(matches!(sound.aside, Some((_, StoreError::Corrupt { .. }))));
+    }
+
+    #[tokio::test]
     async fn a_sound_file_stays_and_a_second_scan_is_told_who_holds_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.db");

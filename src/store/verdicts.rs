@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::Row as _;
 
 use super::{Store, StoreError};
+use crate::failpoint;
 use crate::model::run::RunId;
 use crate::model::site::SiteKey;
 use crate::model::time::Timestamp;
@@ -55,7 +56,10 @@ impl Store {
                 .await
                 .map_err(fault)?;
         }
-        transaction.commit().await.map_err(fault)
+        failpoint::at("verdicts-before-commit");
+        transaction.commit().await.map_err(fault)?;
+        failpoint::at("verdicts-after-commit");
+        Ok(())
     }
 
     /// The verdicts that are kept of a run.

@@ -14,6 +14,7 @@ ZONE = "polite.test"
 RESOLVERS = ("198.18.53.1", "198.18.53.2")
 AUTHORITY = "198.18.53.9"
 ANCHORS = 5
+DRIPPING = 200
 SO_TIMESTAMPNS = 35  # Linux; Python has no name for it
 
 
@@ -37,6 +38,8 @@ def names():
         add("f", i, f"198.18.{200 + i}.1", f"2001:db8:{0x4000 + i:x}::1")  # an error over IPv6: looked at twice
         add("v", i, f"198.18.{200 + i}.2", f"2001:db8:{0x5000 + i:x}::1")  # another page each time
         add("w", i, f"198.18.{200 + i}.3", f"2001:db8:{0x6000 + i:x}::1")  # ask to wait a second, once
+    for i in range(DRIPPING):
+        add("s", i, f"198.18.{100 + i % 100}.{9 + i // 100}", f"2001:db8:{0x8000 + i:x}::1")  # pages that come byte by byte
     found[f"victim.{ZONE}"] = ("198.18.30.1", "2001:db8:e1::1")
     for i in range(ANCHORS):
         found[f"anchor{i}.{ZONE}"] = (f"198.18.{40 + i}.1", f"2001:db8:{0x7000 + i:x}::1")
@@ -47,7 +50,7 @@ def write_world(folder):
     known = names()
     with open(f"{folder}/names.json", "w") as out:
         json.dump(known, out)
-    listed = [name for name in known if not name.startswith(("victim", "anchor"))]
+    listed = [name for name in known if not name.startswith(("victim", "anchor", "s"))]
 
     def write(file, chosen, prefix=""):
         with open(f"{folder}/{file}", "w") as out:
@@ -58,6 +61,14 @@ def write_world(folder):
     write("alone.csv", [name for name in listed if name[0] == "b"], "http://")
     write("beside.csv", [name for name in listed if name[0] in "ab"], "http://")
     write("few.csv", [name for name in listed if name[0] in "ac"][::10])
+    # Lists of the test of faults: no name is in two of them, so that what the servers saw can be told apart.
+    def part(**ranges):
+        return [f"{kind}{i}.{ZONE}" for kind, numbers in ranges.items() for i in numbers]
+
+    write("faults.csv", part(b=range(120), f=range(10), n=range(30)))
+    write("kills.csv", part(b=range(120, 240), f=range(10, 16), n=range(30, 60)))
+    for half in range(2):
+        write(f"drip{half}.csv", part(s=range(half, DRIPPING, 2), b=range(240 + half, 400, 2), f=range(16 + half, 20, 2)))
     print(len(listed))
 
 
@@ -117,7 +128,7 @@ class Dns:
 class Client:
     def __init__(self, number, sock, host_address, tls):
         self.number, self.sock, self.address, self.tls = number, sock, host_address, tls
-        self.ready, self.head, self.out, self.done, self.slow = not tls, b"", b"", False, False
+        self.ready, self.head, self.out, self.done, self.slow, self.drips = not tls, b"", b"", False, False, False
 
 
 class Server:
@@ -129,6 +140,7 @@ class Server:
         self.context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
         self.context.num_tickets = 0
         self.epoll, self.handlers, self.number, self.waited = select.epoll(), {}, 0, set()
+        self.dripping = []  # clients whose page comes byte by byte
         self.later = []  # answers that take their time, as real ones do: they make connections overlap where they may
         for family, any_address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
             for port in (80, 443):
@@ -227,8 +239,12 @@ class Server:
                     return None
             elif not client.out:
                 client.sock.recv(8192)
+            if client.drips and client not in self.dripping:
+                self.dripping.append(client)
             while client.out:
-                client.out = client.out[client.sock.send(client.out) :]
+                client.out = client.out[client.sock.send(client.out[:1] if client.drips else client.out) :]
+                if client.drips:
+                    return None
             self.epoll.modify(client.sock.fileno(), select.EPOLLIN | select.EPOLLRDHUP)
         except (ssl.SSLWantReadError, BlockingIOError):
             if client.out:
@@ -258,6 +274,7 @@ class Server:
             status, extra = "429 Too Many Requests", "Retry-After: 1\r\n"
         elif host.startswith("anchor0"):
             text += "news " * 15000
+        client.drips = kind == "s"
         body = text.encode()
         return f"HTTP/1.1 {status}\r\nContent-Type: text/html\r\n{extra}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
 
@@ -277,6 +294,9 @@ class Server:
             if time.monotonic() - flushed > 0.2:
                 self.log.flush()
                 flushed = time.monotonic()
+                self.dripping = [client for client in self.dripping if client.sock.fileno() >= 0]
+                for client in list(self.dripping):
+                    self.serve(client, 0)
 
 
 if sys.argv[1] == "world":

@@ -22,8 +22,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("probe", &["model", "clock", "net"]),
     // The engine asks the judge only which sites are worth a second look, and for provisional verdicts.
     ("engine", &["model", "clock", "calendar", "net", "probe", "judge"]),
-    ("store", &["model", "clock"]),
-    ("report", &["model", "judge"]),
+    // Functions that are empty in a release.
+    ("failpoint", &[]),
+    ("store", &["model", "clock", "failpoint"]),
+    ("report", &["model", "judge", "failpoint"]),
     ("lab", &["model", "net", "clock"]),
     // The one match from error to exit code.
     ("exit", &["config", "targets", "store", "report"]),

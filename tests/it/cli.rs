@@ -194,23 +194,50 @@ fn a_shut_gate_leaves_nothing_behind() {
     assert!(String::from_utf8_lossy(&doctor.stdout).contains("anchors-ipv6"));
 }
 
+/// A demo that has stored some of its sites, and is then asked to stop.
 #[cfg(unix)]
-#[test]
-fn an_interrupted_run_keeps_what_is_finished() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut child = v6ready(folder.path(), &["demo"]).spawn().unwrap();
-    // Once sites are being stored, ask politely.
-    let database = folder.path().join("reports/demo.db-wal");
+fn stopped_demo(folder: &Path) -> (std::process::Child, Instant) {
+    let child = v6ready(folder, &["demo"]).spawn().unwrap();
+    let database = folder.join("reports/demo.db-wal");
     let began = Instant::now();
     while fs::metadata(&database).map_or(0, |file| file.len()) < 200_000 {
         assert!(began.elapsed() < Duration::from_mins(1), "nothing was stored");
         std::thread::sleep(Duration::from_millis(50));
     }
-    let asked = Instant::now();
+    ask_to_stop(&child);
+    (child, Instant::now())
+}
+
+#[cfg(unix)]
+fn ask_to_stop(child: &std::process::Child) {
     assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_leaves_at_once_and_without_reports() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut child, _) = stopped_demo(folder.path());
+    // Two that come before the program has looked are one.
+    std::thread::sleep(Duration::from_secs(1));
+    let asked = Instant::now();
+    ask_to_stop(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert!(!folder.path().join("reports/demo").exists());
+    let runs = run(folder.path(), &["runs", "--store", "reports/demo.db", "--json"]);
+    assert!(String::from_utf8_lossy(&runs.stdout).contains("\"interrupted\""));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_keeps_what_is_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut child, asked) = stopped_demo(folder.path());
     let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(5));
     assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
+    assert!(folder.path().join("reports/demo/index.html").exists());
     let judged = run(folder.path(), &["judge", "--run", "demo", "--store", "reports/demo.db", "--json"]);
     let rows = String::from_utf8_lossy(&judged.stdout).lines().count();
     assert!(rows > 0 && rows < 352, "{rows}");

@@ -6,6 +6,7 @@
 //!
 //! Leaves to others: what is counted ([`super::model`]), how anything is called ([`super::text`]).
 
+mod attempt;
 mod cover;
 mod links;
 mod notes;
@@ -15,8 +16,6 @@ mod schools;
 mod sheet;
 mod style;
 mod summary;
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook, Worksheet, XlsxError};
 
@@ -87,13 +86,12 @@ pub fn render<'a>(report: &'a Report, input: &'a ReportInput<'a>) -> impl Iterat
     })
 }
 
-/// Makes one workbook. The library panics where a temporary file cannot be written to, as on a full disk: from then on
-/// everything is kept in memory, and this workbook is made again.
+/// Makes one workbook. Where a temporary file cannot be written to, as on a full disk, the library fails or panics:
+/// from then on everything is kept in memory, and this workbook is made again.
 fn make(book: &mut Book, of: impl Fn(&Book) -> Result<Vec<u8>, XlsxError>) -> Result<Vec<u8>, XlsxError> {
     if book.temporary {
-        // Nothing of what was begun is used after a panic.
-        if let Ok(made) = catch_unwind(AssertUnwindSafe(|| of(book))) {
-            return made;
+        if let Some(Ok(made)) = attempt::attempt(|| of(book)) {
+            return Ok(made);
         }
         book.temporary = false;
     }
