@@ -10,14 +10,19 @@ and ends with 1 if something is.
   outage FULL-FOLDER FOLDER LINE           an outage of the vantage makes no other verdict, and the report tells of it
   rows STORE                      runs, finished sites and verdicts in the history
   only VERDICTS NAMES SCHOOLS.CSV  every name has one of these verdicts, given with commas
+  secrets FOLDER KNOWN SECRET...  no file below the folder holds a secret, however it is packed; KNOWN must be found in every packing
   served LIST SCHOOLS.CSV         none of these names is called ready unless IPv6 really served it (list: domain,leads)
 """
 import collections
 import csv
 import glob
 import json
+import os
 import sqlite3
+import subprocess
 import sys
+import zipfile
+import zlib
 
 
 def table(path):
@@ -163,6 +168,33 @@ def rows(path):
         print(0, 0, 0)
 
 
+def unpacked(path):
+    """What a file holds, as (packing, bytes)."""
+    with open(path, "rb") as f:
+        raw = f.read()
+    yield "plain", raw
+    if path.endswith((".xlsx", ".docx")):
+        with zipfile.ZipFile(path) as z:
+            yield "zip", b"\n".join(z.read(name) for name in z.namelist())
+    elif path.endswith(".zst"):
+        yield "zstd", subprocess.run(["zstd", "-dcq", path], check=True, capture_output=True).stdout
+    elif path.endswith(".db"):
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+            yield "zlib", b"\n".join(zlib.decompress(body) for body, in db.execute("SELECT body FROM evidence"))
+
+
+def secrets(folder, known, *planted):
+    paths = [os.path.join(at, name) for at, _, names in os.walk(folder) for name in names]
+    wrong, seen = [], set()
+    for path in paths:
+        for packing, data in unpacked(path):
+            if known.encode() in data:
+                seen.add(packing)
+            wrong += [f"{path} ({packing}): {secret}" for secret in planted if secret.encode() in data]
+    missing = {"plain", "zip", "zstd", "zlib"} - seen
+    finish(f"n={len(paths)} files, {len(planted)} secrets, found {len(wrong)}", wrong + [f"{known} not found in {m}" for m in missing])
+
+
 def served(list_path, found_path):
     names, got = table(list_path), table(found_path)
     counts = collections.Counter(r["readiness"] for r in got.values())
@@ -175,4 +207,4 @@ def served(list_path, found_path):
     finish(f"n={len(got)} names ({', '.join(f'{n} {w}' for w, n in counts.most_common())}), wrong {len(wrong)}", wrong)
 
 
-{"truth": truth, "same": same, "narrowed": narrowed, "servers": servers, "without-ipv6": without_ipv6, "outage": outage, "rows": rows, "served": served, "only": only}[sys.argv[1]](*sys.argv[2:])
+{"truth": truth, "same": same, "narrowed": narrowed, "servers": servers, "without-ipv6": without_ipv6, "outage": outage, "rows": rows, "secrets": secrets, "served": served, "only": only}[sys.argv[1]](*sys.argv[2:])
