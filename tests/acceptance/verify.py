@@ -4,7 +4,7 @@ and ends with 1 if something is.
 
   truth TRUTH SCHOOLS.CSV         readiness, reason and the finding that must be there, for every name of the table
   same A.CSV B.CSV                readiness, reason and findings of every name in B are those in A
-  narrowed A.CSV B.CSV            readiness and reason are, but for one in a hundred that B could not judge
+  verdicts A.CSV B.CSV            readiness and reason are
   servers TRUTH LOG               what the web servers saw agrees with the table
   without-ipv6 TRUTH FULL.CSV SCHOOLS.CSV  nothing that needs IPv6 was claimed
   outage FULL-FOLDER FOLDER LINE           an outage of the vantage makes no other verdict, and the report tells of it
@@ -60,22 +60,15 @@ def truth(truth_path, found_path):
     finish(f"n={len(want)} names of {len(kinds)} kinds ({counts}), wrong {len(wrong)}", wrong)
 
 
+def verdicts(a_path, b_path):
+    same(a_path, b_path, ("readiness", "reason"))
+
+
 def same(a_path, b_path, what=("readiness", "reason", "stack", "findings")):
     a, b = table(a_path), table(b_path)
     wrong = [f"{n}: {[a.get(n, {}).get(k) for k in what]} and {[r[k] for k in what]}" for n, r in b.items()
              if n not in a or any(a[n][k] != r[k] for k in what)]
     finish(f"n={len(b)} names, different {len(wrong)}", wrong + ([] if b else ["no rows"]))
-
-
-def narrowed(a_path, b_path):
-    """A machine that runs short may have to say of a few that it could not tell; it says nothing else of anybody."""
-    a, b = table(a_path), table(b_path)
-    unsure = [n for n, r in b.items() if r["readiness"] == "INCONCLUSIVE" and a.get(n, r)["readiness"] != "INCONCLUSIVE"]
-    wrong = [f"{n}: {verdict(a[n]) if n in a else 'no row'} and {verdict(r)}" for n, r in b.items()
-             if n not in unsure and (n not in a or verdict(a[n]) != verdict(r))]
-    if len(unsure) * 100 > len(b):
-        wrong += [f"{n}: {verdict(a[n])} and not judged" for n in unsure]
-    finish(f"n={len(b)} names, {len(unsure)} not judged, otherwise different {len(wrong)}", wrong + ([] if b else ["no rows"]))
 
 
 def only(verdicts, names_path, found_path):
@@ -207,4 +200,4 @@ def served(list_path, found_path):
     finish(f"n={len(got)} names ({', '.join(f'{n} {w}' for w, n in counts.most_common())}), wrong {len(wrong)}", wrong)
 
 
-{"truth": truth, "same": same, "narrowed": narrowed, "servers": servers, "without-ipv6": without_ipv6, "outage": outage, "rows": rows, "secrets": secrets, "served": served, "only": only}[sys.argv[1]](*sys.argv[2:])
+{"truth": truth, "same": same, "verdicts": verdicts, "servers": servers, "without-ipv6": without_ipv6, "outage": outage, "rows": rows, "secrets": secrets, "served": served, "only": only}[sys.argv[1]](*sys.argv[2:])
