@@ -151,6 +151,9 @@ mod tests {
         }
     }
 
+    /// Type, server and outcome of a lookup.
+    type Asked = (RecordType, &'static str, LookupOutcome);
+
     fn lookup(rtype: RecordType, server: &str, outcome: LookupOutcome) -> Lookup {
         Lookup {
             name: "a.example".to_owned(),
@@ -181,8 +184,8 @@ mod tests {
         use LookupOutcome::{NotAsked, Servfail};
         use RecordType::{A, Aaaa};
         let (one, two) = ("192.0.2.53:53", "[2001:db8::53]:53");
-        // Type, server and outcome of each lookup, and whether this machine ran short.
-        let cases: [(&[(RecordType, &str, LookupOutcome)], bool); 6] = [
+        // Whether this machine ran short.
+        let cases: [(&[Asked], bool); 6] = [
             (&[], false),
             (&[(A, one, NotAsked), (Aaaa, two, NotAsked)], true),
             (&[(A, one, Servfail), (Aaaa, one, NotAsked), (Aaaa, two, NotAsked)], true),
