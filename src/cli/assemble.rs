@@ -37,9 +37,10 @@ use crate::probe::{Attempts, Bounds, Deadlines, Net, Prober, Profile, Transports
 const SPARE_DESCRIPTORS: usize = 64;
 /// With fewer descriptors nothing is measured: the gate looks at all anchors at once.
 pub(super) const LEAST_DESCRIPTORS: usize = 128;
-/// Descriptors a site in flight may use: connections, sockets that are listened to for a second answer, and the questions to all
-/// name servers of a zone. With room for eight and 256 descriptors in all, some questions found no socket.
-const DESCRIPTORS_PER_SITE: usize = 16;
+/// Descriptors a site in flight may use: connections, and a socket for each question, some fifteen to resolvers and name servers of which
+/// each is listened to for a second answer until the site is done. With room for sixteen and 256 in all, some questions found no socket
+/// on every attempt.
+const DESCRIPTORS_PER_SITE: usize = 32;
 
 /// The way out and what belongs to it.
 pub(super) struct Surroundings {

@@ -45,7 +45,7 @@ pub(super) async fn run(common: &Common, args: &DiffArgs) -> Result<Exit, CliErr
         trails: &BTreeMap::new(),
         first_seen: &BTreeMap::new(),
         past: &past,
-        evidence: &[],
+        evidence: None,
         lang,
         zone: &settings::zone(&config),
         formats: &BTreeSet::new(),

@@ -21,9 +21,10 @@ use crate::model::school::{Roster, RosterState};
 use crate::model::site::SiteKey;
 use crate::model::summary::{Policy, Summary};
 use crate::model::verdict::{Assessment, Readiness};
+use crate::report::names::EVIDENCE_FILE;
 use crate::report::text::Text;
 use crate::report::trail;
-use crate::report::{Lang, Publication, ReportInput, Template, render_each};
+use crate::report::{Format, Lang, Publication, ReportInput, Template, render_each};
 use crate::store::{Scope, Store, StoreError};
 
 /// A run with its verdicts.
@@ -100,10 +101,21 @@ pub(super) async fn report_run(
 ) -> Result<PathBuf, CliError> {
     let first_seen = store.first_seen(&judged.run.id).await?;
     let past = past::of_run(store, judged).await?;
-    let mut evidence = Vec::new();
-    store.export_run(&judged.run.id, Scope::Public, &mut evidence).await?;
     let mut summary = judged.summary.clone();
     past::give_places(&mut summary, &past);
+    let formats = settings::formats(config);
+    let mut publication = Publication::begin(reports, &judged.run.id)?;
+    // Of a large province it is the largest file by far, so it never is in memory.
+    let evidence = if formats.contains(&Format::Json) {
+        let mut stream = publication.stream(EVIDENCE_FILE)?;
+        match store.export_run(&judged.run.id, Scope::Public, &mut stream).await {
+            Ok(_) => Some(stream.finish()?),
+            Err(StoreError::Export { source, .. }) => return Err(stream.refused(source).into()),
+            Err(error) => return Err(error.into()),
+        }
+    } else {
+        None
+    };
     let input = ReportInput {
         run: &judged.run,
         roster: &judged.roster,
@@ -115,13 +127,12 @@ pub(super) async fn report_run(
         trails: &judged.trails,
         first_seen: &first_seen,
         past: &past,
-        evidence: &evidence,
+        evidence: evidence.as_ref(),
         lang: settings::lang(config),
         zone: &settings::zone(config),
-        formats: &settings::formats(config),
+        formats: &formats,
         template: &shown.template,
     };
-    let mut publication = Publication::begin(reports, &judged.run.id)?;
     render_each(&input, |file| publication.add(&file).map_err(CliError::from))?;
     Ok(publication.finish()?)
 }

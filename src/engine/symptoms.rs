@@ -1,10 +1,11 @@
 //! What a finished round shows of the lines it hung on: which of them a failure in it could have come from, and whether
 //! the failure was this machine's own. Pure. Leaves to others: what follows from it.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::model::address::Family;
-use crate::model::evidence::{FetchEnd, LookupOutcome, RecordType, Round, ServerRole, WalkEnd};
+use crate::model::evidence::{FetchEnd, Lookup, LookupOutcome, RecordType, Round, ServerRole, WalkEnd};
 use crate::model::failure::Failure;
 use crate::model::outage::Line;
 
@@ -80,14 +81,25 @@ fn fails_deeply(round: &Round) -> bool {
         || round.samples.iter().any(|sample| sample.family == Family::V6 && sample.failure.is_some())
 }
 
+/// A question could be put to no resolver, and that was not a matter of the resolvers' addresses: one of them was asked something
+/// else in the same look, or none could be asked anything.
+fn unasked(lookups: &[&Lookup]) -> bool {
+    let spoilt = |lookup: &&&Lookup| lookup.outcome == LookupOutcome::NotAsked;
+    let reached: BTreeSet<_> = lookups.iter().filter(|lookup| !spoilt(lookup)).map(|lookup| lookup.server).collect();
+    let answered: BTreeSet<_> =
+        lookups.iter().filter(|lookup| !spoilt(lookup)).map(|lookup| (&lookup.name, lookup.rtype)).collect();
+    lookups.iter().filter(spoilt).any(|lookup| {
+        !answered.contains(&(&lookup.name, lookup.rtype)) && (reached.is_empty() || reached.contains(&lookup.server))
+    })
+}
+
 /// Reads the symptoms off a round.
 pub fn symptoms(round: &Round) -> Symptoms {
     let mut found = Symptoms { unproven: fails_deeply(round), ..Symptoms::default() };
     let asked = || round.lookups.iter().filter(|lookup| lookup.role == ServerRole::Resolver);
     // Some resolvers do not know of HTTPS records, and nothing hangs on these.
     let silent = asked().any(|lookup| lookup.outcome == LookupOutcome::Timeout && lookup.rtype != RecordType::Https);
-    // One resolver that cannot be asked may be a matter of its address; this machine runs short if none can.
-    found.short = asked().next().is_some() && asked().all(|lookup| lookup.outcome == LookupOutcome::NotAsked);
+    found.short = unasked(&asked().collect::<Vec<_>>());
     let unresolved = |end: &WalkEnd| matches!(end, WalkEnd::RedirectUnresolved(o) if *o != LookupOutcome::NotAsked);
     if silent || round.walks.iter().any(|walk| unresolved(&walk.end)) {
         found.failed.add(Line::Dns);
@@ -136,6 +148,57 @@ mod tests {
             started: Timestamp(0),
             duration_us: 1,
             attempt: 1,
+        }
+    }
+
+    /// Type, server and outcome of a lookup.
+    type Asked = (RecordType, &'static str, LookupOutcome);
+
+    fn lookup(rtype: RecordType, server: &str, outcome: LookupOutcome) -> Lookup {
+        Lookup {
+            name: "a.example".to_owned(),
+            rtype,
+            server: server.parse().unwrap(),
+            role: ServerRole::Resolver,
+            transport: crate::model::evidence::DnsTransport::Udp,
+            retried_over_tcp: false,
+            checking_disabled: false,
+            outcome,
+            broken: None,
+            authoritative: None,
+            authenticated: None,
+            soa_owner: None,
+            chain: Vec::new(),
+            addresses: Vec::new(),
+            names: Vec::new(),
+            hints: Vec::new(),
+            rival: None,
+            started: Timestamp(0),
+            duration_us: 1,
+            attempt: 1,
+        }
+    }
+
+    #[test]
+    fn a_question_that_reached_nobody_is_a_shortage_of_this_machine() {
+        use LookupOutcome::{NotAsked, Servfail};
+        use RecordType::{A, Aaaa};
+        let (one, two) = ("192.0.2.53:53", "[2001:db8::53]:53");
+        // Whether this machine ran short.
+        let cases: [(&[Asked], bool); 6] = [
+            (&[], false),
+            (&[(A, one, NotAsked), (Aaaa, two, NotAsked)], true),
+            (&[(A, one, Servfail), (Aaaa, one, NotAsked), (Aaaa, two, NotAsked)], true),
+            (&[(A, one, Servfail), (Aaaa, one, NotAsked), (Aaaa, one, Servfail)], false),
+            (&[(A, one, Servfail), (A, two, NotAsked), (Aaaa, one, Servfail), (Aaaa, two, NotAsked)], false),
+            (&[(A, one, Servfail), (Aaaa, two, NotAsked)], false),
+        ];
+        for (lookups, short) in cases {
+            let mut round = Round::new(1, Timestamp(0));
+            for (rtype, server, outcome) in lookups {
+                round.lookups.push(lookup(*rtype, server, *outcome));
+            }
+            assert_eq!(symptoms(&round).short, short, "{lookups:?}");
         }
     }
 

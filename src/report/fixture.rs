@@ -66,7 +66,7 @@ impl Fixture {
             trails: &self.trails,
             first_seen: &self.first_seen,
             past: &self.past,
-            evidence: &[],
+            evidence: None,
             lang,
             zone: &self.zone,
             formats: &self.formats,

@@ -125,16 +125,21 @@ struct List<'a> {
 }
 
 /// A file as the manifest names it.
-#[derive(Serialize)]
-pub(super) struct FileEntry {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileEntry {
     name: String,
-    bytes: usize,
+    bytes: u64,
     sha256: String,
 }
 
 impl FileEntry {
     pub(super) fn of((name, bytes): &File) -> Self {
-        Self { name: name.clone(), bytes: bytes.len(), sha256: hex(&Sha256::digest(bytes)) }
+        Self::new(name.clone(), bytes.len() as u64, &Sha256::digest(bytes))
+    }
+
+    /// A file by its path in the run's folder, its length in bytes and its digest.
+    pub(super) fn new(name: String, bytes: u64, sha256: &[u8]) -> Self {
+        Self { name, bytes, sha256: hex(sha256) }
     }
 }
 

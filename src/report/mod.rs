@@ -42,6 +42,7 @@ use crate::model::time::Timestamp;
 use crate::model::verdict::Assessment;
 
 pub use docx::template::Template;
+pub use json::FileEntry;
 pub use model::Report;
 pub use publish::{Publication, PublishError};
 pub use text::Lang;
@@ -115,8 +116,9 @@ pub struct ReportInput<'a> {
     pub first_seen: &'a BTreeMap<SiteKey, Timestamp>,
     /// The runs that this one is compared with, and this one as the last of them.
     pub past: &'a Past,
-    /// What every verdict rests on, as the bytes of `evidence.jsonl.zst`. Empty: the report goes without.
-    pub evidence: &'a [u8],
+    /// `evidence.jsonl.zst`, which lies beside the report already ([`Publication::stream`]): what every verdict rests on. None: the
+    /// report goes without.
+    pub evidence: Option<&'a FileEntry>,
     /// The language of pages and wording. Column names, codes and keys are the same in all.
     pub lang: Lang,
     /// The time zone of local times and days.
@@ -156,10 +158,8 @@ pub fn render_each<E: From<RenderError>>(
     }
     if wants(Format::Json) {
         hand_on(json::summary(&report))?;
-        if !input.evidence.is_empty() {
-            hand_on(("evidence.jsonl.zst".to_owned(), input.evidence.to_vec()))?;
-        }
     }
+    made.extend(input.evidence.cloned());
     take(json::manifest(&report, input, made))
 }
 

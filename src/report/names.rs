@@ -7,6 +7,9 @@ use crate::model::school::RegionCode;
 
 use super::format::hex;
 
+/// What every verdict of a run rests on.
+pub const EVIDENCE_FILE: &str = "evidence.jsonl.zst";
+
 /// Files at the top of a run's folder, whoever renders them.
 const TOP: &[&str] = &[
     "index.html",
@@ -19,7 +22,7 @@ const TOP: &[&str] = &[
     "links.csv",
     "blocking.csv",
     "summary.json",
-    "evidence.jsonl.zst",
+    EVIDENCE_FILE,
     "manifest.json",
 ];
 

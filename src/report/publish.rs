@@ -10,10 +10,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use crate::failpoint;
 use crate::model::run::RunId;
 
 use super::File;
+use super::json::FileEntry;
 use super::names::{is_file_name, is_stem};
 
 /// Why a report could not be published. The previous report, if any, is still in place.
@@ -78,20 +81,30 @@ impl Publication {
 
     /// Writes one file, so that it outlasts a power failure.
     pub fn add(&mut self, (name, bytes): &File) -> Result<(), PublishError> {
-        if !is_file_name(name) || !self.names.insert(name.clone()) {
-            return Err(PublishError::Name(name.clone()));
+        let (path, mut file) = self.create(name)?;
+        let written = file.write_all(bytes).and_then(|()| file.sync_all());
+        written.map_err(io_error("write", &path))?;
+        failpoint::at("report-file-written");
+        Ok(())
+    }
+
+    /// Begins one file that is too large for memory. It must be finished before the publication is.
+    pub fn stream(&mut self, name: &str) -> Result<Stream, PublishError> {
+        let (path, file) = self.create(name)?;
+        Ok(Stream { name: name.to_owned(), path, file, sha256: Sha256::new(), bytes: 0 })
+    }
+
+    fn create(&mut self, name: &str) -> Result<(PathBuf, fs::File), PublishError> {
+        if !is_file_name(name) || !self.names.insert(name.to_owned()) {
+            return Err(PublishError::Name(name.to_owned()));
         }
         let path = self.fresh.join(name);
         if let Some(parent) = path.parent() {
             create_all(parent)?;
         }
-        let written = fs::OpenOptions::new().write(true).create_new(true).open(&path).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        });
-        written.map_err(io_error("write", &path))?;
-        failpoint::at("report-file-written");
-        Ok(())
+        let file = fs::OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = file.map_err(io_error("write", &path))?;
+        Ok((path, file))
     }
 
     /// Puts the files into place as `<dir>/<run>`, replacing what was there, and lets `<dir>/latest` point to it. Gives the
@@ -116,6 +129,42 @@ impl Drop for Publication {
     fn drop(&mut self) {
         // Finished, it is no longer there. The error that matters is the one that ended this early.
         let _ = remove(&self.fresh);
+    }
+}
+
+/// A file of a report that is written piece by piece.
+#[derive(Debug)]
+pub struct Stream {
+    name: String,
+    path: PathBuf,
+    file: fs::File,
+    sha256: Sha256,
+    bytes: u64,
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.sha256.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Stream {
+    /// Ends the file, so that it outlasts a power failure, and says what the manifest has to name.
+    pub fn finish(self) -> Result<FileEntry, PublishError> {
+        self.file.sync_all().map_err(io_error("write", &self.path))?;
+        Ok(FileEntry::new(self.name, self.bytes, &self.sha256.finalize()))
+    }
+
+    /// The error for a write that the system refused, with the file's name.
+    pub fn refused(&self, source: io::Error) -> PublishError {
+        io_error("write", &self.path)(source)
     }
 }
 
@@ -315,6 +364,21 @@ mod tests {
         assert_eq!(fs::read_to_string(at.join("index.html")).unwrap(), "two");
         assert_eq!(names(dir.path()), ["demo", "latest"]);
         assert_eq!(fs::read_to_string(dir.path().join("latest/index.html")).unwrap(), "two");
+    }
+
+    #[test]
+    fn a_streamed_file_is_named_as_one_that_was_added_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut publication = Publication::begin(dir.path(), &run("demo")).unwrap();
+        let mut stream = publication.stream("evidence.jsonl.zst").unwrap();
+        stream.write_all(b"one").unwrap();
+        stream.write_all(b"two").unwrap();
+        let entry = stream.finish().unwrap();
+        assert_eq!(entry, FileEntry::of(&file("evidence.jsonl.zst", "onetwo")));
+        assert!(matches!(publication.stream("evidence.jsonl.zst"), Err(PublishError::Name(_))));
+        assert!(matches!(publication.stream("../x"), Err(PublishError::Name(_))));
+        let at = publication.finish().unwrap();
+        assert_eq!(fs::read_to_string(at.join("evidence.jsonl.zst")).unwrap(), "onetwo");
     }
 
     #[test]

@@ -39,40 +39,40 @@ pub struct FileCheck {
 
 /// A row that was read after something in it was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangedRow {
+pub struct ChangedRow<'a> {
     /// Where it stands.
-    pub source: SourceLine,
+    pub source: &'a SourceLine,
     /// The school's name.
-    pub school: String,
+    pub school: &'a str,
     /// The site as it was read. None: the row has none.
-    pub site: Option<SiteKey>,
+    pub site: Option<&'a SiteKey>,
     /// What was changed, in English words ([`in_chinese`] has the others).
-    pub changes: Vec<String>,
+    pub changes: &'a [String],
 }
 
 /// A row that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProblemRow {
+pub struct ProblemRow<'a> {
     /// Where it stands.
-    pub source: SourceLine,
+    pub source: &'a SourceLine,
     /// The school's name. None: the row does not even say which.
-    pub school: Option<String>,
+    pub school: Option<&'a str>,
     /// Column, reason, remedy, text.
-    pub problem: RowProblem,
+    pub problem: &'a RowProblem,
 }
 
 /// Something that several rows name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Duplicate {
+pub struct Duplicate<'a> {
     /// The site's key or the school's name.
-    pub what: String,
+    pub what: &'a str,
     /// The rows, in order.
-    pub lines: Vec<SourceLine>,
+    pub lines: Vec<&'a SourceLine>,
 }
 
-/// Everything there is to say about the lists.
+/// Everything there is to say about the lists. It borrows from them: a list may have a million rows, and each a remark.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckReport {
+pub struct CheckReport<'a> {
     /// Name of the lists. None: they have none.
     pub name: Option<String>,
     /// The lists are invented.
@@ -86,21 +86,21 @@ pub struct CheckReport {
     /// Rows of the roster by state; a row with several sites counts once for each.
     pub states: BTreeMap<RosterState, u64>,
     /// Rows that were changed.
-    pub changed: Vec<ChangedRow>,
+    pub changed: Vec<ChangedRow<'a>>,
     /// Rows whose site cannot be one.
-    pub invalid: Vec<ProblemRow>,
+    pub invalid: Vec<ProblemRow<'a>>,
     /// Rows that could not be read.
-    pub rejected: Vec<ProblemRow>,
+    pub rejected: Vec<ProblemRow<'a>>,
     /// Sites that are listed more than once: each is probed once.
-    pub duplicate_sites: Vec<Duplicate>,
+    pub duplicate_sites: Vec<Duplicate<'a>>,
     /// Schools with more than one row.
-    pub duplicate_schools: Vec<Duplicate>,
+    pub duplicate_schools: Vec<Duplicate<'a>>,
 }
 
 /// Collects the report.
-pub fn check_report(loaded: &Loaded) -> CheckReport {
+pub fn check_report(loaded: &Loaded) -> CheckReport<'_> {
     let roster = &loaded.roster;
-    let name_of = |row: &Row| roster.schools.get(row.school).map_or_else(String::new, |school| school.name.clone());
+    let name_of = |row: &Row| roster.schools.get(row.school).map_or("", |school| school.name.as_str());
     let mut rejected_in: BTreeMap<&str, u64> = BTreeMap::new();
     for row in &roster.rejected {
         *rejected_in.entry(&row.source.file).or_default() += 1;
@@ -113,36 +113,29 @@ pub fn check_report(loaded: &Loaded) -> CheckReport {
         rejected: rejected_in.get(source.path.as_str()).copied().unwrap_or(0),
     });
     let mut states: BTreeMap<RosterState, u64> = BTreeMap::new();
-    let mut by_site: BTreeMap<&str, Vec<&SourceLine>> = BTreeMap::new();
-    let mut by_school: BTreeMap<usize, Vec<&SourceLine>> = BTreeMap::new();
+    let mut by_site = Vec::with_capacity(roster.rows.len());
+    let mut by_school: Vec<(usize, &SourceLine)> = Vec::with_capacity(roster.rows.len());
     for row in &roster.rows {
         *states.entry(row.state).or_default() += 1;
-        if let Some(site) = &row.site {
-            by_site.entry(site.as_str()).or_default().push(&row.source);
-        }
-        let lines = by_school.entry(row.school).or_default();
+        by_site.extend(row.site.as_ref().map(|site| (site.as_str(), &row.source)));
         // Several sites in one cell are not several rows.
-        if lines.last() != Some(&&row.source) {
-            lines.push(&row.source);
+        if by_school.last() != Some(&(row.school, &row.source)) {
+            by_school.push((row.school, &row.source));
         }
     }
-    let duplicate = |what: String, lines: Vec<&SourceLine>| {
-        (lines.len() > 1).then(|| Duplicate { what, lines: lines.into_iter().cloned().collect() })
-    };
     let changed = roster.rows.iter().filter(|row| !row.changes.is_empty()).map(|row| ChangedRow {
-        source: row.source.clone(),
+        source: &row.source,
         school: name_of(row),
-        site: row.site.clone(),
-        changes: row.changes.clone(),
+        site: row.site.as_ref(),
+        changes: &row.changes,
     });
     let invalid = roster.rows.iter().filter_map(|row| {
-        let problem = row.problem.clone()?;
-        Some(ProblemRow { source: row.source.clone(), school: Some(name_of(row)), problem })
+        let problem = row.problem.as_ref()?;
+        Some(ProblemRow { source: &row.source, school: Some(name_of(row)), problem })
     });
-    let rejected = roster.rejected.iter().map(|row| {
-        let (source, problem) = (row.source.clone(), row.problem.clone());
-        ProblemRow { source, school: None, problem }
-    });
+    let rejected =
+        roster.rejected.iter().map(|row| ProblemRow { source: &row.source, school: None, problem: &row.problem });
+    let school_name = |at: usize| roster.schools.get(at).map_or("", |school| school.name.as_str());
     CheckReport {
         name: loaded.name.clone(),
         simulated: roster.simulated,
@@ -153,15 +146,24 @@ pub fn check_report(loaded: &Loaded) -> CheckReport {
         changed: changed.collect(),
         invalid: invalid.collect(),
         rejected: rejected.collect(),
-        duplicate_sites: by_site.into_iter().filter_map(|(site, lines)| duplicate(site.to_owned(), lines)).collect(),
-        duplicate_schools: by_school
-            .into_iter()
-            .filter_map(|(at, lines)| duplicate(roster.schools.get(at)?.name.clone(), lines))
-            .collect(),
+        duplicate_sites: duplicates(by_site, |site| site),
+        duplicate_schools: duplicates(by_school, school_name),
     }
 }
 
-impl CheckReport {
+/// What stands in more than one row, in the order of `K`, each with its rows in their order.
+fn duplicates<'a, K: Ord + Copy>(
+    mut rows: Vec<(K, &'a SourceLine)>,
+    name: impl Fn(K) -> &'a str,
+) -> Vec<Duplicate<'a>> {
+    rows.sort_by_key(|(key, _)| *key);
+    let groups = rows.chunk_by(|(a, _), (b, _)| a == b).filter(|group| group.len() > 1);
+    groups
+        .map(|group| Duplicate { what: name(group[0].0), lines: group.iter().map(|(_, line)| *line).collect() })
+        .collect()
+}
+
+impl CheckReport<'_> {
     /// Whether every row can be used.
     pub fn is_clean(&self) -> bool {
         self.invalid.is_empty() && self.rejected.is_empty()
@@ -187,8 +189,8 @@ impl CheckReport {
         }
         writer.section("changed rows", "已调整的行", self.changed.iter(), |writer, row| {
             let changes: Vec<_> = row.changes.iter().map(|words| writer.words(words)).collect();
-            let site = row.site.as_ref().map_or("-", SiteKey::as_str);
-            format!("{} {} {}: {}", at(&row.source), quote(&row.school), quote(site), changes.join("; "))
+            let site = row.site.map_or("-", SiteKey::as_str);
+            format!("{} {} {}: {}", at(row.source), quote(row.school), quote(site), changes.join("; "))
         });
         writer.section("rows with an unusable site", "网站填写有误的行", self.invalid.iter(), Writer::problem);
         writer.section("rejected rows", "无法读取的行", self.rejected.iter(), Writer::problem);
@@ -269,21 +271,21 @@ impl Writer {
         self.line(0, &text);
     }
 
-    fn problem(&self, row: &ProblemRow) -> String {
-        let RowProblem { column, reason, remedy, text } = &row.problem;
+    fn problem(&self, row: &ProblemRow<'_>) -> String {
+        let RowProblem { column, reason, remedy, text } = row.problem;
         let column = column
             .as_ref()
             .map_or_else(String::new, |column| format!(" [{} {}]", self.choose("column", "列"), quote(column)));
-        let school = row.school.as_ref().map_or_else(String::new, |school| format!(" {}", quote(school)));
+        let school = row.school.map_or_else(String::new, |school| format!(" {}", quote(school)));
         let (reason, remedy) = (self.words(reason), self.words(remedy));
-        format!("{}{column}{school}: {reason}; {remedy}: {}", at(&row.source), quote(text))
+        format!("{}{column}{school}: {reason}; {remedy}: {}", at(row.source), quote(text))
     }
 
-    fn duplicate(&self, duplicate: &Duplicate) -> String {
-        let shown: Vec<String> = duplicate.lines.iter().take(5).map(at).collect();
+    fn duplicate(&self, duplicate: &Duplicate<'_>) -> String {
+        let shown: Vec<String> = duplicate.lines.iter().take(5).map(|line| at(line)).collect();
         let more = if duplicate.lines.len() > 5 { ", …" } else { "" };
         let times = self.choose("times", "次");
-        format!("{} ({} {times}): {}{more}", quote(&duplicate.what), duplicate.lines.len(), shown.join(", "))
+        format!("{} ({} {times}): {}{more}", quote(duplicate.what), duplicate.lines.len(), shown.join(", "))
     }
 
     fn section<'a, T: 'a>(
@@ -318,13 +320,14 @@ mod tests {
     const LIST: &str =
         "学校名称,域名\n甲校,www.a.cn\n乙校,ｗｗｗ.a.cn\n丙校,a_b.cn\n,无\n甲校,www.a.cn\n\u{202e}丁\u{1b}校,无\n";
 
-    fn report() -> CheckReport {
-        check_report(&load_bytes(&[("list.csv", LIST)], &LoadOptions::default()).unwrap())
+    fn list() -> Loaded {
+        load_bytes(&[("list.csv", LIST)], &LoadOptions::default()).unwrap()
     }
 
     #[test]
     fn everything_is_in_it() {
-        let report = report();
+        let list = list();
+        let report = check_report(&list);
         assert_eq!((report.schools, report.sites, report.files[0].rows, report.files[0].rejected), (4, 1, 6, 1));
         assert_eq!(report.invalid[0].problem.column.as_deref(), Some("域名"));
         assert_eq!(report.rejected[0].source.to_string(), "list.csv:5");
@@ -335,7 +338,9 @@ mod tests {
 
     #[test]
     fn text_in_both_languages_is_inert() {
-        let (zh, en) = (report().text(Language::Zh, 100), report().text(Language::En, 100));
+        let list = list();
+        let report = check_report(&list);
+        let (zh, en) = (report.text(Language::Zh, 100), report.text(Language::En, 100));
         assert!(
             zh.contains("list.csv:4 [列 域名] 丙校: 主机名中不允许下划线; 请对照浏览器地址栏检查拼写: a_b.cn"),
             "{zh}"
@@ -345,6 +350,6 @@ mod tests {
         for text in [&zh, &en] {
             assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
         }
-        assert!(report().text(Language::En, 1).contains("… and more: "));
+        assert!(report.text(Language::En, 1).contains("… and more: "));
     }
 }

@@ -4,20 +4,25 @@ and ends with 1 if something is.
 
   truth TRUTH SCHOOLS.CSV         readiness, reason and the finding that must be there, for every name of the table
   same A.CSV B.CSV                readiness, reason and findings of every name in B are those in A
-  narrowed A.CSV B.CSV            readiness and reason are, but for one in a hundred that B could not judge
+  verdicts A.CSV B.CSV            readiness and reason are
   servers TRUTH LOG               what the web servers saw agrees with the table
   without-ipv6 TRUTH FULL.CSV SCHOOLS.CSV  nothing that needs IPv6 was claimed
   outage FULL-FOLDER FOLDER LINE           an outage of the vantage makes no other verdict, and the report tells of it
   rows STORE                      runs, finished sites and verdicts in the history
   only VERDICTS NAMES SCHOOLS.CSV  every name has one of these verdicts, given with commas
+  secrets FOLDER KNOWN SECRET...  no file below the folder holds a secret, however it is packed; KNOWN must be found in every packing
   served LIST SCHOOLS.CSV         none of these names is called ready unless IPv6 really served it (list: domain,leads)
 """
 import collections
 import csv
 import glob
 import json
+import os
 import sqlite3
+import subprocess
 import sys
+import zipfile
+import zlib
 
 
 def table(path):
@@ -55,22 +60,15 @@ def truth(truth_path, found_path):
     finish(f"n={len(want)} names of {len(kinds)} kinds ({counts}), wrong {len(wrong)}", wrong)
 
 
+def verdicts(a_path, b_path):
+    same(a_path, b_path, ("readiness", "reason"))
+
+
 def same(a_path, b_path, what=("readiness", "reason", "stack", "findings")):
     a, b = table(a_path), table(b_path)
     wrong = [f"{n}: {[a.get(n, {}).get(k) for k in what]} and {[r[k] for k in what]}" for n, r in b.items()
              if n not in a or any(a[n][k] != r[k] for k in what)]
     finish(f"n={len(b)} names, different {len(wrong)}", wrong + ([] if b else ["no rows"]))
-
-
-def narrowed(a_path, b_path):
-    """A machine that runs short may have to say of a few that it could not tell; it says nothing else of anybody."""
-    a, b = table(a_path), table(b_path)
-    unsure = [n for n, r in b.items() if r["readiness"] == "INCONCLUSIVE" and a.get(n, r)["readiness"] != "INCONCLUSIVE"]
-    wrong = [f"{n}: {verdict(a[n]) if n in a else 'no row'} and {verdict(r)}" for n, r in b.items()
-             if n not in unsure and (n not in a or verdict(a[n]) != verdict(r))]
-    if len(unsure) * 100 > len(b):
-        wrong += [f"{n}: {verdict(a[n])} and not judged" for n in unsure]
-    finish(f"n={len(b)} names, {len(unsure)} not judged, otherwise different {len(wrong)}", wrong + ([] if b else ["no rows"]))
 
 
 def only(verdicts, names_path, found_path):
@@ -163,6 +161,33 @@ def rows(path):
         print(0, 0, 0)
 
 
+def unpacked(path):
+    """What a file holds, as (packing, bytes)."""
+    with open(path, "rb") as f:
+        raw = f.read()
+    yield "plain", raw
+    if path.endswith((".xlsx", ".docx")):
+        with zipfile.ZipFile(path) as z:
+            yield "zip", b"\n".join(z.read(name) for name in z.namelist())
+    elif path.endswith(".zst"):
+        yield "zstd", subprocess.run(["zstd", "-dcq", path], check=True, capture_output=True).stdout
+    elif path.endswith(".db"):
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+            yield "zlib", b"\n".join(zlib.decompress(body) for body, in db.execute("SELECT body FROM evidence"))
+
+
+def secrets(folder, known, *planted):
+    paths = [os.path.join(at, name) for at, _, names in os.walk(folder) for name in names]
+    wrong, seen = [], set()
+    for path in paths:
+        for packing, data in unpacked(path):
+            if known.encode() in data:
+                seen.add(packing)
+            wrong += [f"{path} ({packing}): {secret}" for secret in planted if secret.encode() in data]
+    missing = {"plain", "zip", "zstd", "zlib"} - seen
+    finish(f"n={len(paths)} files, {len(planted)} secrets, found {len(wrong)}", wrong + [f"{known} not found in {m}" for m in missing])
+
+
 def served(list_path, found_path):
     names, got = table(list_path), table(found_path)
     counts = collections.Counter(r["readiness"] for r in got.values())
@@ -175,4 +200,4 @@ def served(list_path, found_path):
     finish(f"n={len(got)} names ({', '.join(f'{n} {w}' for w, n in counts.most_common())}), wrong {len(wrong)}", wrong)
 
 
-{"truth": truth, "same": same, "narrowed": narrowed, "servers": servers, "without-ipv6": without_ipv6, "outage": outage, "rows": rows, "served": served, "only": only}[sys.argv[1]](*sys.argv[2:])
+{"truth": truth, "same": same, "verdicts": verdicts, "servers": servers, "without-ipv6": without_ipv6, "outage": outage, "rows": rows, "secrets": secrets, "served": served, "only": only}[sys.argv[1]](*sys.argv[2:])

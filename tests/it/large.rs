@@ -55,7 +55,8 @@ fn list() -> Vec<u8> {
     list.into_bytes()
 }
 
-fn run() -> Run {
+/// An invented run.
+pub(crate) fn run() -> Run {
     let run = serde_json::json!({
         "id": "20261123T191000Z", "started": 1_795_461_000_000_i64, "ended": 1_795_464_600_000_i64, "end": "complete",
         "vantage": {"name": "示例", "isp": null, "resolvers": [], "proofs": []},
@@ -96,7 +97,7 @@ fn workbooks_of_a_large_province() {
         trails: &BTreeMap::new(),
         first_seen: &BTreeMap::new(),
         past: &Past::default(),
-        evidence: &[],
+        evidence: None,
         lang: Lang::Zh,
         zone: &jiff::tz::TimeZone::UTC,
         formats: &formats,

@@ -17,6 +17,7 @@ mod history;
 mod hostile;
 mod injection;
 mod large;
+mod lists;
 mod load;
 mod loss;
 mod manual;
