@@ -169,6 +169,9 @@ pub(super) struct MeasureArgs {
     /// How much of a site is looked at [default: standard]
     #[arg(long, value_enum)]
     pub(super) profile: Option<ProfileArg>,
+    /// Look at mail as well: MX hosts and whether they greet on port 25 (an indicator of its own)
+    #[arg(long)]
+    pub(super) mail: bool,
     /// Do not use IPv6 transport: IPv6 reach stays not judged
     #[arg(long)]
     pub(super) without_ipv6: bool,

@@ -10,6 +10,7 @@ mod deep;
 mod delegation;
 mod findings;
 mod landing;
+mod mail;
 mod naming;
 pub mod operators;
 mod pair;
