@@ -8,6 +8,7 @@ use super::finish::{Shown, judge_run, remember, report_run};
 use super::output::{json, line, say};
 use super::rules;
 use super::settings;
+use super::vantages;
 use crate::exit::Exit;
 use crate::judge::{Criteria, assess};
 use crate::model::evidence::Observation;
@@ -68,6 +69,9 @@ fn host_of(key: &SiteKey) -> &str {
 
 pub(super) async fn judge(common: &Common, args: &JudgeArgs) -> Result<Exit, CliError> {
     let lang = lang(common)?;
+    if !args.vantages.is_empty() {
+        return vantages::judge(args, lang).await;
+    }
     if let Some(name) = &args.rules {
         let rules = rules::named(name)?;
         let store = Store::open(&args.store.store, OpenMode::ReadOnly).await?;

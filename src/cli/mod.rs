@@ -30,6 +30,7 @@ mod settings;
 mod status;
 mod targets;
 mod transfer;
+mod vantages;
 
 use std::ffi::OsString;
 
