@@ -129,6 +129,12 @@ pub(super) fn explain(observation: &Observation, assessment: &Assessment, lang: 
         let answer = words.w(if resolves { "s.yes" } else { "s.no" });
         lines.push(format!("  {} {answer}", words.w("s.resolves6")));
     }
+    if let Some(mail) = &assessment.facts.mail {
+        let key = format!("s.mail.{}", mail.state.name());
+        let state = words.w(&key);
+        let reason = if mail.reason.is_empty() { String::new() } else { format!(" ({})", mail.reason) };
+        lines.push(format!("  {} {state}{reason}", words.w("s.mail")));
+    }
     for finding in &assessment.findings {
         let wording = words.advise(finding, &context);
         lines.push(format!("  {}  {}", finding.code.name(), wording.title));

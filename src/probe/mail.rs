@@ -131,9 +131,9 @@ impl Prober {
     /// One public address after the other, until one greets; each host at least twice.
     async fn try_mail(&self, mails: &Mails, check: &HostCheck, family: Family) -> Vec<MailTry> {
         let addresses: Vec<IpAddr> = check.over(family).all_public().take(TRIED_PER_HOST).collect();
-        let mut tries: Vec<MailTry> = Vec::new();
+        let mut made: Vec<MailTry> = Vec::new();
         if addresses.is_empty() {
-            return tries;
+            return made;
         }
         for number in 0..usize::from(HOST_TRIES).max(addresses.len()) {
             if number > 0 {
@@ -141,12 +141,12 @@ impl Prober {
             }
             let tried = self.try_address(mails, &check.host, addresses[number % addresses.len()]).await;
             let greeted = tried.is_greeted();
-            tries.push(tried);
+            made.push(tried);
             if greeted {
                 break;
             }
         }
-        tries
+        made
     }
 
     async fn try_address(&self, mails: &Mails, host: &str, address: IpAddr) -> MailTry {
