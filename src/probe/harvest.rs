@@ -6,11 +6,13 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
+use lol_html::Selector;
 use lol_html::html_content::{Element, TextChunk, TextType};
 use url::Url;
 
-use super::markup::{End, tokenize};
+use super::markup::{End, selector, tokenize};
 use super::page::encoding_of;
 use crate::model::evidence::ResourceKind;
 
@@ -23,8 +25,12 @@ const STYLE_TEXT: usize = 256 * 1024;
 /// Bytes of one reference.
 const REFERENCE: usize = 2_000;
 /// Elements that are looked at.
-const READ: &str = "base, a[href], area[href], script, link[href], img, iframe, frame, embed, object, source, video, audio, \
-    input, form[action], style, [style], [background]";
+static READ: LazyLock<Selector> = LazyLock::new(|| {
+    selector(
+        "base, a[href], area[href], script, link[href], img, iframe, frame, embed, object, source, video, audio, \
+    input, form[action], style, [style], [background]",
+    )
+});
 /// Words in a link that say that following it would change something: parts of a word, and whole words.
 const ACTING_PARTS: [&str; 6] = ["logout", "logoff", "signout", "unsubscribe", "退出", "注销"];
 const ACTING_WORDS: [&str; 4] = ["exit", "quit", "delete", "remove"];
@@ -134,7 +140,7 @@ fn collect(text: &str) -> Collected {
             collected.borrow_mut().style(chunk.as_str());
         }
     };
-    let end = tokenize(text, READ, on_element, on_text, || collected.borrow().is_full());
+    let end = tokenize(text, &READ, on_element, on_text, || collected.borrow().is_full());
     let mut collected = collected.into_inner();
     collected.cut |= end != End::Whole;
     collected

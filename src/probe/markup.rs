@@ -2,8 +2,10 @@
 //!
 //! Leaves to others: which elements are looked at, and what is kept of them (`page`, `harvest`).
 
+use std::borrow::Cow;
+
 use lol_html::html_content::{Element, TextChunk};
-use lol_html::{HtmlRewriter, MemorySettings, Settings, doc_text, element};
+use lol_html::{ElementContentHandlers, HtmlRewriter, MemorySettings, Selector, Settings, doc_text};
 
 /// Tags read of one page.
 const TAGS: usize = 50_000;
@@ -13,6 +15,15 @@ const PIECES: usize = 200_000;
 const MEMORY: usize = 4 * 1024 * 1024;
 /// Bytes read between two looks at whether it is enough.
 const STEP: usize = 1024;
+
+/// The elements that are looked at, from their names. Made once: taking a list of names apart costs as much as a small page.
+///
+/// # Panics
+///
+/// When it is no selector: it is ours, and a test reads with it.
+pub(super) fn selector(names: &str) -> Selector {
+    names.parse().unwrap_or_else(|error| panic!("{names} is no selector: {error}"))
+}
 
 /// How far a page was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +40,13 @@ pub(super) enum End {
 /// taken apart.
 pub(super) fn tokenize(
     text: &str,
-    selector: &str,
+    selector: &Selector,
     mut on_element: impl FnMut(&Element<'_, '_>),
     mut on_text: impl FnMut(&TextChunk<'_>),
     enough: impl Fn() -> bool,
 ) -> End {
     let (mut tags, mut pieces) = (0, 0);
-    let elements = element!(selector, |element| {
+    let elements = ElementContentHandlers::default().element(|element: &mut Element<'_, '_>| {
         tags += 1;
         if tags > TAGS {
             return Err("more tags than are read".into());
@@ -52,7 +63,7 @@ pub(super) fn tokenize(
         Ok(())
     });
     let settings = Settings::new()
-        .append_element_content_handler(elements)
+        .append_element_content_handler((Cow::Borrowed(selector), elements))
         .append_document_content_handler(texts)
         .with_strict(false)
         .with_memory_settings(MemorySettings::new().with_max_allowed_memory_usage(MEMORY));

@@ -3,12 +3,14 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use encoding_rs::{Encoding, UTF_8};
+use lol_html::Selector;
 use lol_html::html_content::TextType;
 
 use super::marks::{self, Look};
-use super::markup::{End, tokenize};
+use super::markup::{End, selector, tokenize};
 use crate::model::evidence::{Page, Sketch, Via};
 
 /// Links, and resources, remembered of one page.
@@ -23,7 +25,8 @@ const REFRESH_WITHIN: u64 = 10;
 const SCRIPT: usize = 16 * 1024;
 
 /// Elements that are looked at.
-const READ: &str = "title, body, textarea, a, area, script, img, iframe, frame, embed, source, link, meta";
+static READ: LazyLock<Selector> =
+    LazyLock::new(|| selector("title, body, textarea, a, area, script, img, iframe, frame, embed, source, link, meta"));
 
 /// What is known of the response besides its body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -249,7 +252,7 @@ fn parse(text: &str, depth: Depth, collected: &RefCell<Collected>) -> bool {
         |element: &lol_html::html_content::Element<'_, '_>| read_element(&mut collected.borrow_mut(), element);
     let enough = || depth == Depth::Light && collected.borrow().is_plain();
     // A page that cannot be read to its end is judged on what was read.
-    tokenize(text, READ, on_element, on_text, enough) != End::Enough
+    tokenize(text, &READ, on_element, on_text, enough) != End::Enough
 }
 
 fn read_element(collected: &mut Collected, element: &lol_html::html_content::Element<'_, '_>) {

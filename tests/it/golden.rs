@@ -14,7 +14,7 @@ use v6ready::model::evidence::{EVIDENCE_VERSION, Observation};
 use v6ready::model::run::Vantage;
 use v6ready::model::verdict::Assessment;
 
-use crate::scenarios;
+use crate::all_scenarios;
 
 /// Rows of the truth table whose evidence is stored.
 const ROWS: [&str; 22] = [
@@ -47,11 +47,11 @@ fn folder() -> PathBuf {
 }
 
 async fn record() {
-    let scenarios = scenarios::all();
+    let scenarios = all_scenarios::all();
     let file = |stem: &str| folder().join(format!("{stem}.json"));
     for row in ROWS {
         let scenario = scenarios.iter().find(|scenario| scenario.id == row).expect("the row has a scenario");
-        let (_lab, evidence) = scenarios::run(scenario).await;
+        let (_lab, evidence) = all_scenarios::run(scenario).await;
         let observation = evidence.observations.into_values().next().expect("evidence");
         let golden = Golden::new(&scenario.name, evidence.vantage, observation);
         golden.write(&file(row));

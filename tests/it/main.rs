@@ -1,5 +1,6 @@
 //! The integration tests, as one binary: it links once, and its modules share the bench.
 
+mod all_scenarios;
 mod architecture;
 mod bench_net;
 mod cli;
@@ -26,7 +27,6 @@ mod redirects;
 mod registry;
 mod resume;
 mod sample;
-mod scenarios;
 mod sharing;
 mod slowness;
 mod ssrf;

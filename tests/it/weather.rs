@@ -20,8 +20,8 @@ use v6ready::model::verdict::Readiness;
 use v6ready::net::route::{Dial, Route, Transport, WithoutIpv6};
 use v6ready::probe::Transports;
 
+use crate::all_scenarios::{in_one_world, judge, listed, none_failed, repetitions};
 use crate::bench_net::{Evidence, Gate, Patience, Setting, lab_policy, lab_resolvers, prober_on, scan_under};
-use crate::scenarios::{in_one_world, judge, listed, none_failed, repetitions};
 
 /// Loses the first packet of a share of all exchanges for good, so that a connection or a question meets silence. Harsher
 /// than the same share of lost packets, of which TCP repeats each.

@@ -1,5 +1,8 @@
 //! The truth table: every file of `tests/scenarios` alone, and all of them in one world, one site at a time and all at
 //! once. The verdict, its reason, the stack, the exact set of findings and what the servers saw must be as the file says.
+//!
+//! The name sorts first, and so the harness begins with the longest test of all (`all_scenarios_one_after_another`, three
+//! minutes of waiting) while the others run beside it.
 
 #![expect(clippy::print_stdout, reason = "a zero is worth as much as its n")]
 
