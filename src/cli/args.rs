@@ -169,6 +169,9 @@ pub(super) struct MeasureArgs {
     /// How much of a site is looked at [default: standard]
     #[arg(long, value_enum)]
     pub(super) profile: Option<ProfileArg>,
+    /// Look at mail as well: MX hosts and whether they greet on port 25 (an indicator of its own)
+    #[arg(long)]
+    pub(super) mail: bool,
     /// Do not use IPv6 transport: IPv6 reach stays not judged
     #[arg(long)]
     pub(super) without_ipv6: bool,
@@ -330,6 +333,9 @@ pub(super) struct JudgeArgs {
     /// Score by a rule set instead: its name, or a TOML file
     #[arg(long, value_name = "ID|FILE")]
     pub(super) rules: Option<String>,
+    /// Take runs of several vantages together instead: three or more, separated by commas
+    #[arg(long, value_name = "RUN,RUN,RUN", value_delimiter = ',', conflicts_with_all = ["rules", "run"])]
+    pub(super) vantages: Vec<String>,
     /// Every assessment, or every score, as a JSON line
     #[arg(long)]
     pub(super) json: bool,
@@ -395,6 +401,9 @@ pub(super) enum HistoryCommand {
         /// Files
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// Refuse runs of any other vantage than this one
+        #[arg(long, value_name = "NAME")]
+        vantage: Option<String>,
         #[command(flatten)]
         store: StoreArgs,
     },

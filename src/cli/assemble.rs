@@ -31,6 +31,7 @@ use crate::net::tls::TlsClient;
 use crate::net::turn::Turns;
 use crate::probe::deep::{Deep, DeepRules};
 use crate::probe::delegation::{DelegationRules, Delegations};
+use crate::probe::mail::{MailRules, Mails};
 use crate::probe::{Attempts, Bounds, Deadlines, Net, Prober, Profile, Transports};
 
 /// Descriptors kept free for files, the store and the terminal.
@@ -162,6 +163,7 @@ pub(super) fn prober(config: &Config, surroundings: &Surroundings) -> Result<Pro
         delegations,
         profile: profile(config),
         deep: Arc::new(Deep::new(deep(config))),
+        mail: config.measure.mail.then(|| Arc::new(Mails::new(mail(config)))),
     })
 }
 
@@ -226,6 +228,10 @@ fn profile(config: &Config) -> Profile {
         config::Profile::Standard => Profile::Standard,
         config::Profile::Deep => Profile::Deep,
     }
+}
+
+fn mail(config: &Config) -> MailRules {
+    MailRules { canaries: config.measure.mail_canaries.clone(), ..MailRules::default() }
 }
 
 fn deep(config: &Config) -> DeepRules {

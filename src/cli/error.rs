@@ -117,6 +117,12 @@ pub(super) enum CliError {
         /// The name.
         name: String,
     },
+    /// Runs of several vantages that say nothing together.
+    #[error("these runs cannot be taken together: {why}")]
+    NotTogether {
+        /// Why.
+        why: String,
+    },
     /// Runs in the wrong order, or one run twice.
     #[error("{from} did not begin before {to}: give the earlier run first")]
     NotEarlier {
@@ -174,7 +180,10 @@ impl From<&CliError> for Exit {
                 _ => Self::CannotCreate,
             },
             CliError::NoRoom { .. } => Self::InputOutput,
-            CliError::NoEvidence { .. } | CliError::NotEarlier { .. } | CliError::NoTimetable => Self::Usage,
+            CliError::NoEvidence { .. }
+            | CliError::NotTogether { .. }
+            | CliError::NotEarlier { .. }
+            | CliError::NoTimetable => Self::Usage,
             CliError::CannotResume { .. } => Self::Unusable,
             CliError::GateShut => Self::GateShut,
             CliError::Incomplete => Self::Incomplete,

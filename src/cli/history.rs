@@ -8,6 +8,7 @@ use super::finish::{Shown, judge_run, remember, report_run};
 use super::output::{json, line, say};
 use super::rules;
 use super::settings;
+use super::vantages;
 use crate::exit::Exit;
 use crate::judge::{Criteria, assess};
 use crate::model::evidence::Observation;
@@ -68,6 +69,9 @@ fn host_of(key: &SiteKey) -> &str {
 
 pub(super) async fn judge(common: &Common, args: &JudgeArgs) -> Result<Exit, CliError> {
     let lang = lang(common)?;
+    if !args.vantages.is_empty() {
+        return vantages::judge(args, lang).await;
+    }
     if let Some(name) = &args.rules {
         let rules = rules::named(name)?;
         let store = Store::open(&args.store.store, OpenMode::ReadOnly).await?;
@@ -124,6 +128,12 @@ pub(super) fn explain(observation: &Observation, assessment: &Assessment, lang: 
     if let Some(resolves) = assessment.facts.resolves6 {
         let answer = words.w(if resolves { "s.yes" } else { "s.no" });
         lines.push(format!("  {} {answer}", words.w("s.resolves6")));
+    }
+    if let Some(mail) = &assessment.facts.mail {
+        let key = format!("s.mail.{}", mail.state.name());
+        let state = words.w(&key);
+        let reason = if mail.reason.is_empty() { String::new() } else { format!(" ({})", mail.reason) };
+        lines.push(format!("  {} {state}{reason}", words.w("s.mail")));
     }
     for finding in &assessment.findings {
         let wording = words.advise(finding, &context);

@@ -32,6 +32,7 @@ mod space;
 mod status;
 mod targets;
 mod transfer;
+mod vantages;
 
 use std::ffi::OsString;
 

@@ -37,6 +37,9 @@ pub(super) fn flags(common: &Common, measure: Option<&MeasureArgs>, scan: Option
             };
             flags.set("measure.profile", "--profile", name);
         }
+        if measure.mail {
+            flags.set("measure.mail", "--mail", "true");
+        }
         if let Some(file) = &measure.ca_file {
             flags.set("tls.ca_file", "--ca-file", file.to_string_lossy());
         }

@@ -25,7 +25,7 @@ pub(super) async fn run(common: &Common, args: &HistoryArgs) -> Result<Exit, Cli
             let scope = if *public { Scope::Public } else { Scope::Whole };
             export(&store, &ids, scope, output, lang).await
         }
-        HistoryCommand::Import { files, store } => import(&store.store, files, lang).await,
+        HistoryCommand::Import { files, vantage, store } => import(&store.store, files, vantage.as_deref(), lang).await,
         HistoryCommand::Prune { keep, dry_run, store } => prune::run(&store.store, *keep, *dry_run, lang).await,
     }
 }
@@ -75,12 +75,12 @@ async fn export(store: &Store, ids: &[RunId], scope: Scope, output: &Path, lang:
     Ok(Exit::Done)
 }
 
-async fn import(path: &Path, files: &[PathBuf], lang: Lang) -> Result<Exit, CliError> {
+async fn import(path: &Path, files: &[PathBuf], vantage: Option<&str>, lang: Lang) -> Result<Exit, CliError> {
     let store = Store::open(path, OpenMode::ReadWrite).await?;
     let _lock = store.lock(SystemClock.now())?;
     for name in files {
         let file = File::open(name).map_err(|source| CliError::Read { path: name.clone(), source })?;
-        for run in store.import(BufReader::new(file), name).await? {
+        for run in store.import_of(vantage, BufReader::new(file), name).await? {
             if !run.known {
                 remember(&store, &judge_run(&store, &run.id, lang).await?).await?;
             }

@@ -180,6 +180,10 @@ pub enum Profile {
 pub struct Measure {
     /// How much of a site is looked at.
     pub profile: Profile,
+    /// How mail is taken is looked at as well.
+    pub mail: bool,
+    /// Hosts of others that are known to greet on port 25, over both families. Empty: no mail server is gone to.
+    pub mail_canaries: Vec<String>,
     /// How old an interrupted run may be that is gone on with, counted from its begin.
     #[serde(with = "duration")]
     pub resume_within: Duration,
@@ -187,7 +191,12 @@ pub struct Measure {
 
 impl Default for Measure {
     fn default() -> Self {
-        Self { profile: Profile::default(), resume_within: Duration::from_hours(24) }
+        Self {
+            profile: Profile::default(),
+            mail: false,
+            mail_canaries: Vec::new(),
+            resume_within: Duration::from_hours(24),
+        }
     }
 }
 

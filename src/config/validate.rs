@@ -18,7 +18,7 @@ pub(super) struct Violation {
 
 type Found = Vec<Violation>;
 
-const RULES: [fn(&Config) -> Found; 25] = [
+const RULES: [fn(&Config) -> Found; 26] = [
     vantage_has_a_name,
     project_url_is_a_page,
     contact_fits_a_header,
@@ -36,6 +36,7 @@ const RULES: [fn(&Config) -> Found; 25] = [
     windows_leave_time,
     anchors_suffice,
     anchors_are_names,
+    mail_canaries_are_names,
     gate_names_are_names,
     canaries_are_close_enough,
     resolvers_are_tested_often_enough,
@@ -269,6 +270,16 @@ fn anchors_are_names(config: &Config) -> Found {
         "gate.anchors",
         bad.map_or_else(String::new, |anchor| format!("holds `{}`, which is no host name", anchor.host)),
         "write host = \"www.school.example\" without scheme, port or path",
+    )
+}
+
+fn mail_canaries_are_names(config: &Config) -> Found {
+    let bad = config.measure.mail_canaries.iter().find(|name| !is_name(name) || !name.contains('.'));
+    demand(
+        bad.is_none(),
+        "measure.mail_canaries",
+        bad.map_or_else(String::new, |name| format!("holds `{name}`, which is no host name")),
+        "write the names of mail servers, such as mx.school.example, without port",
     )
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Proof<'a> {
 impl Proof<'_> {
     /// That there is no address, or none that is public, holds: nobody had to be asked, or two sources have said it that could
     /// be believed.
-    fn is_said(&self, server: Option<SocketAddr>, confirmed_by: Option<SocketAddr>, at: Timestamp) -> bool {
+    pub(super) fn is_said(&self, server: Option<SocketAddr>, confirmed_by: Option<SocketAddr>, at: Timestamp) -> bool {
         match (server, confirmed_by) {
             // An address instead of a name, or a name that DNS is not asked about.
             (None, _) => true,

@@ -2,7 +2,8 @@
 //!
 //! [`assess`] gives one site's verdict from its observation; [`first_look`] says whether a site is worth another
 //! look at the end of a run; [`summarise`] counts, [`compare`] says what changed between runs, [`causes`] folds what
-//! fails, [`rules`] gives points. The rules and their numbers are those of `docs/method/verdict.md`.
+//! fails, [`rules`] gives points, and [`quorum`]
+//! takes several vantages together. The rules and their numbers are those of `docs/method/verdict.md`.
 
 pub mod causes;
 pub mod compare;
@@ -10,10 +11,12 @@ mod deep;
 mod delegation;
 mod findings;
 mod landing;
+mod mail;
 mod naming;
 pub mod operators;
 mod pair;
 mod parity;
+pub mod quorum;
 mod resolvers;
 mod rollup;
 pub mod rules;

@@ -89,6 +89,7 @@ pub fn first_look(observation: &Observation, criteria: &Criteria) -> (Readiness,
         Code::Ns6Unreachable,
         Code::Ns6TcpFail,
         Code::Ns6Lame,
+        Code::MailV6Dead,
     ];
     // That there is no address was said; that nobody answers may be weather.
     let silent_chain = assessment.findings.iter().any(|finding| {
@@ -148,6 +149,7 @@ impl<'a> Case<'a> {
         self.note_addresses();
         let indicators = self.note_delegation();
         let deep = self.note_deep();
+        let mail = self.note_mail();
         self.note_lost_rounds();
         let (readiness, reason, rule) = self.rules();
         Assessment {
@@ -164,6 +166,7 @@ impl<'a> Case<'a> {
                 links: deep.links,
                 skylight: deep.skylight,
                 latencies: deep.latencies,
+                mail,
                 ..self.facts()
             },
             findings: self.findings.into_sorted(),

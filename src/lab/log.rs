@@ -65,6 +65,13 @@ pub enum Event {
         /// The name in it (RFC 6066). None: it named none, or it was not read as TLS.
         server_name: Option<String>,
     },
+    /// A line was sent to a mail server.
+    Command {
+        /// The pretended address.
+        address: SocketAddr,
+        /// The line, without its end.
+        line: String,
+    },
     /// An HTTP request was read.
     Request {
         /// The pretended address.
@@ -106,7 +113,10 @@ impl Event {
     pub fn address(&self) -> SocketAddr {
         match self {
             Self::Dial { target, .. } => *target,
-            Self::Accept { address } | Self::Hello { address, .. } | Self::Request { address, .. } => *address,
+            Self::Accept { address }
+            | Self::Command { address, .. }
+            | Self::Hello { address, .. }
+            | Self::Request { address, .. } => *address,
             Self::Query { server, .. } => *server,
         }
     }
@@ -114,7 +124,7 @@ impl Event {
     /// The name it was about: of a DNS query, a TLS greeting, or a request's Host without its port.
     pub fn name(&self) -> Option<&str> {
         match self {
-            Self::Dial { .. } | Self::Accept { .. } => None,
+            Self::Dial { .. } | Self::Accept { .. } | Self::Command { .. } => None,
             Self::Query { name, .. } => Some(name),
             Self::Hello { server_name, .. } => server_name.as_deref(),
             Self::Request { host, .. } => Some(super::web::host_name(host)),

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `connects` | `"[2001:db8::10]:443"`, an address, or a prefix (`"127.0.0.0/8"`) | attempts to open TCP connections, except to DNS |
 //! | `requests` | a URL, optionally ` @ address`: `"https://www.school.example/ @ 2001:db8::10"`; a final `*` stands for any rest | HTTP requests |
+//! | `commands` | a line, ` @ `, and an address or prefix: `"QUIT @ 2001:db8::25"`; `*` stands for any line | lines sent to mail servers |
 //! | `queries` | `"AAAA www.school.example @ authority"`; after `@` a role, an address or `any`, and optionally `/udp`, `/tcp` | DNS queries |
 //!
 //! A value is a [`Span`]: `3`, `"2-5"`, `"1+"`, `0`. Leaves to others: the log itself.
@@ -27,6 +28,8 @@ pub struct Saw {
     pub connects: BTreeMap<String, Span>,
     /// Requests by URL.
     pub requests: BTreeMap<String, Span>,
+    /// Lines sent to mail servers.
+    pub commands: BTreeMap<String, Span>,
     /// DNS queries by type, name and server.
     pub queries: BTreeMap<String, Span>,
 }
@@ -38,7 +41,12 @@ impl Saw {
         let never = |demands: &BTreeMap<String, Span>| {
             demands.iter().filter(|(_, span)| span.to == Some(0)).map(|(key, span)| (key.clone(), *span)).collect()
         };
-        Self { connects: never(&self.connects), requests: never(&self.requests), queries: never(&self.queries) }
+        Self {
+            connects: never(&self.connects),
+            requests: never(&self.requests),
+            commands: never(&self.commands),
+            queries: never(&self.queries),
+        }
     }
 
     /// Demands that the log does not meet, or that cannot be read, each as a line.
@@ -58,6 +66,9 @@ impl Saw {
         }
         for (key, span) in &self.requests {
             demand("requests", key, *span, requests(key));
+        }
+        for (key, span) in &self.commands {
+            demand("commands", key, *span, commands(key));
         }
         for (key, span) in &self.queries {
             demand("queries", key, *span, queries(key));
@@ -89,6 +100,15 @@ fn requests(key: &str) -> Option<Matcher> {
             (if prefix { seen.starts_with(&url) } else { seen == url })
                 && place.as_ref().is_none_or(|p| p.holds(*address))
         }
+        _ => false,
+    }))
+}
+
+fn commands(key: &str) -> Option<Matcher> {
+    let (wanted, place) = key.split_once(" @ ")?;
+    let (wanted, place) = (wanted.to_owned(), Place::read(place)?);
+    Some(Box::new(move |event| match event {
+        Event::Command { address, line } => (wanted == "*" || *line == wanted) && place.holds(*address),
         _ => false,
     }))
 }

@@ -74,6 +74,9 @@ pub struct Scenario {
     /// How the scanner is to be run.
     #[serde(default)]
     pub options: Options,
+    /// Mail is looked at, and these hosts show whether port 25 is let through. Empty: mail is not looked at.
+    #[serde(default)]
+    pub mail_canaries: Vec<String>,
     /// What must come out.
     pub expect: Expectation,
 }
@@ -122,6 +125,9 @@ pub struct Expectation {
     /// A resolver that has IPv6 only can look the name up. None: any.
     #[serde(default)]
     pub resolves6: Option<bool>,
+    /// Whether mail can be delivered over IPv6, with its reason if it has one: `"unknown port25"`. None: any.
+    #[serde(default)]
+    pub mail: Option<String>,
     /// Rates of links by `level2`, `level2_external`, `level3`, `level3_external`, and of resource hosts by `skylight`:
     /// `"15/20 of 20"`, supported, judged and found. Others are not looked at.
     #[serde(default)]

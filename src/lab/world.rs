@@ -20,6 +20,9 @@ pub const CONTROL_V4ONLY: &str = "control.example";
 /// A name whose IPv4 works and whose IPv6 address refuses: a fetch over IPv6 must fail.
 pub const CONTROL_DEAD: &str = "dead.example";
 
+/// A healthy mail server, with the anchors: it greets on port 25 over both families.
+pub const MAIL_CANARY: &str = "mx.canary.example";
+
 /// A simulated internet.
 #[derive(Clone, Debug, Default)]
 pub struct World {
@@ -64,6 +67,10 @@ impl World {
         let dead = Ipv6Addr::new(0x2001, 0xdb8, 0xdead, 0, 0, 0, 0, 1);
         self.add_site(CONTROL_DEAD, Some(Ipv4Addr::new(203, 0, 113, 247)), Some(dead), &healthy);
         self.hosts.insert(dead.into(), HostFacts::default());
+        let greets = Spot { smtp: Some("220 mx.canary.example ESMTP".to_owned()), ..Spot::default() };
+        let ports = std::iter::once(("25".to_owned(), greets)).collect();
+        let canary = (Ipv4Addr::new(203, 0, 113, 248), Ipv6Addr::new(0x2001, 0xdb8, 0xa300, 0, 0, 0, 0, 0x25));
+        self.add_site(MAIL_CANARY, Some(canary.0), Some(canary.1), &HostFacts { ports, ..HostFacts::default() });
         self
     }
 
@@ -95,6 +102,15 @@ impl World {
             if facts.cname.is_some() && !(facts.a.is_empty() && facts.aaaa.is_empty()) {
                 found.push(format!("name {name}: an alias has no addresses of its own"));
             }
+        }
+        for (name, facts) in &self.dns {
+            let good = |entry: &&String| {
+                entry
+                    .split_once(' ')
+                    .is_some_and(|(preference, host)| preference.parse::<u16>().is_ok() && !host.is_empty())
+            };
+            found
+                .extend(facts.mx.iter().filter(|entry| !good(entry)).map(|entry| format!("name {name}: MX `{entry}`")));
         }
         for address in RESOLVERS {
             if self.hosts.contains_key(&address) {

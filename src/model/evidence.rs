@@ -10,6 +10,7 @@ mod delegation;
 mod host;
 mod links;
 mod lookup;
+mod mail;
 mod page;
 mod proof;
 mod resources;
@@ -30,6 +31,7 @@ pub use self::links::{Fetch, FetchEnd, Found, Link, Links, Owner};
 pub use self::lookup::{
     AddressRecord, Alias, BrokenReply, DnsTransport, Lookup, LookupOutcome, RecordType, ServerRole, Sibling,
 };
+pub use self::mail::{Mail, MailEnd, MailHost, MailTry};
 pub use self::page::{Page, Sketch};
 pub use self::proof::MssProof;
 pub use self::resources::{ResourceHost, ResourceKind, Resources};
@@ -100,6 +102,9 @@ pub struct Round {
     /// Samples of its landing page, in the order in which they were taken. Empty: not measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<Sample>,
+    /// How mail for its name is taken. None: not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Mail>,
     /// The program itself failed while it measured: whatever was seen is lost, and nothing in this round says anything
     /// about the site.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -127,6 +132,7 @@ impl Round {
             links: None,
             resources: None,
             samples: Vec::new(),
+            mail: None,
             internal_error: false,
         }
     }
@@ -168,6 +174,8 @@ pub enum StepKind {
     Resource,
     /// Index into [`Round::samples`].
     Sample,
+    /// Index into the hosts of [`Round::mail`]; 0 where it names none.
+    Mail,
     /// The round as a whole; the index is 0.
     Round,
 }
@@ -197,6 +205,7 @@ impl fmt::Display for Pointer {
             StepKind::Link => "link",
             StepKind::Resource => "resource",
             StepKind::Sample => "sample",
+            StepKind::Mail => "mail",
             StepKind::Round => "round",
         };
         write!(f, "r{}/{step}/{}", self.round, self.index)

@@ -219,6 +219,15 @@ codes! {
     SkylightPartial Note;
     /// The landing page comes later over IPv6 than over IPv4 beyond doubt; `v4_ms` and `v6_ms` are medians.
     LatencyDegraded Note;
+    // Mail
+    /// Hosts that take mail for the name have no IPv6 address; `hosts` says which, `count` how many of `total`.
+    MailV4only Note;
+    /// Such hosts have an IPv6 address at which no mail server greets, though one does over IPv4.
+    MailV6Dead Note;
+    /// This network does not let port 25 through, or nothing shows that it does: mail servers were not judged.
+    MailPort25 Note;
+    /// Whether mail can be delivered over IPv6 could not be known for another reason.
+    MailUnknown Note;
     // The measurement itself
     /// This vantage could not prove that its IPv6 worked at the time.
     VantageUnproven Fault;

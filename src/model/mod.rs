@@ -9,6 +9,7 @@ pub mod deep;
 pub mod evidence;
 pub mod failure;
 pub mod finding;
+pub mod mail;
 pub mod optout;
 pub mod outage;
 pub mod owner;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::deep::{Latencies, LinkRates, Skylight};
 use super::evidence::Pointer;
 use super::finding::{Finding, Severity};
+use super::mail::MailReadiness;
 use super::site::SiteKey;
 
 /// The verdict. There is no default: something unmeasured is [`Readiness::Inconclusive`] with a reason.
@@ -174,4 +175,7 @@ pub struct Facts {
     /// Success and speed. None: not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latencies: Option<Latencies>,
+    /// Whether mail can be delivered over IPv6. None: not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailReadiness>,
 }

@@ -9,6 +9,7 @@ pub mod local;
 pub mod pages;
 pub mod route;
 pub mod scope;
+pub mod smtp;
 pub mod tls;
 pub mod traffic;
 pub mod turn;

@@ -13,6 +13,7 @@ mod harvest;
 mod hosts;
 mod left_alone;
 mod links;
+pub mod mail;
 mod marks;
 mod markup;
 pub mod page;
@@ -34,6 +35,7 @@ use std::time::Duration;
 
 use self::deep::Deep;
 use self::delegation::Delegations;
+use self::mail::Mails;
 use self::page::Depth;
 use self::record::Recorder;
 use self::resolve::Known;
@@ -170,6 +172,8 @@ pub struct Prober {
     pub profile: Profile,
     /// Bounds of the deep profile, and what is known about other hosts.
     pub deep: Arc<Deep>,
+    /// How mail is taken is looked at as well, with what is known of it. None: it is not.
+    pub mail: Option<Arc<Mails>>,
 }
 
 /// How much of a site is looked at.
@@ -218,6 +222,7 @@ impl Prober {
             delegations: Arc::clone(&self.delegations),
             profile: self.profile,
             deep: Arc::clone(&self.deep),
+            mail: self.mail.clone(),
         }
     }
 
@@ -228,7 +233,14 @@ impl Prober {
             (Transports::Both, Profile::Standard) => Extent::Zones,
             (Transports::Both, Profile::Deep) => Extent::Deep,
         };
-        self.observe_parts(site, number, transports, extent).await
+        let mut round = self.observe_parts(site, number, transports, extent).await;
+        if transports == Transports::Both
+            && let Some(mails) = &self.mail
+        {
+            round.mail = Box::pin(self.look_at_mail(mails, site, number)).await;
+            round.ended = self.net.clock.now();
+        }
+        round
     }
 
     /// The same without its zones, for anchors: they prove that pages can be fetched.

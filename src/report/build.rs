@@ -282,6 +282,7 @@ fn bare_row(roster: &Roster, index: usize, school: &School, standing: Standing) 
         ns6: None,
         deep: DeepRow::default(),
         resolves6: None,
+        mail: None,
         title: None,
         scores: Vec::new(),
         first_seen: None,
@@ -332,6 +333,7 @@ fn add_verdict(entry: &mut SchoolRow, assessment: &Assessment) {
     entry.ns6 = facts.ns6;
     entry.deep = DeepRow { links: facts.links, skylight: facts.skylight.clone(), latencies: facts.latencies };
     entry.resolves6 = facts.resolves6;
+    entry.mail.clone_from(&facts.mail);
     entry.title.clone_from(&facts.title);
     entry.raw_findings.clone_from(&assessment.findings);
     entry.findings = assessment

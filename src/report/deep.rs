@@ -136,6 +136,13 @@ pub(super) fn lines(row: &SchoolRow, text: &Text) -> Vec<(&'static str, String)>
         let ((good6, all6), (good4, all4)) = (latencies.success6, latencies.success4);
         lines.push(("s.samples", format!("IPv6 {good6} / {all6} · IPv4 {good4} / {all4}")));
     }
+    if let Some(mail) = &row.mail {
+        let mut line = text.w(&format!("s.mail.{}", mail.state.name())).to_owned();
+        if mail.hosts.found > 0 {
+            line = format!("{line} · {}", rate(mail.hosts, text));
+        }
+        lines.push(("s.mail", line));
+    }
     lines
 }
 

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::judge::summarise::Standing;
 use crate::model::deep::{Latencies, LinkRates, Skylight};
 use crate::model::finding::{Finding, Severity};
+use crate::model::mail::MailReadiness;
 use crate::model::outage::{Line, Trigger};
 use crate::model::run::{ResolverState, RunEnd};
 use crate::model::school::{Category, RegionCode, RegionLevel, Role, RosterState};
@@ -364,6 +365,9 @@ pub struct SchoolRow {
     pub ns6: Option<(u32, u32)>,
     /// A resolver that has IPv6 only can look the name up. None: not known.
     pub resolves6: Option<bool>,
+    /// Whether mail for its name can be delivered over IPv6. None: not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailReadiness>,
     /// Title of the landing page.
     pub title: Option<String>,
     /// When the site was first measured, RFC 3339.

@@ -4,6 +4,7 @@
 //! ([`super::clean`]). Nothing is judged here, and nothing is left out but repetitions, which are counted, and links that answer alike over both families.
 
 mod deep;
+mod mail;
 mod zones;
 
 use std::fmt::Write;
@@ -95,6 +96,9 @@ impl Writer {
         }
         if !round.samples.is_empty() {
             self.samples(&round.samples);
+        }
+        if let Some(mail) = &round.mail {
+            self.mail(mail);
         }
         if let Some(resources) = &round.resources {
             self.resources(resources);

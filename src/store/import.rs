@@ -123,6 +123,16 @@ impl Store {
     /// Stores the runs of an exported file, each in one transaction. `path` is for messages. A run that is there already is
     /// left as it is if the content is the same, and an error if it is not.
     pub async fn import<R: Read>(&self, source: R, path: &Path) -> Result<Vec<Imported>, StoreError> {
+        self.import_of(None, source, path).await
+    }
+
+    /// The same, of one vantage only: a run that says it is of another is refused, whatever else it says. None: of any.
+    pub async fn import_of<R: Read>(
+        &self,
+        vantage: Option<&str>,
+        source: R,
+        path: &Path,
+    ) -> Result<Vec<Imported>, StoreError> {
         let unreadable = |source| StoreError::ReadExport { path: path.to_owned(), line: 1, source };
         let mut unpacker = zstd::stream::read::Decoder::new(source).map_err(unreadable)?;
         unpacker.window_log_max(WINDOW_LOG).map_err(unreadable)?;
@@ -135,7 +145,7 @@ impl Store {
         };
         let mut runs = Vec::new();
         while lines.next(HEADER_BYTES)? {
-            runs.push(self.import_run(&mut lines).await?);
+            runs.push(self.import_run(vantage, &mut lines).await?);
         }
         if runs.is_empty() {
             return Err(lines.wrong("the file is empty".to_owned()));
@@ -144,12 +154,22 @@ impl Store {
     }
 
     /// The run whose first line was read.
-    async fn import_run<R: BufRead>(&self, lines: &mut Lines<R>) -> Result<Imported, StoreError> {
+    async fn import_run<R: BufRead>(
+        &self,
+        vantage: Option<&str>,
+        lines: &mut Lines<R>,
+    ) -> Result<Imported, StoreError> {
         lines.hasher = Sha256::new();
         lines.hash();
         let header: HeaderIn = lines.parse("exported run")?;
         if header.v6ready_evidence != FORMAT {
             return Err(lines.wrong(format!("format {}, this program knows {FORMAT}", header.v6ready_evidence)));
+        }
+        if let Some(wanted) = vantage
+            && header.run.vantage.name != wanted
+        {
+            let found = header.run.vantage.name.escape_debug();
+            return Err(lines.wrong(format!("a run of vantage \"{found}\", and of {wanted:?} one was expected")));
         }
         lines.must(LISTS_BYTES, "the lists")?;
         lines.hash();

@@ -9,19 +9,23 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use v6ready::engine::plan;
 use v6ready::judge::assess;
 use v6ready::lab::Lab;
+use v6ready::lab::log::Event;
 use v6ready::lab::scenario::Scenario;
-use v6ready::lab::world::World;
+use v6ready::lab::world::{MAIL_CANARY, World};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::Observation;
 use v6ready::model::finding::Code;
 use v6ready::model::run::Vantage;
 use v6ready::model::site::Site;
 use v6ready::model::verdict::{Assessment, Facts};
+use v6ready::probe::mail::{MailRules, Mails};
 use v6ready::probe::{Profile, Transports};
 
 use crate::bench_net::{Evidence, Patience, Setting, criteria, prober, scan, scan_under, site};
@@ -82,6 +86,11 @@ fn differences(scenario: &Scenario, assessment: &Assessment) -> Vec<String> {
     let facts = &assessment.facts;
     let ns6 = facts.ns6.map_or_else(|| "?".to_owned(), |(works, all)| format!("{works}/{all}"));
     differ("ns6", expect.ns6.clone().unwrap_or_else(|| ns6.clone()), ns6);
+    let mail = facts.mail.as_ref().map_or_else(
+        || "not measured".to_owned(),
+        |mail| format!("{} {}", mail.state.name(), mail.reason).trim_end().to_owned(),
+    );
+    differ("mail", expect.mail.clone().unwrap_or_else(|| mail.clone()), mail);
     for (what, expected) in &expect.rates {
         differ(what, expected.clone(), rate(facts, what).unwrap_or_default());
     }
@@ -135,9 +144,16 @@ pub(crate) async fn run(scenario: &Scenario) -> (Lab, Evidence) {
     setting.rules.criteria = criteria(scenario.options.timed);
     let mut prober = prober(&lab, Patience::USUAL);
     prober.profile = if scenario.options.deep { Profile::Deep } else { Profile::Standard };
+    prober.mail = mails(&scenario.mail_canaries);
     let (evidence, report) = scan_under(setting, prober, vec![listed(scenario)]).await;
     assert_eq!(report.lost, 0);
     (lab, evidence)
+}
+
+/// How mail is looked at. None: it is not.
+fn mails(canaries: &[String]) -> Option<Arc<Mails>> {
+    let rules = MailRules { canaries: canaries.to_vec(), greeting: Duration::from_secs(2), ..MailRules::default() };
+    (!canaries.is_empty()).then(|| Arc::new(Mails::new(rules)))
 }
 
 async fn alone(scenario: &Scenario) -> Option<String> {
@@ -164,11 +180,17 @@ pub(crate) async fn in_one_world() -> (Vec<Scenario>, Lab) {
 
 /// The same for the rows of one profile.
 async fn world_of(profile: Profile) -> (Vec<Scenario>, Lab) {
+    world_with(|scenario| scenario.mail_canaries.is_empty() && scenario.options.deep == (profile == Profile::Deep))
+        .await
+}
+
+/// The same for those of a kind.
+async fn world_with(kind: impl Fn(&Scenario) -> bool) -> (Vec<Scenario>, Lab) {
     let mut scenarios = all();
     scenarios.retain(|scenario| {
         let options = scenario.options;
         let usual = !options.without_ipv6 && options.vantage_ipv6 && !options.timed;
-        usual && options.deep == (profile == Profile::Deep)
+        usual && kind(scenario)
     });
     let mut world = Scenario::merged_world(&scenarios).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(world.merge(World::new().with_anchors()), Vec::<String>::new());
@@ -210,6 +232,38 @@ async fn all_deep_scenarios_in_one_world() {
         let failures: Vec<String> = scenarios.iter().filter_map(|scenario| check(scenario, &evidence, &lab)).collect();
         none_failed(&failures, scenarios.len());
     }
+}
+
+/// All mail rows whose port 25 is let through, in one world: their hosts share one canary.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_mail_scenarios_in_one_world() {
+    let canaries = [MAIL_CANARY.to_owned()];
+    for (jobs, patience) in [(1, Patience::USUAL), (200, Patience::CROWDED)] {
+        let (scenarios, lab) = world_with(|scenario| scenario.mail_canaries == canaries).await;
+        let sites = plan::order(scenarios.iter().map(listed).collect(), "mail");
+        let mut prober = prober(&lab, patience);
+        prober.mail = mails(&canaries);
+        let evidence = scan(prober, sites, jobs, Transports::Both).await;
+        let failures: Vec<String> = scenarios.iter().filter_map(|scenario| check(scenario, &evidence, &lab)).collect();
+        none_failed(&failures, scenarios.len());
+        let asked_for_more = lab.log().count(|event| matches!(event, Event::Command { line, .. } if line != "QUIT"));
+        assert_eq!(asked_for_more, 0);
+    }
+}
+
+/// A vantage without IPv6 says of no mail that it cannot be delivered over it, and goes to no mail server.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_ipv6_nothing_is_said_of_mail() {
+    let canaries = [MAIL_CANARY.to_owned()];
+    let (scenarios, lab) = world_with(|scenario| scenario.mail_canaries == canaries).await;
+    let mut prober = prober(&lab, Patience::USUAL);
+    prober.mail = mails(&canaries);
+    let evidence = scan(prober, scenarios.iter().map(listed).collect(), 4, Transports::WithoutIpv6).await;
+    for scenario in &scenarios {
+        let (assessment, _) = judge(scenario, &evidence).expect("evidence");
+        assert_eq!(assessment.facts.mail, None, "{}", scenario.id);
+    }
+    assert_eq!(lab.log().count(|event| event.address().port() == 25), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

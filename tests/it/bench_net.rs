@@ -142,6 +142,7 @@ pub(crate) fn prober_on(
         opt_outs: OptOuts::default(),
         delegations: Arc::new(Delegations::new(DelegationRules { roots: lab_roots(), ..DelegationRules::default() })),
         profile: Profile::Standard,
+        mail: None,
         deep: Arc::new(Deep::new(DeepRules { samples: 0, time: Duration::from_mins(1), ..DeepRules::default() })),
     }
 }

@@ -23,12 +23,15 @@ use v6ready::lab::web::facts::{HostFacts, Spot};
 use v6ready::lab::world::World;
 use v6ready::lab::{Lab, RESOLVERS};
 use v6ready::model::address::Family;
-use v6ready::model::evidence::{CertificateFault, DnsTransport, LookupOutcome, Observation, RecordType, ServerRole};
+use v6ready::model::evidence::{
+    CertificateFault, DnsTransport, LookupOutcome, Mail, Observation, RecordType, ServerRole,
+};
 use v6ready::model::finding::Code;
+use v6ready::model::mail::MailState;
 use v6ready::model::run::{ClockGap, ClockProof, DnsProof, Proof, ResolverState, RunEnd, Vantage};
 use v6ready::model::site::Site;
 use v6ready::model::time::Timestamp;
-use v6ready::model::verdict::Readiness;
+use v6ready::model::verdict::{Assessment, Readiness};
 use v6ready::net::connect::Connector;
 use v6ready::net::dns::authority::Authorities;
 use v6ready::net::dns::exchange::{Ask, DnsLimits, Exchanges};
@@ -369,4 +372,20 @@ async fn a_window_is_kept_by_the_clock_on_the_wall() {
     assert_eq!((report.end, evidence.observations.len()), (RunEnd::Complete, 40));
     assert_eq!(within.load(Ordering::SeqCst), 0, "asked in the window, or never counted");
     assert!(!report.clock_gaps.is_empty());
+}
+
+/// Mail is an indicator of its own: whatever is known of it, every verdict is the same.
+#[test]
+fn no_verdict_rests_on_mail() {
+    for row in ["D01", "D02", "D05", "T01", "H16a", "S01", "N04"] {
+        let (mut observation, vantage) = stored(row);
+        let without = assess(&observation, &vantage, &Criteria::default());
+        let domain = observation.site.host.clone();
+        let mail = Mail { domain, lookups: Vec::new(), hosts: Vec::new(), left_out: 3, out_of_time: true };
+        observation.rounds.iter_mut().for_each(|round| round.mail = Some(mail.clone()));
+        let with = assess(&observation, &vantage, &Criteria::default());
+        assert_eq!(with.facts.mail.as_ref().map(|mail| mail.state), Some(MailState::Unknown), "{row}");
+        let verdict = |of: &Assessment| (of.readiness, of.reason.clone(), of.rule, of.stack, of.evidence.clone());
+        assert_eq!(verdict(&with), verdict(&without), "{row}");
+    }
 }

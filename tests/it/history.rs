@@ -299,3 +299,72 @@ async fn a_new_list_is_told_from_a_change() {
     let page = std::fs::read_to_string(folder.join("reports/now/index.html")).unwrap();
     assert!(page.contains("under-other-rules：测量或判定规则的版本不同"));
 }
+
+/// Rows V11 (of three vantages one cannot reach a site: the verdict says so) and V12 (a run under another vantage's name) of
+/// the truth table.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_vantages_are_taken_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let list = list("");
+    let all = measure(&list, &BTreeSet::new()).await;
+    let without_a = measure(&list, &BTreeSet::from(['a', 'b'])).await;
+    let without_b = measure(&list, &BTreeSet::from(['b'])).await;
+    // Each in a history of its own machine, brought together by file.
+    for (name, isp, evidence) in
+        [("campus", "教育网", &all), ("telecom", "电信", &without_a), ("mobile", "移动", &without_b)]
+    {
+        let store = Store::open(&folder.join(format!("{name}.db")), OpenMode::ReadWrite).await.unwrap();
+        let mut run = run_of(name, 0, name, evidence);
+        run.vantage.isp = Some(isp.to_owned());
+        keep(&store, &run, &list, evidence).await;
+        store.close().await;
+        let (own, file) = (format!("{name}.db"), format!("{name}.jsonl.zst"));
+        said(folder, &["history", "export", "--output", &file, "--store", &own]);
+    }
+    // V12: whoever hands in a run of another's name, or a changed one, is refused, and nothing of it is stored.
+    let refused =
+        v6ready(folder, &["history", "import", "--vantage", "mobile", "telecom.jsonl.zst", "--store", "all.db"]);
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && told.contains("telecom") && told.contains("mobile"), "{told}");
+    let plain = zstd::stream::decode_all(&std::fs::read(folder.join("telecom.jsonl.zst")).unwrap()[..]).unwrap();
+    let renamed = String::from_utf8(plain).unwrap().replacen("\"name\":\"telecom\"", "\"name\":\"mobile\"", 1);
+    let packed = zstd::stream::encode_all(renamed.as_bytes(), 3).unwrap();
+    std::fs::write(folder.join("renamed.jsonl.zst"), packed).unwrap();
+    let refused =
+        v6ready(folder, &["history", "import", "--vantage", "mobile", "renamed.jsonl.zst", "--store", "all.db"]);
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && told.contains("the file was changed"), "{told}");
+    assert_eq!(said(folder, &["runs", "--store", "all.db"]), "");
+    for name in ["campus", "telecom", "mobile"] {
+        let file = format!("{name}.jsonl.zst");
+        said(folder, &["history", "import", "--vantage", name, &file, "--store", "all.db"]);
+    }
+    // V11: one vantage of three cannot reach a, two cannot reach b.
+    let together = |runs: &str| said(folder, &["judge", "--vantages", runs, "--json", "--store", "all.db"]);
+    let lines = together("campus,telecom,mobile");
+    let of = |letter: &str| -> Value {
+        let line = lines.lines().find(|line| line.contains(&format!("\"{letter}.history.example\""))).unwrap();
+        serde_json::from_str(line).unwrap()
+    };
+    let (a, b, c) = (of("a"), of("b"), of("c"));
+    assert_eq!((&a["readiness"], &a["reached"], &a["judged"]), (&"READY".into(), &2.into(), &3.into()));
+    assert_eq!((&b["readiness"], &b["reason"], &b["reached"]), (&"BROKEN".into(), &"refused".into(), &1.into()));
+    assert_eq!((&c["readiness"], &c["reached"]), (&"READY".into(), &3.into()));
+    let matrix: Vec<(&str, &str)> = a["vantages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|voice| (voice["vantage"].as_str().unwrap(), voice["readiness"].as_str().unwrap()))
+        .collect();
+    assert_eq!(matrix, [("campus", "READY"), ("telecom", "BROKEN"), ("mobile", "READY")]);
+    let shown = said(folder, &["judge", "--vantages", "mobile,telecom,campus", "--store", "all.db"]);
+    let line = shown.lines().find(|line| line.contains(" a.history.example")).unwrap();
+    assert!(line.starts_with("READY(2/3)") && line.contains("telecom BROKEN[refused]"), "{line}");
+    // Fewer than three, and one vantage twice, say nothing together.
+    for (runs, why) in [("campus,telecom", "3 vantages"), ("campus,telecom,campus", "both of vantage campus")] {
+        let output = v6ready(folder, &["judge", "--vantages", runs, "--store", "all.db"]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && told.contains(why), "{told}");
+    }
+}

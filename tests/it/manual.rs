@@ -46,9 +46,8 @@ fn the_method_version_is_documented() {
     assert!(include_str!("../../docs/method/README.md").contains(&format!("`{METHOD_VERSION}`")));
 }
 
-/// Tests and scenarios that the threat model names are there.
-#[test]
-fn the_threat_model_names_tests_that_exist() {
+/// The text of all sources of the program and of this binary.
+fn sources() -> String {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut sources = String::new();
     let mut folders = vec![root.join("src"), root.join("tests/it")];
@@ -62,6 +61,31 @@ fn the_threat_model_names_tests_that_exist() {
             }
         }
     }
+    sources
+}
+
+/// Every row of the table of rows that are no single site names tests that are there.
+#[test]
+fn rows_that_are_no_single_site_have_tests_that_exist() {
+    let sources = sources();
+    let page = include_str!("../scenarios/README.md");
+    let is_row = |line: &&str| line.starts_with("| V") || line.starts_with("| D");
+    let rows: Vec<&str> = page.lines().filter(is_row).collect();
+    assert_eq!(rows.len(), 15);
+    for row in rows {
+        let tests: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "{row}");
+        for test in tests {
+            assert!(sources.contains(&format!("fn {test}(")), "{row}");
+        }
+    }
+}
+
+/// Tests and scenarios that the threat model names are there.
+#[test]
+fn the_threat_model_names_tests_that_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = sources();
     let page = include_str!("../../docs/threat-model.md");
     let words: Vec<&str> = page.split('`').skip(1).step_by(2).collect();
     let tests: Vec<&&str> =

@@ -64,6 +64,7 @@ fn resolves(observation: &Observation, pointer: Pointer) -> bool {
         StepKind::Link => round.links.as_ref().map_or(0, |links| links.links.len()),
         StepKind::Resource => round.resources.as_ref().map_or(0, |resources| resources.hosts.len()),
         StepKind::Sample => round.samples.len(),
+        StepKind::Mail => round.mail.as_ref().map_or(0, |mail| mail.hosts.len().max(1)),
         StepKind::Round => 1,
     };
     pointer.index < steps

@@ -5,17 +5,18 @@
 use std::collections::BTreeSet;
 
 use super::{Case, speaks_other_tls};
-use crate::judge::deep;
 use crate::judge::delegation::{self, Indicators, Proof};
 use crate::judge::naming::{Absence, Presence};
 use crate::judge::parity::Sameness;
 use crate::judge::resolvers::Resolvers;
 use crate::judge::service::{Entry, Landing, Outcome};
+use crate::judge::{deep, mail};
 use crate::judge::{landing, pair, service};
 use crate::model::address::{Family, Scope};
 use crate::model::evidence::{CertificateFault, Connect, Exchange, MssProof, Pointer, Round, StepKind, WalkEnd};
 use crate::model::failure::{Failure, Limit};
 use crate::model::finding::Code;
+use crate::model::mail::MailReadiness;
 use crate::model::run::ClockProof;
 use crate::model::site::Scheme;
 
@@ -72,6 +73,23 @@ impl Case<'_> {
         let indicators = deep::judge(self.observation, &proof, &mut findings);
         self.findings = findings;
         indicators
+    }
+
+    /// The mail of its name. A first look asks for no proofs and no second round: it is what a second round is made for.
+    pub(super) fn note_mail(&mut self) -> Option<MailReadiness> {
+        let mut findings = std::mem::take(&mut self.findings);
+        let resolvers = Resolvers::new(self.vantage, self.criteria.dns_alibi);
+        let proof = deep::Proof {
+            family: &|family, at| self.proven_at(family, at),
+            source: &|server, at| resolvers.believed(server, at),
+        };
+        let demands = mail::Demands {
+            rounds: if self.vantage.is_some() { self.criteria.rounds } else { 1 },
+            alibi_ms: u64::try_from(self.criteria.alibi.as_millis()).unwrap_or(u64::MAX),
+        };
+        let readiness = mail::judge(self.observation, &proof, demands, &mut findings);
+        self.findings = findings;
+        readiness
     }
 
     /// Hints count for nothing (RFC 9460 §7.3): a name with AAAA needs none, and one without is not helped by them.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, Query, ResponseCode};
 use hickory_proto::rr::rdata::svcb::{IpHint, SVCB, SvcParamKey, SvcParamValue};
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, HTTPS, NS, NULL, SOA};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, HTTPS, MX, NS, NULL, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::BinEncodable;
 
@@ -244,6 +244,11 @@ impl Directory {
                 let hints = facts.map(|facts| facts.hints.as_slice()).unwrap_or_default();
                 (!hints.is_empty()).then(|| service_binding(name, hints)).into_iter().collect()
             }
+            RecordType::MX => {
+                let listed = facts.map(|facts| facts.mx.as_slice()).unwrap_or_default();
+                let data = listed.iter().filter_map(|entry| mail_exchange(entry)).map(RData::MX);
+                data.map(|data| record(name, ttl(facts), data)).collect()
+            }
             RecordType::NS if name == zone.origin => ns_records(zone),
             RecordType::SOA if name == zone.origin => vec![soa(zone)],
             _ => Vec::new(),
@@ -419,6 +424,7 @@ fn type_of(rtype: evidence::RecordType) -> RecordType {
         evidence::RecordType::Ns => RecordType::NS,
         evidence::RecordType::Soa => RecordType::SOA,
         evidence::RecordType::Https => RecordType::HTTPS,
+        evidence::RecordType::Mx => RecordType::MX,
     }
 }
 
@@ -465,4 +471,10 @@ fn addresses(servers: &BTreeMap<String, Vec<IpAddr>>) -> Vec<Record> {
         list.iter().map(|address| address_record(name, TTL, *address)).collect()
     };
     servers.iter().flat_map(each).collect()
+}
+
+/// An MX record as the facts write it. None: it is none, which the world was asked about before.
+fn mail_exchange(entry: &str) -> Option<MX> {
+    let (preference, host) = entry.split_once(' ')?;
+    Some(MX::new(preference.parse().ok()?, wire_name(&canonical(host))))
 }

@@ -26,6 +26,8 @@ pub struct NameFacts {
     pub ttl: Option<u32>,
     /// IPv6 hints of an HTTPS record (RFC 9460). Empty: there is no such record.
     pub hints: Vec<Ipv6Addr>,
+    /// MX records, preference and host each: `"10 mx.school.example"`; `"0 ."` says that no mail is taken (RFC 7505).
+    pub mx: Vec<String>,
     /// Every answer carries one address only, the next one each time, as location-dependent DNS does.
     pub rotate: bool,
     /// Odd behaviours; the first that fits a query is what happens.

@@ -93,6 +93,8 @@ pub struct Spot {
     pub drip: Option<Drip>,
     /// These bytes instead of an HTTP answer.
     pub raw: Option<String>,
+    /// A mail server's greeting, which comes before anything is asked; for ports only. Empty: none ever comes.
+    pub smtp: Option<String>,
     /// A header without end.
     pub endless_headers: bool,
     /// A body without end.

@@ -21,6 +21,7 @@ use crate::net::route::Transport;
 pub(super) mod counters;
 pub mod facts;
 mod http;
+mod mail;
 pub mod pages;
 mod wire;
 
@@ -85,6 +86,9 @@ async fn attend(stream: TcpStream, address: SocketAddr, shared: &Shared) -> std:
     let Some(host) = shared.world.hosts.get(&address.ip()) else { return Ok(()) };
     let Some(port) = host.spot(address.port()) else { return Ok(()) };
     let stream = Wire::new(stream, address, host.pmtu);
+    if let Some(greeting) = &port.smtp {
+        return mail::attend(stream, address, greeting, shared).await;
+    }
     let wants_tls = address.port() == 443 || (port.tls.is_some() && address.port() != 80);
     let early = port.greeting(None);
     if !wants_tls {

@@ -22,6 +22,8 @@ pub enum RecordType {
     Soa,
     /// Service binding for the web, which may carry address hints (RFC 9460).
     Https,
+    /// Hosts that take mail for the name (RFC 5321 §5.1).
+    Mx,
 }
 
 impl RecordType {
@@ -41,6 +43,7 @@ impl RecordType {
             Self::Ns => "NS",
             Self::Soa => "SOA",
             Self::Https => "HTTPS",
+            Self::Mx => "MX",
         }
     }
 }
@@ -184,7 +187,7 @@ pub struct Lookup {
     pub chain: Vec<Alias>,
     /// Address records at the end of the chain: at most 32 are kept.
     pub addresses: Vec<AddressRecord>,
-    /// Names in the answer (for NS), without trailing dots.
+    /// Names in the answer (for NS and MX), without trailing dots. Those of MX stand in the order of preference; `.` is the root.
     pub names: Vec<String>,
     /// IPv6 addresses that an HTTPS record hints at (RFC 9460 §7.3). Noted, never dialled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -118,6 +118,7 @@ fn wire_type(rtype: RecordType) -> rr::RecordType {
         RecordType::Ns => rr::RecordType::NS,
         RecordType::Soa => rr::RecordType::SOA,
         RecordType::Https => rr::RecordType::HTTPS,
+        RecordType::Mx => rr::RecordType::MX,
     }
 }
 
@@ -250,8 +251,9 @@ fn read_answer(message: &Message, question: &Question, longest_chain: usize) -> 
     let at_end = || message.answers.iter().filter(|record| text(&record.name).eq_ignore_ascii_case(end));
     let addresses: Vec<_> =
         at_end().filter_map(|record| address(record, question.rtype)).take(ADDRESSES_KEPT).collect();
-    let names: Vec<_> =
-        at_end().filter_map(|record| listed_name(record, question.rtype)).take(ADDRESSES_KEPT).collect();
+    let mut listed: Vec<_> = at_end().filter_map(|record| listed_name(record, question.rtype)).collect();
+    listed.sort_by_key(|(preference, _)| *preference);
+    let names: Vec<_> = listed.into_iter().map(|(_, name)| name).take(ADDRESSES_KEPT).collect();
     let hints: Vec<_> = at_end().flat_map(|record| hints(record, question.rtype)).take(ADDRESSES_KEPT).collect();
     let found = !addresses.is_empty() || !names.is_empty();
     let outcome = if found { LookupOutcome::Answer } else { LookupOutcome::NodataNosoa };
@@ -295,11 +297,13 @@ fn address(record: &Record, rtype: RecordType) -> Option<AddressRecord> {
     Some(AddressRecord { address, ttl: record.ttl })
 }
 
-fn listed_name(record: &Record, rtype: RecordType) -> Option<String> {
+/// A name that a record gives, and how much it is preferred to others: less is more (RFC 5321 §5.1).
+fn listed_name(record: &Record, rtype: RecordType) -> Option<(u16, String)> {
     match (&record.data, rtype) {
-        (RData::NS(ns), RecordType::Ns) => Some(text(&ns.0)),
-        (RData::SOA(_), RecordType::Soa) => Some(text(&record.name)),
-        (RData::HTTPS(https), RecordType::Https) => Some(text(&https.target_name)),
+        (RData::NS(ns), RecordType::Ns) => Some((0, text(&ns.0))),
+        (RData::SOA(_), RecordType::Soa) => Some((0, text(&record.name))),
+        (RData::HTTPS(https), RecordType::Https) => Some((0, text(&https.target_name))),
+        (RData::MX(mx), RecordType::Mx) => Some((mx.preference, text(&mx.exchange))),
         _ => None,
     }
 }
