@@ -21,9 +21,9 @@ CONTROL = ("<!DOCTYPE html><meta charset=utf-8><meta http-equiv=Content-Security
 
 
 class Browser:
-    """One browser and one tab, spoken to in null-terminated JSON."""
+    """One browser and one tab, spoken to in null-terminated JSON. It is ended after `patience` seconds."""
 
-    def __init__(self, profile, port):
+    def __init__(self, profile, port, patience=240):
         to_read, self.to = os.pipe()
         self.back, to_write = os.pipe()
 
@@ -41,7 +41,7 @@ class Browser:
         os.close(to_read)
         os.close(to_write)
         self.number, self.buffer, self.events, self.session = 0, b"", [], None
-        self.timer = threading.Timer(240, self.process.kill)
+        self.timer = threading.Timer(patience, self.process.kill)
         self.timer.daemon = True
         self.timer.start()
         targets = self.call("Target.getTargets")["targetInfos"]
@@ -160,4 +160,5 @@ def main(folder, profile):
         sys.exit("\n".join(wrong[:20]))
 
 
-main(sys.argv[1], sys.argv[2])
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
