@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in tests, a failed unwrap is a failed test")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use v6ready::judge::compare::Past;
 use v6ready::judge::summarise::summarise;
 use v6ready::model::owner::Aliases;
 use v6ready::model::school::RosterState;
+use v6ready::model::site::SiteKey;
 use v6ready::report::{Lang, Report, ReportInput, Template};
 use v6ready::targets::{LoadOptions, Loaded, load_bytes};
 
@@ -112,7 +114,8 @@ fn lines() -> Vec<Case> {
 fn cells(what: &'static str, cells: &[&str], sites: &'static [&'static str], without: (usize, usize)) -> Case {
     let mut text = String::from("学校名称\t域名\n");
     for (number, cell) in cells.iter().enumerate() {
-        text.push_str(&format!("第{number}中学\t{cell}\n"));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "第{number}中学\t{cell}");
     }
     case(what, text, cells.len() as u64, sites, without, &[])
 }
@@ -208,7 +211,7 @@ fn reported(loaded: &Loaded) -> (usize, usize) {
 fn wrong(case: &Case) -> Option<String> {
     let loaded = load_bytes(&[("list.csv", &case.bytes)], &LoadOptions::default()).unwrap();
     let roster = &loaded.roster;
-    let sites: Vec<&str> = roster.sites.keys().map(|key| key.as_str()).collect();
+    let sites: Vec<&str> = roster.sites.keys().map(SiteKey::as_str).collect();
     let of = |state| roster.rows.iter().filter(|row| row.state == state).count();
     let without = (of(RosterState::NoSite), of(RosterState::Invalid));
     let rejected: Vec<u64> = roster.rejected.iter().map(|row| row.source.line).collect();
