@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use v6ready::judge::causes::causes;
@@ -14,7 +15,7 @@ use v6ready::model::owner::Aliases;
 use v6ready::model::run::Run;
 use v6ready::model::site::SiteKey;
 use v6ready::model::verdict::{Assessment, Facts, Readiness, Stack};
-use v6ready::report::{Format, Lang, ReportInput, Template, render_all};
+use v6ready::report::{File, Format, Lang, ReportInput, Template, render_all};
 use v6ready::targets::{LoadOptions, load_bytes};
 
 /// Schools of the province, and its regions.
@@ -73,18 +74,17 @@ fn most_memory() -> u64 {
     line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
-#[test]
-#[ignore = "measures time and memory: for the release build"]
-fn workbooks_of_a_large_province() {
+/// The files of a province with these trails, how long they took, and how many findings there are.
+fn rendered(formats: &[Format], evidence_lines: usize) -> (Vec<File>, Duration, usize) {
     let loaded = load_bytes(&[("list.csv", list())], &LoadOptions::lab()).expect("a list");
     let sites: Vec<SiteKey> = loaded.roster.sites.keys().cloned().collect();
     assert_eq!(sites.len(), SCHOOLS);
     let assessments: BTreeMap<SiteKey, Assessment> =
         sites.iter().enumerate().map(|(number, site)| (site.clone(), assessment(number, site))).collect();
+    let line = "    GET http://www.s.example/ @[2001:db8::10]:80 → 200, 31,250 B (169 ms)".to_owned();
+    let trails = sites.iter().map(|site| (site.clone(), vec![line.clone(); evidence_lines])).collect();
     let summary = summarise(&loaded.roster, &loaded.policy, &assessments);
     let causes = causes(&loaded.roster, &loaded.policy, &assessments, &Aliases::default());
-    let before = most_memory();
-    let formats = BTreeSet::from([Format::Xlsx, Format::Docx]);
     let begun = Instant::now();
     let files = render_all(&ReportInput {
         run: &run(),
@@ -94,30 +94,66 @@ fn workbooks_of_a_large_province() {
         summary: &summary,
         causes: &causes,
         rules: &[],
-        trails: &BTreeMap::new(),
+        trails: &trails,
         first_seen: &BTreeMap::new(),
         past: &Past::default(),
         evidence: None,
         lang: Lang::Zh,
         zone: &jiff::tz::TimeZone::UTC,
-        formats: &formats,
+        formats: &formats.iter().copied().collect::<BTreeSet<_>>(),
         template: Template::shipped(Lang::Zh),
     })
     .expect("rendered");
-    let took = begun.elapsed();
-    let size = |name: &str| files.iter().find(|(of, _)| of == name).map_or(0, |(_, bytes)| bytes.len());
+    (files, begun.elapsed(), assessments.values().map(|of| of.findings.len()).sum())
+}
+
+fn size(files: &[File], name: &str) -> usize {
+    files.iter().find(|(of, _)| of == name).map_or(0, |(_, bytes)| bytes.len())
+}
+
+#[test]
+#[ignore = "measures time and memory: for the release build"]
+fn workbooks_of_a_large_province() {
+    let before = most_memory();
+    let (files, took, findings) = rendered(&[Format::Xlsx, Format::Docx], 0);
     let regions: usize =
         files.iter().filter(|(name, _)| name.starts_with("regions/")).map(|(_, bytes)| bytes.len()).sum();
     println!(
-        "{SCHOOLS} schools, {} findings: {} files in {:.1} s; workbook.xlsx {:.1} MB, all regions {:.1} MB, \
+        "{SCHOOLS} schools, {findings} findings: {} files in {:.1} s; workbook.xlsx {:.1} MB, all regions {:.1} MB, \
          bulletin.docx {:.1} kB; most memory {} MiB, {before} MiB before",
-        assessments.values().map(|of| of.findings.len()).sum::<usize>(),
         files.len(),
         took.as_secs_f64(),
-        size("workbook.xlsx") as f64 / 1e6,
+        size(&files, "workbook.xlsx") as f64 / 1e6,
         regions as f64 / 1e6,
-        size("bulletin.docx") as f64 / 1e3,
+        size(&files, "bulletin.docx") as f64 / 1e3,
         most_memory(),
     );
-    assert!(took < Duration::from_mins(5) && size("workbook.xlsx") < 100_000_000);
+    assert!(took < Duration::from_mins(5) && size(&files, "workbook.xlsx") < 100_000_000);
+}
+
+/// `V6READY_LARGE=folder` also leaves the pages there, for a browser.
+#[test]
+#[ignore = "measures size: for the release build"]
+fn pages_of_a_large_province() {
+    let (files, took, _) = rendered(&[Format::Html], 50);
+    let pages: Vec<&File> = files.iter().filter(|(name, _)| name.starts_with("regions/")).collect();
+    let largest = pages.iter().map(|(_, bytes)| bytes.len()).max().unwrap_or(0);
+    let told = pages.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes).matches("class=\"evidence\"").count());
+    println!(
+        "{SCHOOLS} schools, pages in {:.1} s: index.html {:.2} MB, largest of {} regions {:.2} MB, evidence of {} schools \
+         on the pages",
+        took.as_secs_f64(),
+        size(&files, "index.html") as f64 / 1e6,
+        pages.len(),
+        largest as f64 / 1e6,
+        told.sum::<usize>(),
+    );
+    if let Some(folder) = std::env::var_os("V6READY_LARGE").map(PathBuf::from) {
+        for (name, bytes) in &files {
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, bytes).expect("written");
+        }
+    }
+    assert!(pages.len() >= REGIONS && size(&files, "index.html") < 2_000_000 && largest < 5_000_000);
 }

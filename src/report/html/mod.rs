@@ -9,6 +9,7 @@ pub(super) mod head;
 mod index;
 mod past;
 mod region;
+mod room;
 mod scores;
 pub(super) mod tables;
 

@@ -19,6 +19,7 @@ use super::super::{Format, ReportInput};
 use super::causes::{self, Tickets};
 use super::head::{Fact, Head};
 use super::past::{self, PastView};
+use super::room::{Claim, granted};
 use super::scores::{self, RuleView};
 use super::tables::{self, Entry, Line, Table};
 use super::{class, context, link};
@@ -41,6 +42,8 @@ pub(super) struct RegionPage<'a> {
     /// The region's workbook, relative to the page. None: it was not made.
     workbook: Option<String>,
     filters: Vec<Filter>,
+    /// The command that prints a site's evidence, without its name.
+    show: String,
     schools: Vec<SchoolView>,
 }
 
@@ -77,6 +80,8 @@ struct SchoolView {
     findings: Vec<FindingView>,
     pointers: String,
     trail: Vec<String>,
+    /// There is evidence, and the page has no room for it.
+    elsewhere: bool,
     repeat: Option<String>,
 }
 
@@ -129,7 +134,8 @@ impl<'a> RegionPage<'a> {
             past: past::of_region(report, input, text, rows, trend),
             workbook: input.formats.contains(&Format::Xlsx).then(|| format!("../{}", region_workbook(&region.code))),
             filters: filters(text, rows),
-            schools: rows.iter().enumerate().map(|(number, row)| school(input, text, number + 1, row)).collect(),
+            show: format!("v6ready show {}", report.run.id),
+            schools: schools(input, text, rows),
         }
     }
 }
@@ -201,6 +207,22 @@ fn filters(text: &Text, rows: &[&SchoolRow]) -> Vec<Filter> {
     URGENCY.iter().map(filter).filter(|filter| filter.count > 0).collect()
 }
 
+/// All schools, with as much evidence as the page has room for.
+fn schools(input: &ReportInput, text: &Text, rows: &[&SchoolRow]) -> Vec<SchoolView> {
+    let mut schools: Vec<SchoolView> =
+        rows.iter().enumerate().map(|(number, row)| school(input, text, number + 1, row)).collect();
+    let bytes = |school: &SchoolView| school.trail.iter().map(|line| line.len() + 1).sum();
+    let claims: Vec<Claim> =
+        schools.iter().map(|school| Claim { urgency: school.urgency, bytes: bytes(school) }).collect();
+    for (school, granted) in schools.iter_mut().zip(granted(&claims)) {
+        if !granted && !school.trail.is_empty() {
+            school.elsewhere = true;
+            school.trail = Vec::new();
+        }
+    }
+    schools
+}
+
 fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> SchoolView {
     let key = row.domain.as_ref();
     let shown = |part: &str| clean(part).into_owned();
@@ -245,6 +267,7 @@ fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> S
         findings: findings(text, row),
         pointers: row.evidence.join(" "),
         trail: trail.into_iter().flatten().map(|line| shown(line)).collect(),
+        elsewhere: false,
         repeat: row.repeat.as_deref().map(shown),
     }
 }
