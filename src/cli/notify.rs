@@ -15,7 +15,8 @@ use super::output::{note, say};
 use super::scan::Published;
 use super::settings;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{Config, NotifyBot};
+use crate::config::{Config, NotifyBot, SmtpSecurity};
+use crate::net::mailer::{self, Account, Letter, Security};
 use crate::net::webhook;
 use crate::report::Lang;
 use crate::upkeep::ledger::Attempt;
@@ -27,12 +28,15 @@ const MOST_BYTES: u64 = 8 * 1024;
 pub(super) async fn tell(config: &Config, before: Option<&Attempt>, now: &Attempt, published: Option<&Published>) {
     let lang = settings::lang(config);
     let bot = match config.notify.bot {
-        NotifyBot::None => return,
-        NotifyBot::Generic => Bot::Generic,
-        NotifyBot::Wecom => Bot::Wecom,
-        NotifyBot::Dingtalk => Bot::Dingtalk,
-        NotifyBot::Feishu => Bot::Feishu,
+        NotifyBot::None => None,
+        NotifyBot::Generic => Some(Bot::Generic),
+        NotifyBot::Wecom => Some(Bot::Wecom),
+        NotifyBot::Dingtalk => Some(Bot::Dingtalk),
+        NotifyBot::Feishu => Some(Bot::Feishu),
     };
+    if bot.is_none() && config.smtp.server.is_none() {
+        return;
+    }
     let told_before = before.is_some_and(|before| !before.complete && before.exit == now.exit);
     if published.is_none() && told_before {
         return;
@@ -42,12 +46,53 @@ pub(super) async fn tell(config: &Config, before: Option<&Attempt>, now: &Attemp
         Some(published) => of_run(published, now, link, lang),
         None => of_failure(now, &config.vantage.name, lang),
     };
-    if let Err(why) = send(config, bot, &notice).await {
-        note(format!(
-            "{}: {why}",
-            say(lang, "通知发送失败（不影响扫描结果）", "nobody could be told (the scan is as it is)")
-        ));
+    if let Some(bot) = bot
+        && let Err(why) = send(config, bot, &notice).await
+    {
+        let what = say(lang, "通知发送失败（不影响扫描结果）", "nobody could be told (the scan is as it is)");
+        note(format!("{what}: {why}"));
     }
+    if config.smtp.server.is_some()
+        && let Err(why) = post(config, &notice).await
+    {
+        let what = say(lang, "通知邮件发送失败（不影响扫描结果）", "the mail could not be sent (the scan is as it is)");
+        note(format!("{what}: {why}"));
+    }
+}
+
+/// The same by mail.
+async fn post(config: &Config, notice: &Notice) -> Result<(), String> {
+    let smtp = &config.smtp;
+    let (server, port) = smtp.address().ok_or("smtp.server is not host and port")?;
+    let credentials = match &smtp.user {
+        None => None,
+        Some(user) => {
+            let password = secret(smtp.password_file.as_deref(), "V6READY_SMTP_PASSWORD")?
+                .ok_or("neither smtp.password_file nor V6READY_SMTP_PASSWORD has the password of smtp.user")?;
+            Some((user.clone(), password))
+        }
+    };
+    let security = match smtp.security {
+        SmtpSecurity::Starttls => Security::StartTls,
+        SmtpSecurity::Tls => Security::Tls,
+        SmtpSecurity::None => Security::None,
+    };
+    let anchors = anchors(config)?;
+    let account = Account { server: server.to_owned(), port, security, credentials, anchors };
+    let link = notice.link.as_deref().map(|link| format!("\n{link}\n")).unwrap_or_default();
+    let letter = Letter {
+        from: smtp.from.clone(),
+        to: smtp.to.clone(),
+        subject: notice.title.clone(),
+        text: format!("{}\n{link}", notice.text),
+    };
+    mailer::send(account, letter).await.map_err(|error| error.to_string())
+}
+
+/// Trust anchors of the user's own. Empty: there are none.
+fn anchors(config: &Config) -> Result<Vec<u8>, String> {
+    let Some(path) = &config.notify.ca_file else { return Ok(Vec::new()) };
+    std::fs::read(path).map_err(|error| format!("cannot read notify.ca_file {}: {error}", path.display()))
 }
 
 async fn send(config: &Config, bot: Bot, notice: &Notice) -> Result<(), String> {
@@ -57,7 +102,7 @@ async fn send(config: &Config, bot: Bot, notice: &Notice) -> Result<(), String> 
     // The parser's error would not name the text; nor is it repeated here.
     let url = Url::parse(&url).map_err(|error| format!("the bot's URL: {error}"))?;
     let (url, body) = request(bot, notice, &url, key.as_deref(), SystemClock.now());
-    let answer = webhook::post(&url, &body).await.map_err(|error| error.to_string())?;
+    let answer = webhook::post(&url, &body, &anchors(config)?).await.map_err(|error| error.to_string())?;
     accepted(bot, &answer)
 }
 

@@ -27,7 +27,7 @@ pub use limits::Limits;
 pub use measure::{Attempts, Deadlines, Deep, Dns, Measure, Pace, Profile};
 pub use output::{Format, Lab, Language, Report, Roots, Targets, Tls};
 pub use resolve::{FlagValues, Origin, Resolved};
-pub use unattended::{Notify, NotifyBot, Schedule, Watch};
+pub use unattended::{Notify, NotifyBot, Schedule, Smtp, SmtpSecurity, Watch};
 
 /// Every parameter of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,8 @@ pub struct Config {
     pub watch: Watch,
     /// Who is told at the end of a scan.
     pub notify: Notify,
+    /// The mail server by which people are told.
+    pub smtp: Smtp,
     /// Exceptions for laboratories.
     pub lab: Lab,
 }

@@ -6,6 +6,7 @@ pub mod dns;
 mod errors;
 pub mod http;
 pub mod local;
+pub mod mailer;
 pub mod pages;
 pub mod route;
 pub mod scope;

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
@@ -38,10 +40,14 @@ impl From<reqwest::Error> for WebhookError {
     }
 }
 
-/// Posts JSON, and gives the body of the answer.
-pub async fn post(url: &Url, json: &serde_json::Value) -> Result<Vec<u8>, WebhookError> {
+/// Posts JSON, and gives the body of the answer. `anchors` are trusted beside the bundled ones: PEM, empty for none.
+pub async fn post(url: &Url, json: &serde_json::Value, anchors: &[u8]) -> Result<Vec<u8>, WebhookError> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    for anchor in CertificateDer::pem_slice_iter(anchors) {
+        let anchor = anchor.map_err(|error| TlsSetupError::Anchor(error.to_string()))?;
+        roots.add(anchor).map_err(|error| TlsSetupError::Anchor(error.to_string()))?;
+    }
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -38,6 +38,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 const BELONGS: &[(&[&str], &[&str])] = &[
     (&["sqlx"], &["store"]),
     (&["reqwest"], &["net"]),
+    (&["lettre"], &["net"]),
     (&["hickory*"], &["net", "lab"]),
     (
         &["socket2", "tokio::net", "std::net::TcpStream", "std::net::TcpListener", "std::net::UdpSocket"],

@@ -105,7 +105,7 @@ fn a_demo_and_looking_back_at_it() {
     fs::write(folder.path().join("words/bulletin.zh.toml"), words.replace("to = ", "\nwho = ")).unwrap();
     let bad = with(&["--templates", "words"]);
     assert_eq!(code(&bad), 3);
-    assert!(stderr(&bad).contains("words/bulletin.zh.toml:11: unknown field `who`"), "{}", stderr(&bad));
+    assert!(stderr(&bad).contains("words/bulletin.zh.toml:12: unknown field `who`"), "{}", stderr(&bad));
     assert_eq!(code(&with(&["--templates", "nowhere"])), 3);
     assert_eq!(code(&with(&["--formats", "pdf"])), 3);
 

@@ -32,6 +32,7 @@ mod sharing;
 mod slowness;
 mod ssrf;
 mod statuses;
+mod told;
 mod upkeep;
 mod weather;
 mod zones;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-fn v6ready(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn v6ready(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_v6ready"));
     command.current_dir(folder).args(arguments);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("V6READY_")) {
@@ -97,7 +97,7 @@ fn bot(answers: usize, body: &'static str) -> (String, std::thread::JoinHandle<V
 }
 
 /// Every secret is planted where it belongs, and must be found nowhere else.
-fn leaks(folder: &Path, outputs: &[Output], secrets: &[&str]) -> Vec<String> {
+pub(crate) fn leaks(folder: &Path, outputs: &[Output], secrets: &[&str]) -> Vec<String> {
     let mut texts: Vec<(String, Vec<u8>)> = Vec::new();
     for output in outputs {
         texts.push(("stdout".to_owned(), output.stdout.clone()));

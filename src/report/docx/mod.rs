@@ -4,6 +4,7 @@
 //! The parts of the file are templates that escape everything (docs/decisions/0013-office-files.md). Bytes depend on the report
 //! alone.
 
+mod passage;
 pub mod template;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use super::format::{local_day, local_day_zh, percent, rfc3339};
 use super::html::head::{self, Banner, minimum, percent_sign};
 use super::html::tables::{self, Line};
 use super::model::{Mark, Report};
-use super::text::{Context, Lang, Text, substitute};
+use super::text::{Context, Lang, Text};
 use super::{File, RenderError, ReportInput};
 use crate::model::finding::{Code, Finding, Severity};
 use crate::model::verdict::{CountsAs, Readiness};
@@ -261,6 +262,9 @@ impl Filler {
         let share = |part, whole| percent_sign(percent(part, whole)).replace(' ', "");
         let base = counts.base();
         let number = if report.policy.number.is_empty() { text.w("d.no_number") } else { &report.policy.number };
+        let (low, high) = (share(counts.ready, base), share(counts.ready + counts.inconclusive, base));
+        // A range whose ends are the same is none.
+        let range = if low == high { String::new() } else { text.fill("d.range", &[("low", &low), ("high", &high)]) };
         let vantage: Vec<&str> = [Some(&input.run.vantage.name), input.run.vantage.isp.as_ref()]
             .into_iter()
             .flatten()
@@ -274,15 +278,16 @@ impl Filler {
             ("coverage", share(counts.judged, base)),
             ("day", day),
             ("defects", of(Readiness::ReadyDefect)),
-            ("high", share(counts.ready + counts.inconclusive, base)),
+            ("high", high),
             ("inconclusive", counts.inconclusive.to_string()),
             ("judged", counts.judged.to_string()),
             ("listed", counts.listed.to_string()),
-            ("low", share(counts.ready, base)),
+            ("low", low),
             ("minimum", minimum(report).replace(' ', "")),
             ("number", number.to_owned()),
             ("out", counts.out_of_base.to_string()),
             ("policy", report.policy.title.clone()),
+            ("range", range),
             ("ranked", ranked(report).to_string()),
             ("rate", share(counts.ready, counts.judged)),
             ("ready", counts.ready.to_string()),
@@ -295,7 +300,7 @@ impl Filler {
     }
 
     fn of(&self, wording: &str) -> String {
-        substitute(wording, |name| self.0.get(name).cloned())
+        passage::fill(wording, |name| self.0.get(name).cloned())
     }
 }
 

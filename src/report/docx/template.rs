@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::super::text::{Lang, substitute};
+use super::passage;
 
 /// A mistake in a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +26,7 @@ pub struct TemplateError {
 }
 
 /// Placeholders that a paragraph may hold.
-pub const PLACEHOLDERS: [&str; 23] = [
+pub const PLACEHOLDERS: [&str; 24] = [
     "absent",
     "area",
     "broken",
@@ -41,6 +42,7 @@ pub const PLACEHOLDERS: [&str; 23] = [
     "number",
     "out",
     "policy",
+    "range",
     "ranked",
     "rate",
     "ready",
@@ -194,6 +196,10 @@ impl Template {
             if let Some(name) = unknown(text.get_ref()) {
                 let remedy = format!("write one of {{{}}}", PLACEHOLDERS.join("}, {"));
                 return Err(error(text.span(), format!("there is no placeholder {{{name}}}"), remedy));
+            }
+            if let Some(problem) = passage::fault(text.get_ref()) {
+                let remedy = "write [ before and ] behind what is to be left out where its figures are 0".to_owned();
+                return Err(error(text.span(), problem.to_owned(), remedy));
             }
         }
         Ok(read.into())
