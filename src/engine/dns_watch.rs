@@ -235,7 +235,7 @@ impl Drop for DnsWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::evidence::Lookup;
+    use crate::engine::symptoms::tests::lookup;
 
     #[test]
     fn a_test_that_could_not_be_made_proves_nothing_and_accuses_nobody() {
@@ -263,28 +263,7 @@ mod tests {
         use LookupOutcome::{NotAsked, Servfail, Timeout};
         for (outcome, failures) in [(Timeout, 1), (Servfail, 1), (NotAsked, 0)] {
             let mut round = Round::new(1, Timestamp(0));
-            round.lookups.push(Lookup {
-                name: "a.example".to_owned(),
-                rtype: RecordType::A,
-                server: ([192, 0, 2, 53], 53).into(),
-                role: ServerRole::Resolver,
-                transport: crate::model::evidence::DnsTransport::Udp,
-                retried_over_tcp: false,
-                checking_disabled: false,
-                outcome,
-                broken: None,
-                authoritative: None,
-                authenticated: None,
-                soa_owner: None,
-                chain: Vec::new(),
-                addresses: Vec::new(),
-                names: Vec::new(),
-                hints: Vec::new(),
-                rival: None,
-                started: Timestamp(0),
-                duration_us: 1,
-                attempt: 1,
-            });
+            round.lookups.push(lookup(RecordType::A, "192.0.2.53:53", outcome));
             assert_eq!(Seen::in_round(&round, Readiness::Inconclusive).failures, failures, "{outcome:?}");
         }
     }

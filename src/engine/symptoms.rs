@@ -135,7 +135,7 @@ fn network(address: IpAddr) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::model::evidence::Connect;
     use crate::model::time::Timestamp;
@@ -154,7 +154,8 @@ mod tests {
     /// Type, server and outcome of a lookup.
     type Asked = (RecordType, &'static str, LookupOutcome);
 
-    fn lookup(rtype: RecordType, server: &str, outcome: LookupOutcome) -> Lookup {
+    /// An answer of a resolver with nothing in it.
+    pub(in crate::engine) fn lookup(rtype: RecordType, server: &str, outcome: LookupOutcome) -> Lookup {
         Lookup {
             name: "a.example".to_owned(),
             rtype,
