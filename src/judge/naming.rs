@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::resolvers::Resolvers;
+use crate::model::address::Family;
 use crate::model::evidence::{
     BrokenReply, DnsTransport, Lookup, LookupOutcome, Observation, Pointer, RecordType, ServerRole, StepKind,
 };
@@ -283,6 +284,23 @@ fn disputed(asked: &[Asked<'_>]) -> bool {
     by(ServerRole::Resolver).any(answer)
         && by(ServerRole::Resolver).any(speaks)
         && !by(ServerRole::Authority).any(|lookup| answer(lookup) && lookup.authoritative == Some(true))
+}
+
+/// More than one cache stands behind what is said of a host's addresses: among the answers, and the denials that count, two
+/// servers' or one's that has authority over the name `support` it.
+pub(super) fn seconded(
+    observation: &Observation,
+    (host, family): (&str, Family),
+    supports: impl Fn(&Lookup) -> bool,
+    resolvers: &Resolvers<'_>,
+) -> bool {
+    let subject = Subject::new(observation, host);
+    let questions = questions(observation, &subject, RecordType::of(family), resolvers);
+    let says = |lookup: &&Lookup| (lookup.outcome == LookupOutcome::Answer || speaks(lookup)) && supports(lookup);
+    let saying = || questions.asked.iter().map(|a| a.lookup).filter(says);
+    let servers: BTreeSet<SocketAddr> = saying().map(|lookup| lookup.server).collect();
+    servers.len() >= 2
+        || saying().any(|lookup| lookup.role == ServerRole::Authority && lookup.authoritative == Some(true))
 }
 
 /// Where a second answer contradicted the first, and where a forger's mark was not confirmed over TCP.

@@ -423,6 +423,14 @@ impl<'a> Case<'a> {
             return (Readiness::Inconclusive, "vantage", 5);
         }
         if self.confirmed(offered) {
+            if !offered
+                .iter()
+                .filter_map(|index| entries[*index].v6.as_ref())
+                .all(|v6| self.is_seconded(Family::V6, v6))
+            {
+                self.findings.add(Code::DnsSingleSource, &self.naming.evidence_v6.clone());
+                return (Readiness::Inconclusive, "dns", 6);
+            }
             return (Readiness::Broken, reason, 6);
         }
         if self.is_unproven(Family::V6) {
@@ -535,6 +543,12 @@ impl<'a> Case<'a> {
             "unreachable"
         };
         if self.down_confirmed(&tried) {
+            let mut seconded = tried.iter().flat_map(|family| outcomes(*family).map(|outcome| (*family, outcome)));
+            if !seconded.all(|(family, outcome)| self.is_seconded(family, outcome)) {
+                let at = [&self.naming.evidence_v6[..], &self.naming.evidence_v4].concat();
+                self.findings.add(Code::DnsSingleSource, &at);
+                return (Readiness::Inconclusive, "dns", rule);
+            }
             return (Readiness::Down, reason, rule);
         }
         if tried.iter().any(|family| self.is_unproven(*family)) {

@@ -18,10 +18,14 @@ use crate::net::work;
 /// Authoritative addresses asked about one name and type.
 const AUTHORITIES: usize = 3;
 
+/// From this round on a failure may be confirmed, so that an address, too, wants a second source: a single cache may keep one
+/// that is gone from everywhere else.
+const CONFIRMING: u8 = 2;
+
 /// What is known about one type of one name after asking.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
-    /// Addresses of the first positive answer.
+    /// Addresses of all positive answers, those of the first one first.
     pub(crate) addresses: Vec<IpAddr>,
     /// Outcome that says most: an answer, else a clean negative, else the first failure.
     pub(crate) outcome: LookupOutcome,
@@ -38,8 +42,9 @@ impl Known {
         let negative = trusted().find(|lookup| is_negative(lookup.outcome));
         let best = positive.or(negative).or(lookups.first());
         let end = lookups.iter().find_map(|lookup| lookup.chain.last()).map_or(name, |alias| alias.to.as_str());
+        let given = trusted().filter(|lookup| lookup.outcome == LookupOutcome::Answer);
         Self {
-            addresses: positive.map(|lookup| lookup.addresses.iter().map(|a| a.address).collect()).unwrap_or_default(),
+            addresses: distinct(given.flat_map(|lookup| &lookup.addresses).map(|given| given.address)),
             outcome: best.map_or(LookupOutcome::NotAsked, |lookup| lookup.outcome),
             end: end.to_owned(),
             unconfirmed: match positive {
@@ -48,6 +53,12 @@ impl Known {
             },
         }
     }
+}
+
+/// The addresses without repetitions, in their order.
+fn distinct(addresses: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
+    let mut seen = BTreeSet::new();
+    addresses.filter(|address| seen.insert(*address)).collect()
 }
 
 /// NODATA with SOA, or NXDOMAIN.
@@ -82,6 +93,11 @@ impl Prober {
         for known in [&mut v4, &mut v6].into_iter().filter(|known| known.end == name) {
             known.end = end.clone().unwrap_or_else(|| name.to_owned());
         }
+        for (rtype, known) in [(RecordType::Aaaa, &mut v6), (RecordType::A, &mut v4)] {
+            if known.outcome == LookupOutcome::Answer && self.wants_second(record, rtype, known) {
+                *known = self.second(record, name, rtype, known.clone()).await;
+            }
+        }
         // "No such name" for one type of a name that has the other contradicts itself (RFC 4074 §4.2).
         let contradiction = v6.outcome == LookupOutcome::Nxdomain && v4.outcome == LookupOutcome::Answer;
         if v6.unconfirmed || contradiction {
@@ -93,7 +109,8 @@ impl Prober {
         (v4, v6)
     }
 
-    /// Addresses of another name met on the way (a redirect's target, a sibling): one plain answer is enough.
+    /// Addresses of another name met on the way (a redirect's target, a sibling): one plain answer is enough, until a failure
+    /// may be confirmed by it.
     pub(crate) async fn resolve_other(&self, record: &Recorder, name: &str, rtype: RecordType) -> Known {
         let order = self.resolver_order(name, record.read(|round| round.number));
         let mut lookups = Vec::new();
@@ -107,21 +124,45 @@ impl Prober {
                 break;
             }
         }
-        Known::from(name, &lookups)
+        let known = Known::from(name, &lookups);
+        if !self.wants_second(record, rtype, &known) {
+            return known;
+        }
+        let known = self.second(record, name, rtype, known).await;
+        if known.unconfirmed { self.ask_authorities(record, name, rtype, known).await } else { known }
     }
 
     /// The same question put to another resolver than those that were asked so far: for an answer that one source's word is not
-    /// enough for. Nothing is asked where there is no other.
-    pub(crate) async fn ask_another(&self, record: &Recorder, name: &str, rtype: RecordType) {
+    /// enough for. None: there is no other.
+    pub(crate) async fn ask_another(&self, record: &Recorder, name: &str, rtype: RecordType) -> Option<Lookup> {
         let asked: BTreeSet<SocketAddr> = record.read(|round| {
-            let about = round.lookups.iter().filter(|lookup| lookup.rtype == rtype);
+            let about = round.lookups.iter().filter(|lookup| lookup.rtype == rtype && lookup.name == name);
             about.map(|lookup| lookup.server).collect()
         });
         let order = self.resolver_order(name, record.read(|round| round.number));
-        if let Some(server) = order.into_iter().find(|server| !asked.contains(server)) {
-            let ask = Ask { server, role: ServerRole::Resolver, checking_disabled: false, attempt: 1 };
-            self.ask(record, name, rtype, ask).await;
+        let server = order.into_iter().find(|server| !asked.contains(server))?;
+        let ask = Ask { server, role: ServerRole::Resolver, checking_disabled: false, attempt: 1 };
+        Some(self.ask(record, name, rtype, ask).await)
+    }
+
+    /// A failure may rest on this word, which nobody has confirmed yet.
+    fn wants_second(&self, record: &Recorder, rtype: RecordType, known: &Known) -> bool {
+        let plain = known.outcome == LookupOutcome::Answer || is_negative(known.outcome);
+        matches!(rtype, RecordType::A | RecordType::Aaaa) && plain && record.read(|round| round.number >= CONFIRMING)
+    }
+
+    /// What is known with another resolver's word added. The authoritative servers' is still wanted where that confirms nothing.
+    async fn second(&self, record: &Recorder, name: &str, rtype: RecordType, known: Known) -> Known {
+        let other = self.ask_another(record, name, rtype).await.filter(|lookup| !lookup.is_suspect());
+        let Some(other) = other else { return Known { unconfirmed: true, ..known } };
+        if other.outcome != LookupOutcome::Answer {
+            return Known { unconfirmed: known.outcome != other.outcome, ..known };
         }
+        let theirs = other.addresses.iter().map(|given| given.address);
+        let ours = known.addresses.len();
+        let addresses = distinct(known.addresses.into_iter().chain(theirs));
+        let unconfirmed = ours != other.addresses.len() || ours != addresses.len();
+        Known { addresses, outcome: LookupOutcome::Answer, end: known.end, unconfirmed }
     }
 
     /// The HTTPS record of a name that has no AAAA: some put an IPv6 address there and nowhere else (RFC 9460 §7.3). One
@@ -213,10 +254,13 @@ impl Prober {
                 break;
             }
         }
-        if known.addresses.is_empty() && lookups.iter().any(|lookup| lookup.outcome == LookupOutcome::Answer) {
-            return Known { end: known.end, ..Known::from(name, &lookups) };
+        let said = Known::from(name, &lookups);
+        if said.addresses.is_empty() {
+            return known;
         }
-        known
+        // Nobody's record is left out: what one of them serves by proves itself.
+        let addresses = distinct(known.addresses.into_iter().chain(said.addresses));
+        Known { addresses, outcome: said.outcome, end: known.end, unconfirmed: said.unconfirmed }
     }
 
     /// The resolvers in the order this name asks them: spread over names, the same in every run, and beginning with the

@@ -58,11 +58,18 @@ fn stored(row: &str) -> (Observation, Vantage) {
     (golden.observation, golden.vantage)
 }
 
-/// The first round of it so many times, ten minutes apart, and a vantage without any proof.
+/// The first round of it so many times, ten minutes apart, each by the other resolver's word than the one before, and a
+/// vantage without any proof.
 fn repeated(row: &str, rounds: u8) -> (Observation, Vantage) {
     let (mut observation, mut vantage) = stored(row);
     let first = observation.rounds.swap_remove(0);
     observation.rounds = (1..=rounds).map(|number| later(first.clone(), number)).collect();
+    let [one, other] = vantage.resolvers[..] else { panic!("two resolvers") };
+    for round in observation.rounds.iter_mut().filter(|round| round.number % 2 == 0) {
+        for lookup in round.lookups.iter_mut().filter(|lookup| vantage.resolvers.contains(&lookup.server)) {
+            lookup.server = if lookup.server == one { other } else { one };
+        }
+    }
     (vantage.proofs, vantage.dns_proofs) = (Vec::new(), Vec::new());
     (observation, vantage)
 }

@@ -208,7 +208,7 @@ fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
-/// Records lookups of one type, and gives the addresses of the first positive answer.
+/// Records lookups of one type, and gives the addresses of the positive answers.
 fn lookups(
     choices: &mut Choices<'_>,
     round: &mut Round,
@@ -230,7 +230,11 @@ fn lookups(
     // Sources agree, mostly.
     let agree = choices.below(4) != 3;
     let aliased = choices.rarely(6);
-    for (index, server) in servers().into_iter().enumerate() {
+    let mut order = servers();
+    // Each round begins with the next resolver, and from the second on an answer is confirmed.
+    order[..2].rotate_left(usize::from(round.number % 2));
+    let mut wanted = if round.number == 1 { 1 } else { 2 };
+    for (index, server) in order.into_iter().enumerate() {
         let outcome = if index == 0 || agree { first } else { any(choices) };
         let records: Vec<IpAddr> = if outcome == Answer {
             let most = choices.of(&[1, 1, 2, 3]);
@@ -266,8 +270,11 @@ fn lookups(
             attempt: 1,
         });
         if outcome == Answer {
-            found = records;
-            break;
+            found.extend(records.into_iter().filter(|address| !found.contains(address)).collect::<Vec<_>>());
+            wanted -= 1;
+            if wanted == 0 {
+                break;
+            }
         }
     }
     found

@@ -292,13 +292,15 @@ impl Case<'_> {
     pub(super) fn note_dead_addresses(&mut self) {
         for port in service::open_ports(self.observation, Family::V6) {
             let proven = |round: &Round, family| self.alibis.of(round.number, family);
-            for address in service::dead_addresses(self.observation, Family::V6, port, &proven) {
+            let dead = service::dead_addresses(self.observation, Family::V6, port, &proven);
+            for address in dead.into_iter().filter(|address| self.is_current(*address)).collect::<Vec<_>>() {
                 let at = self.connects(|connect| connect.address == address);
                 self.findings.add_with(Code::SomeAddressesDead, &[("address", address.to_string())], &at);
             }
             // One greeting that comes to nothing may be weather: on a first look, it asks for a second.
             let rounds = if self.vantage.is_none() { 1 } else { self.criteria.rounds };
-            for (address, at) in service::mute_addresses(self.observation, port, rounds, &proven) {
+            let mute = service::mute_addresses(self.observation, port, rounds, &proven);
+            for (address, at) in mute.into_iter().filter(|(address, _)| self.is_current(*address)).collect::<Vec<_>>() {
                 self.findings.add_with(Code::SomeAddressesDead, &[("address", address.to_string())], &at);
             }
         }

@@ -1,9 +1,16 @@
 //! When a failure counts as one: the vantage was proven close to it, and enough such rounds agree.
 
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
 use super::Case;
-use crate::judge::{pair, service};
+use crate::judge::resolvers::Resolvers;
+use crate::judge::service::{Landing, Outcome};
+use crate::judge::{naming, pair, service};
 use crate::model::address::Family;
-use crate::model::evidence::{Observation, Round};
+use crate::model::evidence::{Lookup, LookupOutcome, Observation, Round, WalkEnd};
 use crate::model::run::Vantage;
 use crate::model::time::Timestamp;
 
@@ -83,6 +90,38 @@ impl Case<'_> {
         };
         let agreeing = (0..self.observation.rounds.len()).filter(|at| agrees(*at)).count();
         self.vantage.is_none() || agreeing >= self.criteria.rounds
+    }
+
+    /// More than one source stands behind the address at which the family failed. Who was told an address directly needs none; and on a
+    /// first look nobody is asked twice.
+    pub(super) fn is_seconded(&self, family: Family, outcome: &Outcome<'_>) -> bool {
+        let last = outcome.hops.last().and_then(|hop| Url::parse(&hop.url).ok());
+        let host = match last.as_ref().map(Url::host) {
+            Some(Some(Host::Ipv4(_) | Host::Ipv6(_))) => return true,
+            Some(Some(Host::Domain(name))) => name.trim_end_matches('.').to_ascii_lowercase(),
+            _ => self.observation.site.host.clone(),
+        };
+        let rounds = self.observation.rounds.iter();
+        let dialled: HashSet<_> = rounds.flat_map(|round| &round.connects).map(|connect| connect.address).collect();
+        // Nobody dials an address inside a network.
+        let internal = matches!(outcome.landing, Landing::Failed(WalkEnd::RedirectInternal(_)));
+        let supports = |lookup: &Lookup| {
+            let dialled = lookup.addresses.iter().any(|given| dialled.contains(&given.address));
+            dialled || internal || lookup.outcome != LookupOutcome::Answer
+        };
+        self.vantage.is_none() || self.seconded((&host, family), supports)
+    }
+
+    /// An IPv6 address of the site is more than a leftover in one cache. On a first look, nobody is asked twice.
+    pub(super) fn is_current(&self, address: IpAddr) -> bool {
+        let gives = |lookup: &Lookup| lookup.addresses.iter().any(|given| given.address == address);
+        let mut hosts =
+            self.observation.rounds.iter().map(|round| service::measured_host(&self.observation.site, round));
+        self.vantage.is_none() || hosts.any(|host| self.seconded((host, Family::V6), gives))
+    }
+
+    fn seconded(&self, of: (&str, Family), supports: impl Fn(&Lookup) -> bool) -> bool {
+        naming::seconded(self.observation, of, supports, &Resolvers::new(self.vantage, self.criteria.dns_alibi))
     }
 
     /// The vantage's IPv6 was proven around a moment, which need not be within a round: zones are shared between sites.
