@@ -151,7 +151,7 @@ pub(crate) async fn run(scenario: &Scenario) -> (Lab, Evidence) {
 }
 
 /// How mail is looked at. None: it is not.
-fn mails(canaries: &[String]) -> Option<Arc<Mails>> {
+pub(crate) fn mails(canaries: &[String]) -> Option<Arc<Mails>> {
     let rules = MailRules { canaries: canaries.to_vec(), greeting: Duration::from_secs(2), ..MailRules::default() };
     (!canaries.is_empty()).then(|| Arc::new(Mails::new(rules)))
 }
@@ -179,9 +179,16 @@ pub(crate) async fn in_one_world() -> (Vec<Scenario>, Lab) {
 }
 
 /// The same for the rows of one profile.
-async fn world_of(profile: Profile) -> (Vec<Scenario>, Lab) {
+pub(crate) async fn world_of(profile: Profile) -> (Vec<Scenario>, Lab) {
     world_with(|scenario| scenario.mail_canaries.is_empty() && scenario.options.deep == (profile == Profile::Deep))
         .await
+}
+
+/// The same for all mail rows whose port 25 is let through: their hosts share one canary, which is given as well.
+pub(crate) async fn world_of_mail() -> (Vec<Scenario>, Lab, [String; 1]) {
+    let canaries = [MAIL_CANARY.to_owned()];
+    let (scenarios, lab) = world_with(|scenario| scenario.mail_canaries == canaries).await;
+    (scenarios, lab, canaries)
 }
 
 /// The same for those of a kind.
@@ -234,12 +241,10 @@ async fn all_deep_scenarios_in_one_world() {
     }
 }
 
-/// All mail rows whose port 25 is let through, in one world: their hosts share one canary.
 #[tokio::test(flavor = "multi_thread")]
 async fn all_mail_scenarios_in_one_world() {
-    let canaries = [MAIL_CANARY.to_owned()];
     for (jobs, patience) in [(1, Patience::USUAL), (200, Patience::CROWDED)] {
-        let (scenarios, lab) = world_with(|scenario| scenario.mail_canaries == canaries).await;
+        let (scenarios, lab, canaries) = world_of_mail().await;
         let sites = plan::order(scenarios.iter().map(listed).collect(), "mail");
         let mut prober = prober(&lab, patience);
         prober.mail = mails(&canaries);
@@ -254,8 +259,7 @@ async fn all_mail_scenarios_in_one_world() {
 /// A vantage without IPv6 says of no mail that it cannot be delivered over it, and goes to no mail server.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_ipv6_nothing_is_said_of_mail() {
-    let canaries = [MAIL_CANARY.to_owned()];
-    let (scenarios, lab) = world_with(|scenario| scenario.mail_canaries == canaries).await;
+    let (scenarios, lab, canaries) = world_of_mail().await;
     let mut prober = prober(&lab, Patience::USUAL);
     prober.mail = mails(&canaries);
     let evidence = scan(prober, scenarios.iter().map(listed).collect(), 4, Transports::WithoutIpv6).await;
