@@ -53,6 +53,12 @@ impl Known {
             },
         }
     }
+
+    /// A failure may rest on this word of a single source.
+    fn wants_second(&self, record: &Recorder, rtype: RecordType) -> bool {
+        let plain = self.outcome == LookupOutcome::Answer || is_negative(self.outcome);
+        matches!(rtype, RecordType::A | RecordType::Aaaa) && plain && record.read(|round| round.number >= CONFIRMING)
+    }
 }
 
 /// The addresses without repetitions, in their order.
@@ -94,7 +100,7 @@ impl Prober {
             known.end = end.clone().unwrap_or_else(|| name.to_owned());
         }
         for (rtype, known) in [(RecordType::Aaaa, &mut v6), (RecordType::A, &mut v4)] {
-            if known.outcome == LookupOutcome::Answer && self.wants_second(record, rtype, known) {
+            if known.outcome == LookupOutcome::Answer && known.wants_second(record, rtype) {
                 *known = self.second(record, name, rtype, known.clone()).await;
             }
         }
@@ -125,7 +131,7 @@ impl Prober {
             }
         }
         let known = Known::from(name, &lookups);
-        if !self.wants_second(record, rtype, &known) {
+        if !known.wants_second(record, rtype) {
             return known;
         }
         let known = self.second(record, name, rtype, known).await;
@@ -143,12 +149,6 @@ impl Prober {
         let server = order.into_iter().find(|server| !asked.contains(server))?;
         let ask = Ask { server, role: ServerRole::Resolver, checking_disabled: false, attempt: 1 };
         Some(self.ask(record, name, rtype, ask).await)
-    }
-
-    /// A failure may rest on this word, which nobody has confirmed yet.
-    fn wants_second(&self, record: &Recorder, rtype: RecordType, known: &Known) -> bool {
-        let plain = known.outcome == LookupOutcome::Answer || is_negative(known.outcome);
-        matches!(rtype, RecordType::A | RecordType::Aaaa) && plain && record.read(|round| round.number >= CONFIRMING)
     }
 
     /// What is known with another resolver's word added. The authoritative servers' is still wanted where that confirms nothing.
