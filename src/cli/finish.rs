@@ -12,9 +12,10 @@ use crate::judge::causes::causes;
 use crate::judge::rules::RuleSet;
 use crate::judge::summarise::Standing;
 use crate::judge::summarise::summarise;
-use crate::judge::{Criteria, assess};
+use crate::judge::{Criteria, assess, faulty_links};
 use crate::model::METHOD_VERSION;
 use crate::model::cause::Causes;
+use crate::model::deep::FaultyLinks;
 use crate::model::owner::Aliases;
 use crate::model::run::{Run, RunId};
 use crate::model::school::{Roster, RosterState};
@@ -25,7 +26,7 @@ use crate::report::names::EVIDENCE_FILE;
 use crate::report::text::Text;
 use crate::report::trail;
 use crate::report::{Format, Lang, Publication, ReportInput, Template, render_each};
-use crate::store::{Scope, Store, StoreError};
+use crate::store::{Scope, Store, StoreError, StoredRun};
 
 /// A run with its verdicts.
 pub(super) struct Judged {
@@ -34,6 +35,7 @@ pub(super) struct Judged {
     pub(super) policy: Policy,
     pub(super) assessments: BTreeMap<SiteKey, Assessment>,
     pub(super) trails: BTreeMap<SiteKey, Vec<String>>,
+    pub(super) faulty_links: FaultyLinks,
     pub(super) summary: Summary,
     pub(super) causes: Causes,
 }
@@ -71,17 +73,20 @@ pub(super) async fn judge_run(store: &Store, id: &RunId, lang: Lang) -> Result<J
     let criteria = Criteria::default();
     let mut assessments = BTreeMap::new();
     let mut trails = BTreeMap::new();
+    let mut links = FaultyLinks::default();
     store
         .for_each_observation::<CliError, _>(id, |observation| {
             let assessment = assess(&observation, &stored.run.vantage, &criteria);
             trails.insert(assessment.site.clone(), trail(&observation, lang));
+            links.add(&assessment.site, faulty_links(&observation, &stored.run.vantage, &criteria));
             assessments.insert(assessment.site.clone(), assessment);
             Ok(())
         })
         .await?;
     let summary = summarise(&stored.roster, &stored.policy, &assessments);
     let causes = causes(&stored.roster, &stored.policy, &assessments, &aliases(&stored.config));
-    Ok(Judged { run: stored.run, roster: stored.roster, policy: stored.policy, assessments, trails, summary, causes })
+    let StoredRun { run, roster, policy, .. } = stored;
+    Ok(Judged { run, roster, policy, assessments, trails, faulty_links: links, summary, causes })
 }
 
 /// Keeps the verdicts for history.
@@ -125,6 +130,7 @@ pub(super) async fn report_run(
         causes: &judged.causes,
         rules: &shown.rules,
         trails: &judged.trails,
+        faulty_links: &judged.faulty_links,
         first_seen: &first_seen,
         past: &past,
         evidence: evidence.as_ref(),

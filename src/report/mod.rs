@@ -34,6 +34,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::judge::compare::Past;
 use crate::judge::rules::RuleSet;
 use crate::model::cause::Causes;
+use crate::model::deep::FaultyLinks;
 use crate::model::run::Run;
 use crate::model::school::Roster;
 use crate::model::site::SiteKey;
@@ -112,6 +113,8 @@ pub struct ReportInput<'a> {
     pub rules: &'a [RuleSet],
     /// The evidence as short lines ([`trail()`]). A site may be missing.
     pub trails: &'a BTreeMap<SiteKey, Vec<String>>,
+    /// The links to mend, where links were looked at.
+    pub faulty_links: &'a FaultyLinks,
     /// When sites were first measured. A site that is not in it is measured for the first time.
     pub first_seen: &'a BTreeMap<SiteKey, Timestamp>,
     /// The runs that this one is compared with, and this one as the last of them.
@@ -154,7 +157,10 @@ pub fn render_each<E: From<RenderError>>(
         hand_on(docx::render(&report, input)?)?;
     }
     if wants(Format::Csv) {
-        csv::render(&report, input.lang).into_iter().chain(deep::render(&report)).try_for_each(&mut hand_on)?;
+        csv::render(&report, input.lang)
+            .into_iter()
+            .chain(deep::render(&report, input.faulty_links))
+            .try_for_each(&mut hand_on)?;
     }
     if wants(Format::Json) {
         hand_on(json::summary(&report))?;
