@@ -74,7 +74,8 @@ pub fn faulty_links(observation: &Observation, vantage: &Vantage, criteria: &Cri
     if observation.rounds.iter().all(|round| round.links.is_none()) {
         return Vec::new();
     }
-    Case::new(observation, Some(vantage), criteria).faulty_links()
+    let resolvers = Resolvers::new(Some(vantage), criteria.dns_alibi);
+    Case::new(&forgery::without_forged(observation, &resolvers), Some(vantage), criteria).faulty_links()
 }
 
 /// The verdict of a first look, without asking whether the vantage was proven or a second round agrees; and whether the
