@@ -10,7 +10,6 @@ and ends with 1 if something is.
   outage FULL-FOLDER FOLDER LINE           an outage of the vantage makes no other verdict, and the report tells of it
   rows STORE                      runs, finished sites and verdicts in the history
   only VERDICTS NAMES SCHOOLS.CSV  every name has one of these verdicts, given with commas
-  notices TOLD REPORTS    of each run below REPORTS one notice came, TOLD/*.json, with the numbers of its summary.json
   secrets FOLDER KNOWN SECRET...  no file below the folder holds a secret, however it is packed; KNOWN must be found in every packing
   served LIST SCHOOLS.CSV         none of these names is called ready unless IPv6 really served it (list: domain,leads)
 """
@@ -189,27 +188,6 @@ def secrets(folder, known, *planted):
     finish(f"n={len(paths)} files, {len(planted)} secrets, found {len(wrong)}", wrong + [f"{known} not found in {m}" for m in missing])
 
 
-def notices(told, reports):
-    bodies = [json.load(open(os.path.join(told, name))) for name in sorted(os.listdir(told)) if name.endswith(".json")]
-    runs = sorted(name for name in os.listdir(reports) if name.startswith("2"))
-    wrong = [] if len(bodies) == len(runs) == 2 else [f"{len(bodies)} notices of {len(runs)} runs"]
-    compared = 0
-    for body, run in zip(bodies, runs):
-        with open(os.path.join(reports, run, "summary.json")) as f:
-            summary = json.load(f)
-        total, changes, figures = summary["total"], summary["changes"], body["figures"]
-        expected = {"event": "run", "run": run, "exit": 0, "complete": True, "listed": total["listed"], "judged": total["judged"],
-                    "ready": total["ready"], "not_judged": total["inconclusive"]}
-        if changes and not changes["first_run"]:
-            expected |= {"gained": changes["gained"], "lost": changes["lost"]}
-        wrong += [f"{run}: {key} {figures.get(key)!r}, in the report {value!r}" for key, value in expected.items() if figures.get(key) != value]
-        wrong += [f"{run}: {number} not in {body['text']!r}" for number in (total["listed"], total["judged"], total["ready"]) if str(number) not in body["text"]]
-        if body["link"] != f"https://reports.test/{run}/index.html":
-            wrong.append(f"{run}: {body['link']}")
-        compared += len(expected) + 4
-    finish(f"n={len(bodies)} notices of {len(runs)} scans, {compared} numbers compared, {len(wrong)} wrong", wrong)
-
-
 def served(list_path, found_path):
     names, got = table(list_path), table(found_path)
     counts = collections.Counter(r["readiness"] for r in got.values())
@@ -222,4 +200,4 @@ def served(list_path, found_path):
     finish(f"n={len(got)} names ({', '.join(f'{n} {w}' for w, n in counts.most_common())}), wrong {len(wrong)}", wrong)
 
 
-{"truth": truth, "same": same, "verdicts": verdicts, "servers": servers, "without-ipv6": without_ipv6, "outage": outage, "rows": rows, "secrets": secrets, "notices": notices, "served": served, "only": only}[sys.argv[1]](*sys.argv[2:])
+{"truth": truth, "same": same, "verdicts": verdicts, "servers": servers, "without-ipv6": without_ipv6, "outage": outage, "rows": rows, "secrets": secrets, "served": served, "only": only}[sys.argv[1]](*sys.argv[2:])
