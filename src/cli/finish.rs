@@ -24,7 +24,10 @@ use crate::model::verdict::{Assessment, Readiness};
 use crate::report::names::EVIDENCE_FILE;
 use crate::report::text::Text;
 use crate::report::trail;
-use crate::report::{Format, Lang, Publication, ReportInput, Template, render_each};
+use crate::report::trails::Packer;
+use crate::report::{
+    File, FileEntry, Folder, Format, Lang, Publication, ReportInput, Template, Trails, Written, render_each,
+};
 use crate::store::{Scope, Store, StoreError};
 
 /// A run with its verdicts.
@@ -33,7 +36,8 @@ pub(super) struct Judged {
     pub(super) roster: Roster,
     pub(super) policy: Policy,
     pub(super) assessments: BTreeMap<SiteKey, Assessment>,
-    pub(super) trails: BTreeMap<SiteKey, Vec<String>>,
+    /// The evidence as lines, where it was asked for.
+    pub(super) trails: Trails,
     pub(super) summary: Summary,
     pub(super) causes: Causes,
 }
@@ -62,23 +66,28 @@ impl Shown {
     }
 }
 
-/// Judges a run's stored evidence and refreshes the cached verdicts, where the store may be written.
-pub(super) async fn judge_run(store: &Store, id: &RunId, lang: Lang) -> Result<Judged, CliError> {
+/// Judges a run's stored evidence. `told` asks for the evidence as lines as well, in this language.
+pub(super) async fn judge_run(store: &Store, id: &RunId, told: Option<Lang>) -> Result<Judged, CliError> {
     if store.is_pruned(id).await? {
         return Err(StoreError::Pruned { path: store.path().to_owned(), id: id.clone() }.into());
     }
     let stored = store.load_run(id).await?;
     let criteria = Criteria::default();
-    let mut assessments = BTreeMap::new();
-    let mut trails = BTreeMap::new();
+    let mut assessments = Vec::with_capacity(stored.roster.sites.len());
+    let mut trails = Packer::default();
     store
         .for_each_observation::<CliError, _>(id, |observation| {
             let assessment = assess(&observation, &stored.run.vantage, &criteria);
-            trails.insert(assessment.site.clone(), trail(&observation, lang));
-            assessments.insert(assessment.site.clone(), assessment);
+            if let Some(lang) = told {
+                trails.add(assessment.site.clone(), &trail(&observation, lang));
+            }
+            assessments.push((assessment.site.clone(), assessment));
             Ok(())
         })
         .await?;
+    // From a whole list, a map is built without room to spare.
+    let assessments: BTreeMap<_, _> = assessments.into_iter().collect();
+    let trails = trails.finish();
     let summary = summarise(&stored.roster, &stored.policy, &assessments);
     let causes = causes(&stored.roster, &stored.policy, &assessments, &aliases(&stored.config));
     Ok(Judged { run: stored.run, roster: stored.roster, policy: stored.policy, assessments, trails, summary, causes })
@@ -133,8 +142,23 @@ pub(super) async fn report_run(
         formats: &formats,
         template: &shown.template,
     };
-    render_each(&input, |file| publication.add(&file).map_err(CliError::from))?;
+    render_each(&input, &mut Published(&mut publication))?;
     Ok(publication.finish()?)
+}
+
+/// The folder of a report that is on its way.
+struct Published<'a>(&'a mut Publication);
+
+impl Folder for Published<'_> {
+    type Error = CliError;
+
+    fn add(&mut self, file: File) -> Result<(), CliError> {
+        Ok(self.0.add(&file)?)
+    }
+
+    fn stream(&mut self, name: &str, write: Written<'_>) -> Result<FileEntry, CliError> {
+        Ok(self.0.write(name, write)?)
+    }
 }
 
 /// The result on one screen.

@@ -31,7 +31,7 @@ use crate::model::verdict::{Assessment, Facts, Readiness, Stack};
 
 use super::text::Lang;
 use super::trail::trail;
-use super::{Format, ReportInput, Template};
+use super::{Format, ReportInput, Template, Trails};
 
 /// 2026-11-23T19:10:00Z.
 const START: Timestamp = Timestamp(1_795_461_000_000);
@@ -46,7 +46,7 @@ pub(crate) struct Fixture {
     pub(crate) summary: Summary,
     pub(crate) causes: Causes,
     pub(crate) rules: Vec<RuleSet>,
-    pub(crate) trails: BTreeMap<SiteKey, Vec<String>>,
+    pub(crate) trails: Trails,
     pub(crate) first_seen: BTreeMap<SiteKey, Timestamp>,
     pub(crate) past: Past,
     pub(crate) zone: jiff::tz::TimeZone,
@@ -356,7 +356,7 @@ pub(crate) fn fixture() -> Fixture {
         assessments,
         summary,
         causes,
-        trails,
+        trails: trails.into_iter().collect(),
         first_seen: EARLIER.iter().map(|(host, ..)| (SiteKey((*host).into()), days_ago(30))).collect(),
         zone: zone(),
         formats: Format::ALL.into(),
