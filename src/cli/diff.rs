@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::judge::compare::{Change, Delta, Difference};
 use crate::judge::summarise::Standing;
 use crate::model::METHOD_VERSION;
+use crate::model::deep::FaultyLinks;
 use crate::model::summary::Completion;
 use crate::report::clean::clean;
 use crate::report::format::{percent, rfc3339};
@@ -43,6 +44,7 @@ pub(super) async fn run(common: &Common, args: &DiffArgs) -> Result<Exit, CliErr
         causes: &to.causes,
         rules: &[],
         trails: &Trails::default(),
+        faulty_links: &FaultyLinks::default(),
         first_seen: &BTreeMap::new(),
         past: &past,
         evidence: None,

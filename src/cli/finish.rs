@@ -12,9 +12,10 @@ use crate::judge::causes::causes;
 use crate::judge::rules::RuleSet;
 use crate::judge::summarise::Standing;
 use crate::judge::summarise::summarise;
-use crate::judge::{Criteria, assess};
+use crate::judge::{Criteria, assess, faulty_links};
 use crate::model::METHOD_VERSION;
 use crate::model::cause::Causes;
+use crate::model::deep::FaultyLinks;
 use crate::model::owner::Aliases;
 use crate::model::run::{Run, RunId};
 use crate::model::school::{Roster, RosterState};
@@ -28,7 +29,7 @@ use crate::report::trails::Packer;
 use crate::report::{
     File, FileEntry, Folder, Format, Lang, Publication, ReportInput, Template, Trails, Written, render_each,
 };
-use crate::store::{Scope, Store, StoreError};
+use crate::store::{Scope, Store, StoreError, StoredRun};
 
 /// A run with its verdicts.
 pub(super) struct Judged {
@@ -38,6 +39,7 @@ pub(super) struct Judged {
     pub(super) assessments: BTreeMap<SiteKey, Assessment>,
     /// The evidence as lines, where it was asked for.
     pub(super) trails: Trails,
+    pub(super) faulty_links: FaultyLinks,
     pub(super) summary: Summary,
     pub(super) causes: Causes,
 }
@@ -75,12 +77,14 @@ pub(super) async fn judge_run(store: &Store, id: &RunId, told: Option<Lang>) -> 
     let criteria = Criteria::default();
     let mut assessments = Vec::with_capacity(stored.roster.sites.len());
     let mut trails = Packer::default();
+    let mut links = FaultyLinks::default();
     store
         .for_each_observation::<CliError, _>(id, |observation| {
             let assessment = assess(&observation, &stored.run.vantage, &criteria);
             if let Some(lang) = told {
                 trails.add(assessment.site.clone(), &trail(&observation, lang));
             }
+            links.add(&assessment.site, faulty_links(&observation, &stored.run.vantage, &criteria));
             assessments.push((assessment.site.clone(), assessment));
             Ok(())
         })
@@ -90,7 +94,8 @@ pub(super) async fn judge_run(store: &Store, id: &RunId, told: Option<Lang>) -> 
     let trails = trails.finish();
     let summary = summarise(&stored.roster, &stored.policy, &assessments);
     let causes = causes(&stored.roster, &stored.policy, &assessments, &aliases(&stored.config));
-    Ok(Judged { run: stored.run, roster: stored.roster, policy: stored.policy, assessments, trails, summary, causes })
+    let StoredRun { run, roster, policy, .. } = stored;
+    Ok(Judged { run, roster, policy, assessments, trails, faulty_links: links, summary, causes })
 }
 
 /// Keeps the verdicts for history.
@@ -134,6 +139,7 @@ pub(super) async fn report_run(
         causes: &judged.causes,
         rules: &shown.rules,
         trails: &judged.trails,
+        faulty_links: &judged.faulty_links,
         first_seen: &first_seen,
         past: &past,
         evidence: evidence.as_ref(),

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 
 use super::findings::Findings;
 use crate::model::address::Family;
-use crate::model::deep::{Latencies, LinkRates, Skylight};
+use crate::model::deep::{FaultyLink, Latencies, LinkRates, Skylight};
 use crate::model::evidence::Observation;
 use crate::model::time::Timestamp;
 
@@ -63,6 +63,11 @@ pub(super) fn judge(observation: &Observation, proof: &Proof<'_>, findings: &mut
         skylight: skylight::judge(observation, proof, findings),
         latencies: latency::judge(observation, proof, findings),
     }
+}
+
+/// The links that do not do over IPv6 what they do over IPv4. Empty: there are none, or links were not looked at.
+pub(super) fn faulty_links(observation: &Observation, proof: &Proof<'_>) -> Vec<FaultyLink> {
+    links::faulty(observation, proof)
 }
 
 /// A failure over IPv6 with what it proves: nothing, where it is ours or a bound of ours.

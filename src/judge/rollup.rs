@@ -23,6 +23,7 @@ use super::pair;
 use super::resolvers::Resolvers;
 use super::service::{self, Entry, Landing, Outcome};
 use crate::model::address::{Family, Scope};
+use crate::model::deep::FaultyLink;
 use crate::model::evidence::{LookupOutcome, Observation, Pointer, WalkEnd};
 use crate::model::failure::{Failure, Limit};
 use crate::model::finding::{Code, Severity};
@@ -66,6 +67,15 @@ pub fn assess(observation: &Observation, vantage: &Vantage, criteria: &Criteria)
     let resolvers = Resolvers::new(Some(vantage), criteria.dns_alibi);
     let observation = forgery::without_forged(observation, &resolvers);
     Case::new(&observation, Some(vantage), criteria).decide()
+}
+
+/// One site's links that do not do over IPv6 what they do over IPv4. Empty: there are none, or links were not looked at.
+pub fn faulty_links(observation: &Observation, vantage: &Vantage, criteria: &Criteria) -> Vec<FaultyLink> {
+    if observation.rounds.iter().all(|round| round.links.is_none()) {
+        return Vec::new();
+    }
+    let resolvers = Resolvers::new(Some(vantage), criteria.dns_alibi);
+    Case::new(&forgery::without_forged(observation, &resolvers), Some(vantage), criteria).faulty_links()
 }
 
 /// The verdict of a first look, without asking whether the vantage was proven or a second round agrees; and whether the

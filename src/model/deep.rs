@@ -1,7 +1,12 @@
 //! What the deeper profile gives for one site: rates of links, the skylight (天窗), and how fast the families are. Numbers
 //! with the counts they are made of; nothing found is *not judged*, and never nothing of everything.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use super::evidence::{FetchEnd, Owner};
+use super::site::SiteKey;
 
 /// So many of so many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +39,59 @@ pub struct LinkRates {
     pub level3: Rate,
     /// 三级外链: external ones.
     pub level3_external: Rate,
+}
+
+/// A link that does not do over IPv6 what it does over IPv4.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultyLink {
+    /// The absolute URL, without fragment.
+    pub url: String,
+    /// 2 or 3.
+    pub level: u8,
+    /// Whose page it is.
+    pub owner: Owner,
+    /// Nobody outside some network gets there over either family.
+    pub intranet: bool,
+    /// How the request over IPv4 ended.
+    pub v4: FetchEnd,
+    /// How the request over IPv6 ended.
+    pub v6: FetchEnd,
+    /// The host without IPv6 that the response over IPv6 redirects to. None: it is the link itself that is at fault.
+    pub leads_to: Option<String>,
+}
+
+/// The faulty links of a run's sites: so many that they fit into a sheet and into memory, and how many more there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FaultyLinks {
+    by_site: BTreeMap<SiteKey, Vec<FaultyLink>>,
+    kept: usize,
+    left_out: u64,
+}
+
+impl FaultyLinks {
+    /// Links that are kept.
+    pub const MOST: usize = 50_000;
+
+    /// Takes those of one site, as many as there is room for.
+    pub fn add(&mut self, site: &SiteKey, mut links: Vec<FaultyLink>) {
+        let all = links.len();
+        links.truncate(Self::MOST - self.kept);
+        self.left_out += (all - links.len()) as u64;
+        self.kept += links.len();
+        if !links.is_empty() {
+            self.by_site.insert(site.clone(), links);
+        }
+    }
+
+    /// Those of a site, in the order in which they stand on its pages.
+    pub fn of(&self, site: &SiteKey) -> &[FaultyLink] {
+        self.by_site.get(site).map_or(&[], Vec::as_slice)
+    }
+
+    /// Links for which there was no room.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
 }
 
 /// Whose host a resource comes from.
@@ -133,4 +191,30 @@ pub struct Latencies {
     pub first_byte: Pair,
     /// To the end of the page.
     pub page: Pair,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_there_is_no_room_for_is_counted() {
+        let link = FaultyLink {
+            url: "http://a.example/x".to_owned(),
+            level: 2,
+            owner: Owner::Internal,
+            intranet: false,
+            v4: FetchEnd::Status(200),
+            v6: FetchEnd::NoAddress,
+            leads_to: None,
+        };
+        let mut links = FaultyLinks::default();
+        let site = |name: &str| SiteKey(name.to_owned());
+        links.add(&site("none.example"), Vec::new());
+        links.add(&site("a.example"), vec![link.clone(); FaultyLinks::MOST - 1]);
+        links.add(&site("b.example"), vec![link.clone(); 3]);
+        links.add(&site("c.example"), vec![link]);
+        let kept = ["none.example", "a.example", "b.example", "c.example"].map(|name| links.of(&site(name)).len());
+        assert_eq!((kept, links.left_out()), ([0, FaultyLinks::MOST - 1, 1, 0], 3));
+    }
 }

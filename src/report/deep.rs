@@ -1,5 +1,5 @@
-//! What the deep profile gave, as files and lines: `links.csv` with a line for each site, `blocking.csv` with the hosts that are in
-//! the way in each region, those that hold back most schools first. Made only where something was measured.
+//! What the deep profile gave, as files and lines: `links.csv` with a line for each site, `faulty_links.csv` with one for each
+//! link to mend, `blocking.csv` with the hosts that are in the way in each region, those that hold back most schools first. Made only where something was measured.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,9 @@ use super::csv::{cell, table};
 use super::format::percent;
 use super::model::{Report, SchoolRow};
 use super::text::Text;
-use crate::model::deep::{HostClass, Rate};
+use super::trail::link_end as end;
+use crate::model::deep::{FaultyLink, FaultyLinks, HostClass, Rate};
+use crate::model::evidence::Owner;
 
 /// Columns of `links.csv`. For each rate four columns.
 const LINKS: [&str; 4] = ["domain", "name", "region_code", "region"];
@@ -20,8 +22,11 @@ const SAMPLES: [&str; 6] =
 /// Columns of `blocking.csv`.
 const BLOCKING: [&str; 7] = ["region_code", "region", "host", "class", "dead", "schools", "resources"];
 
+/// Columns of `faulty_links.csv`.
+const FAULTY: [&str; 10] = ["domain", "name", "region_code", "region", "level", "owner", "url", "v4", "v6", "leads_to"];
+
 /// The files. Empty: nothing was measured.
-pub(super) fn render(report: &Report) -> Vec<File> {
+pub(super) fn render(report: &Report, faulty: &FaultyLinks) -> Vec<File> {
     let measured: Vec<&SchoolRow> = report.schools.iter().filter(|row| row.deep.is_measured()).collect();
     if measured.is_empty() {
         return Vec::new();
@@ -33,6 +38,7 @@ pub(super) fn render(report: &Report) -> Vec<File> {
     columns.extend(SAMPLES.iter().map(|name| (*name).to_owned()));
     vec![
         ("links.csv".into(), table(&columns, measured.iter().map(|row| links(row)))),
+        ("faulty_links.csv".into(), table(&FAULTY, measured.iter().flat_map(|row| faulty_links(row, faulty)))),
         ("blocking.csv".into(), table(&BLOCKING, blocking(&measured).into_iter())),
     ]
 }
@@ -71,6 +77,22 @@ fn links(row: &SchoolRow) -> Vec<String> {
         cells.push(spread.map(|spread| (spread.median_us / 1000).to_string()).unwrap_or_default());
     }
     cells
+}
+
+fn faulty_links(row: &SchoolRow, faulty: &FaultyLinks) -> Vec<Vec<String>> {
+    let Some(site) = &row.domain else { return Vec::new() };
+    let line = |link: &FaultyLink| {
+        let owner = match link.owner {
+            _ if link.intranet => "intranet",
+            Owner::Internal => "internal",
+            Owner::External => "external",
+        };
+        let text = [site.as_str(), &row.name, &row.region.0, &row.region_name].map(cell);
+        let rest = [&link.url, &end(&link.v4), &end(&link.v6), link.leads_to.as_deref().unwrap_or_default()].map(cell);
+        let [url, v4, v6, leads_to] = rest;
+        text.into_iter().chain([link.level.to_string(), owner.to_owned(), url, v4, v6, leads_to]).collect()
+    };
+    faulty.of(site).iter().map(line).collect()
 }
 
 /// What is known of a host that is in the way in one region.

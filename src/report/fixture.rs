@@ -10,6 +10,7 @@ use crate::judge::rules::{self, RuleSet};
 use crate::judge::summarise::summarise;
 use crate::model::address::{Family, Scope};
 use crate::model::cause::Causes;
+use crate::model::deep::FaultyLinks;
 use crate::model::evidence::{
     AddressFact, AddressRecord, Certificate, Connect, DnsTransport, EVIDENCE_VERSION, Exchange, Handshake, Hop, Lookup,
     LookupOutcome, Observation, Page, Pointer, Purpose, RecordType, Round, ServerRole, Sketch, StepKind, Via, Walk,
@@ -47,6 +48,7 @@ pub(crate) struct Fixture {
     pub(crate) causes: Causes,
     pub(crate) rules: Vec<RuleSet>,
     pub(crate) trails: Trails,
+    pub(crate) faulty_links: FaultyLinks,
     pub(crate) first_seen: BTreeMap<SiteKey, Timestamp>,
     pub(crate) past: Past,
     pub(crate) zone: jiff::tz::TimeZone,
@@ -64,6 +66,7 @@ impl Fixture {
             causes: &self.causes,
             rules: &self.rules,
             trails: &self.trails,
+            faulty_links: &self.faulty_links,
             first_seen: &self.first_seen,
             past: &self.past,
             evidence: None,
@@ -357,6 +360,7 @@ pub(crate) fn fixture() -> Fixture {
         summary,
         causes,
         trails: trails.into_iter().collect(),
+        faulty_links: FaultyLinks::default(),
         first_seen: EARLIER.iter().map(|(host, ..)| (SiteKey((*host).into()), days_ago(30))).collect(),
         zone: zone(),
         formats: Format::ALL.into(),

@@ -36,6 +36,7 @@ use std::io;
 use crate::judge::compare::Past;
 use crate::judge::rules::RuleSet;
 use crate::model::cause::Causes;
+use crate::model::deep::FaultyLinks;
 use crate::model::run::Run;
 use crate::model::school::Roster;
 use crate::model::site::SiteKey;
@@ -115,6 +116,8 @@ pub struct ReportInput<'a> {
     pub rules: &'a [RuleSet],
     /// The evidence as short lines ([`trail()`]). A site may be missing.
     pub trails: &'a Trails,
+    /// The links to mend, where links were looked at.
+    pub faulty_links: &'a FaultyLinks,
     /// When sites were first measured. A site that is not in it is measured for the first time.
     pub first_seen: &'a BTreeMap<SiteKey, Timestamp>,
     /// The runs that this one is compared with, and this one as the last of them.
@@ -169,7 +172,10 @@ pub fn render_each<F: Folder>(input: &ReportInput, folder: &mut F) -> Result<(),
         hand_on(docx::render(&report, input)?)?;
     }
     if wants(Format::Csv) {
-        csv::render(&report, input.lang).into_iter().chain(deep::render(&report)).try_for_each(&mut hand_on)?;
+        csv::render(&report, input.lang)
+            .into_iter()
+            .chain(deep::render(&report, input.faulty_links))
+            .try_for_each(&mut hand_on)?;
     }
     if wants(Format::Json) {
         made.push(folder.stream(json::SUMMARY, &|out| json::summary(&report, out))?);

@@ -20,6 +20,7 @@ const TOP: &[&str] = &[
     "findings.csv",
     "causes.csv",
     "links.csv",
+    "faulty_links.csv",
     "blocking.csv",
     "summary.json",
     EVIDENCE_FILE,

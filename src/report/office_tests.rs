@@ -14,12 +14,13 @@ use super::model::Report;
 use super::text::Text;
 use super::{File, Format, Lang, Template, render_all};
 use crate::judge::summarise::Standing;
-use crate::model::deep::{BlockingHost, HostClass, LinkRates, Rate, Skylight};
+use crate::model::deep::{BlockingHost, FaultyLink, HostClass, LinkRates, Rate, Skylight};
+use crate::model::evidence::{FetchEnd, Owner};
 use crate::model::school::Category;
 use crate::model::site::SiteKey;
 use crate::model::verdict::Readiness;
 
-const SHEETS: [&str; 7] = ["汇总", "地区", "学校", "整改清单", "链路明细", "外链情况", "说明"];
+const SHEETS: [&str; 8] = ["汇总", "地区", "学校", "整改清单", "链路明细", "问题链接", "外链情况", "说明"];
 
 fn files(fixture: &Fixture, lang: Lang) -> Vec<File> {
     render_all(&fixture.input(lang)).unwrap()
@@ -128,6 +129,16 @@ fn deep() -> Fixture {
         blocking: vec![BlockingHost { host: "cdn.example".into(), class: HostClass::Cdn, dead: false, resources: 7 }],
         ..Skylight::default()
     });
+    let faulty = FaultyLink {
+        url: "http://old.example/=cmd".into(),
+        level: 2,
+        owner: Owner::External,
+        intranet: false,
+        v4: FetchEnd::Status(200),
+        v6: FetchEnd::NoAddress,
+        leads_to: None,
+    };
+    deep.faulty_links.add(&shared, vec![faulty]);
     deep
 }
 
@@ -138,7 +149,7 @@ fn every_sheet_is_there_and_marked() {
         (
             Lang::En,
             "Simulated",
-            ["Summary", "Regions", "Schools", "To mend", "Links by site", "Outside hosts", "Notes"]
+            ["Summary", "Regions", "Schools", "To mend", "Links by site", "Links to mend", "Outside hosts", "Notes"]
                 .map(str::to_owned)
                 .to_vec(),
         ),
@@ -325,6 +336,14 @@ fn the_deep_profile_fills_its_sheets_and_nothing_judged_is_no_zero() {
     let row = rows.iter().find(|row| row["二级内链支持数"] != Data::Empty).unwrap();
     assert_eq!((count(&row["二级内链支持数"]), share(&row["二级内链支持率"])), (3, "75.00".into()));
     assert_eq!((count(&row["三级内链可判定数"]), share(&row["三级内链支持率"])), (0, String::new()));
+    let links = table(book, "问题链接", "问题与整改");
+    assert_eq!(links.len(), 2, "two schools share the site");
+    assert_eq!((text(&links[0]["级别"]), text(&links[0]["IPv6 结果"])), ("第 2 级".into(), "没有地址".into()));
+    assert!(text(&links[0]["问题与整改"]).starts_with("old.example 没有 IPv6 地址"));
+    let line = csv(&files, "faulty_links.csv").remove(0);
+    assert_eq!([&line["url"], &line["owner"], &line["v6"]], ["http://old.example/=cmd", "external", "no_address"]);
+    let of_region = bytes(&files, "regions/990100.xlsx");
+    assert_eq!(table(of_region, "问题链接", "链接").len(), 2);
     let hosts = table(book, "外链情况", "归属");
     assert_eq!((text(&hosts[0]["主机"]), text(&hosts[0]["归属"])), ("cdn.example".into(), "公共分发网络".into()));
     let line = csv(&files, "blocking.csv").remove(0);
@@ -334,6 +353,8 @@ fn the_deep_profile_fills_its_sheets_and_nothing_judged_is_no_zero() {
     let plain = self::files(&fixture(), Lang::Zh);
     let mut reader: Xlsx<_> = Xlsx::new(Cursor::new(bytes(&plain, "workbook.xlsx").to_vec())).unwrap();
     let said = reader.worksheet_range("外链情况").unwrap();
+    assert!(said.rows().any(|row| row[0].to_string().contains("本次未做深度监测")));
+    let said = reader.worksheet_range("问题链接").unwrap();
     assert!(said.rows().any(|row| row[0].to_string().contains("本次未做深度监测")));
 }
 

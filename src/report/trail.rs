@@ -7,6 +7,8 @@ mod deep;
 mod mail;
 mod zones;
 
+pub(super) use deep::link_end;
+
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 

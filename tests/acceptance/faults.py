@@ -5,7 +5,8 @@ Usage: faults.py WORLD PROGRAM [CHECK...]
 
 Every check prints its n. The last line is `N passed, M failed`; the exit code is 1 if a check failed or ended early.
 """
-import collections, concurrent.futures, glob, hashlib, json, os, random, re, shutil, signal, sqlite3, subprocess, sys, threading, time, traceback
+import collections, concurrent.futures, email, email.policy, glob, hashlib, http.server, json, os, random, re, shutil, signal, socketserver, sqlite3
+import subprocess, sys, threading, time, traceback
 
 WORLD, PROGRAM = sys.argv[1], os.path.abspath(sys.argv[2])
 SEED = 20261128
@@ -732,12 +733,137 @@ def check_prune():
             f"`report` of the first ends with {refused[0]}: {refused[2].strip()}")
 
 
+class Told:
+    """A bot and a mail server on loopback, and what both were told since last asked."""
+
+    def __init__(self):
+        posts, letters = [], []
+        self.posts, self.letters = posts, letters
+
+        class Bot(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                posts.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        class Mail(socketserver.StreamRequestHandler):
+            def handle(self):
+                self.wfile.write(b"220 mail.example ESMTP\r\n")
+                letter = None
+                for line in self.rfile:
+                    if letter is not None and line != b".\r\n":
+                        letter.append(line[1:] if line.startswith(b".") else line)
+                        continue
+                    if letter is not None:
+                        letters.append(email.message_from_bytes(b"".join(letter), policy=email.policy.default))
+                        letter, answer = None, b"250 taken"
+                    elif line.upper().startswith(b"DATA"):
+                        letter, answer = [], b"354 go on"
+                    else:
+                        answer = b"221 bye" if line.upper().startswith(b"QUIT") else b"250 good"
+                    self.wfile.write(answer + b"\r\n")
+
+        self.bot = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Bot)
+        self.mail = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mail)
+        for server in (self.bot, self.mail):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def take(self):
+        taken = list(self.posts), list(self.letters)
+        self.posts.clear()
+        self.letters.clear()
+        return taken
+
+
+def tells(posts, letters, summary):
+    """Whether one message by each way says what the published summary says; for a failure (summary: None), that it was one."""
+    if len(posts) != 1 or len(letters) != 1:
+        return f"{len(posts)} messages and {len(letters)} letters instead of one each"
+    post, letter = posts[0], letters[0]
+    body, figures, wrong = letter.get_content().replace("\r\n", "\n"), post["figures"], []
+    if post["text"] not in body or post["title"] != letter["subject"]:
+        wrong.append(f"the letter says {letter['subject']!r} {body!r}, the message {post}")
+    if summary is None:
+        return wrong or (None if figures["event"] == "failure" and figures["exit"] != 0 and not figures["complete"] else f"no failure: {figures}")
+    total, changes, known = summary["total"], summary["changes"], not summary["changes"]["first_run"]
+    expected = {"event": "run", "run": summary["run"]["id"], "listed": total["listed"], "judged": total["judged"], "ready": total["ready"],
+                "not_judged": total["inconclusive"], "gained": changes["gained"] if known else None, "lost": changes["lost"] if known else None,
+                "complete": summary["run"]["end"] == "complete"}
+    wrong += [f"{key} is {figures.get(key)!r}, and {value!r} in summary.json" for key, value in expected.items() if figures.get(key) != value]
+    percent = f"{total['rate'] * 100:.2f} %"
+    said = [f"{total['listed']} schools listed", f"{total['judged']} judged", f"{total['ready']} of them ready", percent, f"{total['inconclusive']} not judged"]
+    wrong += [f"{part!r} is not in {post['text']!r}" for part in said if part not in post["text"]]
+    if post["link"] != f"https://reports.example/v6/{summary['run']['id']}/index.html" or post["link"] not in body:
+        wrong.append(f"link {post['link']}")
+    return wrong or None
+
+
+def check_notices():
+    """Each event is told once by each way, with the numbers of the report."""
+    told, place = Told(), Place("notices")
+    config = f"{place.folder}/v6ready.toml"
+    with open(f"{WORLD}/v6ready.toml") as base, open(config, "w") as out:
+        out.write(base.read() + f"""
+[notify]
+bot = "generic"
+link = "https://reports.example/v6/"
+[smtp]
+server = "127.0.0.1:{told.mail.server_address[1]}"
+security = "none"
+from = "v6ready@province.example"
+to = ["office@province.example"]
+""")
+    place.scan = lambda *more: place.command("scan", place.lists, "--config", config, "--reports", place.reports, "--jobs", "20", *more)
+    url = {"V6READY_WEBHOOK_URL": f"http://127.0.0.1:{told.bot.server_address[1]}/send"}
+
+    def summary():
+        with open(f"{place.reports}/latest/summary.json") as published:
+            return json.load(published)
+
+    wrong, events = [], []
+
+    def event(name, code, expected, of):
+        posts, letters = told.take()
+        fault = of(posts, letters)
+        events.append(name)
+        if code != expected or fault:
+            wrong.append(f"{name}: exit code {code}: {fault} {place.said()[-300:]}")
+
+    def silent(posts, letters):
+        return f"told: {posts}" if posts or letters else None
+
+    of_run = lambda posts, letters: tells(posts, letters, summary())
+    of_failure = lambda posts, letters: tells(posts, letters, None)
+    event("a complete run", place.run(environment=url), 0, of_run)
+    event("its report again", place.ask("report", "--run", "latest", "--reports", place.reports)[0], 0, silent)
+    missing = place.command("scan", f"{WORLD}/no-such-list.csv", "--config", config, "--reports", place.reports)
+    event("a start that failed", place.run(environment=url, command=missing), 3, of_failure)
+    event("the same failure again", place.run(environment=url, command=missing), 3, silent)
+
+    def stored():
+        with sqlite3.connect(f"file:{place.store}?mode=ro", uri=True, timeout=1) as database:
+            return database.execute("SELECT count(*) FROM evidence").fetchone()[0]
+
+    before, process = stored(), place.start(environment=url)
+    while stored() < before + 40 and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    event("a run that was stopped", process.wait(60), 5, of_run)
+    event("the same gone on with", place.run("--resume", environment=url), 0, of_run)
+    verdict(not wrong, "notices", f"n={len(events)} ({', '.join(events)}): one message and one letter of each that is new, with the numbers of "
+            f"summary.json; wrong {len(wrong)} {wrong}")
+
+
 # What goes on side by side: the checks mostly wait, and those that ask the servers have names of their own.
 LANES = [
     {"signals": check_signals},
     {"schedule": check_scheduled},
     {"kills": check_kills, "corrupt": check_corrupt, "readers": check_readers},
-    {"disk": check_disk, "folders": check_folders, "points": check_points, "prune": check_prune},
+    {"disk": check_disk, "folders": check_folders, "points": check_points, "prune": check_prune, "notices": check_notices},
 ]
 
 

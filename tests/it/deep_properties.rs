@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use v6ready::judge::{Criteria, faulty_links};
 use v6ready::model::deep::Rate;
 use v6ready::model::evidence::{FetchEnd, HostCheck, Link, Observation};
 use v6ready::model::finding::{Code, Severity};
@@ -56,6 +57,14 @@ fn is_literal(host: &str) -> bool {
 
 proptest! {
     #![proptest_config(config())]
+
+    #[test]
+    fn the_links_to_mend_are_those_that_the_rates_miss((observation, vantage) in cases()) {
+        let (supported, all) = of_links(&judged(&observation, &vantage));
+        let faulty = faulty_links(&observation, &vantage, &Criteria::default());
+        let missed = faulty.iter().filter(|link| !link.intranet).count();
+        prop_assert_eq!(missed, (all - supported) as usize);
+    }
 
     #[test]
     fn nothing_deep_changes_a_verdict_but_ready((observation, vantage) in cases()) {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use v6ready::judge::causes::causes;
 use v6ready::judge::compare::Past;
 use v6ready::judge::summarise::summarise;
+use v6ready::model::deep::FaultyLinks;
 use v6ready::model::evidence::{Pointer, StepKind};
 use v6ready::model::finding::{Code, Finding};
 use v6ready::model::owner::Aliases;
@@ -152,6 +153,7 @@ fn rendered(formats: &[Format], evidence_lines: usize) -> (Vec<File>, Duration, 
         causes: &causes,
         rules: &[],
         trails: &trails,
+        faulty_links: &FaultyLinks::default(),
         first_seen: &BTreeMap::new(),
         past: &Past::default(),
         evidence: None,

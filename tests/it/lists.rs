@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use v6ready::judge::causes::causes;
 use v6ready::judge::compare::Past;
 use v6ready::judge::summarise::summarise;
+use v6ready::model::deep::FaultyLinks;
 use v6ready::model::owner::Aliases;
 use v6ready::model::school::RosterState;
 use v6ready::model::site::SiteKey;
@@ -197,6 +198,7 @@ fn reported(loaded: &Loaded) -> (usize, usize) {
         causes: &causes(roster, policy, &assessments, &Aliases::default()),
         rules: &[],
         trails: &Trails::default(),
+        faulty_links: &FaultyLinks::default(),
         first_seen: &BTreeMap::new(),
         past: &Past::default(),
         evidence: None,

@@ -1,6 +1,6 @@
 //! What counts at once and what has to be seen twice; who is who on two lists; trends over the same schools; places.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -74,6 +74,43 @@ proptest! {
     }
 }
 
+proptest! {
+    /// Two runs without any real change, in which weather keeps some sites from being judged: no two cities change places, unless
+    /// that puts right what the weather of the first run had put wrong.
+    #[test]
+    fn weather_swaps_no_places(
+        schools in prop::collection::vec((0_usize..8, prop::bool::ANY), 8..120),
+        weather in prop::collection::vec((prop::bool::weighted(0.1), prop::bool::weighted(0.1)), 120),
+    ) {
+        let cities = ["A", "B", "C", "D", "E", "F", "G", "H"];
+        let sites: Vec<String> = (0..schools.len()).map(|index| format!("{index}.example")).collect();
+        let entries: Vec<Entry> =
+            sites.iter().zip(&schools).map(|(site, (city, _))| school(site, cities[*city], site)).collect();
+        let list = roster(&entries);
+        let mut line = Line::default();
+        let mut places = Vec::new();
+        for later in [false, true] {
+            let seen = sites.iter().zip(&schools).zip(&weather).map(|((site, (_, passes)), (first, second))| {
+                let spoilt = if later { *second } else { *first };
+                (site.as_str(), if spoilt { UNKNOWN } else if *passes { PASS } else { FAIL })
+            });
+            let seen: Vec<(&str, Readiness)> = seen.collect();
+            line.run(&list, &seen);
+            places.push(line.past.runs().last().expect("a run").places());
+        }
+        let share = |city: &RegionCode| {
+            let of = || schools.iter().filter(|(index, _)| cities[*index] == city.0);
+            of().filter(|(_, passes)| *passes).count() as f64 / of().count() as f64
+        };
+        for (one, above) in &places[0] {
+            for (other, below) in places[0].iter().filter(|(_, place)| *place > above) {
+                let swapped = places[1].get(one) > places[1].get(other) && places[1].contains_key(other);
+                prop_assert!(!swapped || share(other) > share(one), "{} {above} and {} {below}: {places:?}", one.0, other.0);
+            }
+        }
+    }
+}
+
 fn verdict(of: Readiness) -> Standing {
     Standing::Verdict(of)
 }
@@ -125,14 +162,10 @@ fn roster(entries: &[Entry]) -> Roster {
         level,
         parent: parent.map(|code| RegionCode(code.into())),
     };
-    let mut roster = Roster {
-        regions: vec![
-            region("P", RegionLevel::Province, None),
-            region("A", RegionLevel::City, Some("P")),
-            region("B", RegionLevel::City, Some("P")),
-        ],
-        ..Roster::default()
-    };
+    let cities: BTreeSet<&str> = entries.iter().map(|entry| entry.region).chain(["A", "B"]).collect();
+    let cities = cities.into_iter().map(|city| region(city, RegionLevel::City, Some("P")));
+    let regions = std::iter::once(region("P", RegionLevel::Province, None)).chain(cities).collect();
+    let mut roster = Roster { regions, ..Roster::default() };
     for (index, entry) in entries.iter().enumerate() {
         roster.schools.push(School {
             name: entry.name.into(),

@@ -8,33 +8,71 @@ use url::Url;
 use super::{Proof, Support, is_evidence, skylight};
 use crate::judge::findings::Findings;
 use crate::model::address::{Family, Scope};
-use crate::model::deep::{LinkRates, Rate};
+use crate::model::deep::{FaultyLink, LinkRates, Rate};
 use crate::model::evidence::{Fetch, FetchEnd, Link, Links, Observation, Owner, Pointer, StepKind};
 use crate::model::finding::Code;
 
 /// Pointers and hosts that one finding names.
 const NAMED: usize = 20;
 
-/// Judges the links of the last round that has any; a success in another round counts as well.
-pub(super) fn judge(observation: &Observation, proof: &Proof<'_>, findings: &mut Findings) -> Option<LinkRates> {
-    let measured = |links: &&Links| !links.links.is_empty();
-    let all: Vec<(u8, &Links)> =
-        observation.rounds.iter().filter_map(|round| Some((round.number, round.links.as_ref()?))).collect();
-    let (number, last) = all.iter().rev().find(|(_, links)| measured(links)).or(all.last()).copied()?;
-    let mut best: BTreeMap<&str, Support> = BTreeMap::new();
-    for link in all.iter().flat_map(|(_, links)| &links.links) {
-        let known = best.entry(&link.url).or_insert(Support::Unknown);
-        *known = (*known).max(support(link, proof));
+/// The links of the last round that has any, and what can be said of each; a success in another round counts as well.
+struct Looked<'a> {
+    round: u8,
+    links: &'a Links,
+    best: BTreeMap<&'a str, Support>,
+}
+
+impl<'a> Looked<'a> {
+    /// None: there were none.
+    fn at(observation: &'a Observation, proof: &Proof<'_>) -> Option<Self> {
+        let measured = |links: &&Links| !links.links.is_empty();
+        let all: Vec<(u8, &Links)> =
+            observation.rounds.iter().filter_map(|round| Some((round.number, round.links.as_ref()?))).collect();
+        let (round, links) = all.iter().rev().find(|(_, links)| measured(links)).or(all.last()).copied()?;
+        let mut best: BTreeMap<&str, Support> = BTreeMap::new();
+        for link in all.iter().flat_map(|(_, links)| &links.links) {
+            let known = best.entry(&link.url).or_insert(Support::Unknown);
+            *known = (*known).max(support(link, proof));
+        }
+        Some(Self { round, links, best })
     }
+
+    fn is(&self, link: &Link, wanted: Support) -> bool {
+        self.best.get(link.url.as_str()) == Some(&wanted)
+    }
+}
+
+/// The links that do not do over IPv6 what they do over IPv4, in the order of the evidence.
+pub(super) fn faulty(observation: &Observation, proof: &Proof<'_>) -> Vec<FaultyLink> {
+    let Some(looked) = Looked::at(observation, proof) else { return Vec::new() };
+    let fault = |link: &Link| {
+        let intranet = is_intranet(link, proof);
+        let itself = answers(link, proof) != Support::Yes;
+        let target = link.leads_to.as_ref().filter(|_| !itself).map(|check| check.host.clone());
+        (intranet || looked.is(link, Support::No)).then(|| FaultyLink {
+            url: link.url.clone(),
+            level: link.level,
+            owner: link.owner,
+            intranet,
+            v4: link.v4.end.clone(),
+            v6: link.v6.end.clone(),
+            leads_to: target,
+        })
+    };
+    looked.links.links.iter().filter_map(fault).collect()
+}
+
+/// Judges the links.
+pub(super) fn judge(observation: &Observation, proof: &Proof<'_>, findings: &mut Findings) -> Option<LinkRates> {
+    let looked = Looked::at(observation, proof)?;
+    let last = looked.links;
     let rate = |level: u8, owner: Owner| {
         let of = |link: &&Link| link.level == level && link.owner == owner;
         let found = last.found.iter().find(|found| found.level == level && found.owner == owner);
         let found = found.map_or(0, |found| found.links);
         let links: Vec<&Link> = last.links.iter().filter(of).collect();
         let count = |wanted: Support| {
-            let fits =
-                links.iter().filter(|link| !is_intranet(link, proof) && best.get(link.url.as_str()) == Some(&wanted));
-            fits.count() as u32
+            links.iter().filter(|link| !is_intranet(link, proof) && looked.is(link, wanted)).count() as u32
         };
         let (yes, no) = (count(Support::Yes), count(Support::No));
         Rate { supported: yes, judged: yes + no, found, capped: last.cut || found as usize > links.len() }
@@ -45,25 +83,19 @@ pub(super) fn judge(observation: &Observation, proof: &Proof<'_>, findings: &mut
         level3: rate(3, Owner::Internal),
         level3_external: rate(3, Owner::External),
     };
-    note(number, last, &best, &rates, proof, findings);
+    note(&looked, &rates, proof, findings);
     Some(rates)
 }
 
-fn note(
-    number: u8,
-    links: &Links,
-    best: &BTreeMap<&str, Support>,
-    rates: &LinkRates,
-    proof: &Proof<'_>,
-    findings: &mut Findings,
-) {
+fn note(looked: &Looked<'_>, rates: &LinkRates, proof: &Proof<'_>, findings: &mut Findings) {
+    let (number, links) = (looked.round, looked.links);
     let is_intranet = |link: &Link| is_intranet(link, proof);
     let at = |fits: &dyn Fn(&Link) -> bool| -> Vec<Pointer> {
         let fitting = links.links.iter().enumerate().filter(|(_, link)| fits(link)).take(NAMED);
         fitting.map(|(index, _)| Pointer { round: number, step: StepKind::Link, index }).collect()
     };
     let internal = |link: &Link| link.owner == Owner::Internal && !is_intranet(link);
-    let missing = at(&|link| internal(link) && best.get(link.url.as_str()) == Some(&Support::No));
+    let missing = at(&|link| internal(link) && looked.is(link, Support::No));
     let of = |rate: &Rate| format!("{}/{}", rate.supported, rate.judged);
     if !missing.is_empty() {
         let args = [("level2", of(&rates.level2)), ("level3", of(&rates.level3))];

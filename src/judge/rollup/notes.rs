@@ -13,6 +13,7 @@ use crate::judge::service::{Entry, Landing, Outcome};
 use crate::judge::{deep, mail};
 use crate::judge::{landing, pair, service};
 use crate::model::address::{Family, Scope};
+use crate::model::deep::FaultyLink;
 use crate::model::evidence::{CertificateFault, Connect, Exchange, MssProof, Pointer, Round, StepKind, WalkEnd};
 use crate::model::failure::{Failure, Limit};
 use crate::model::finding::Code;
@@ -73,6 +74,15 @@ impl Case<'_> {
         let indicators = deep::judge(self.observation, &proof, &mut findings);
         self.findings = findings;
         indicators
+    }
+
+    pub(super) fn faulty_links(&self) -> Vec<FaultyLink> {
+        let resolvers = Resolvers::new(self.vantage, self.criteria.dns_alibi);
+        let proof = deep::Proof {
+            family: &|family, at| self.proven_at(family, at),
+            source: &|server, at| resolvers.believed(server, at),
+        };
+        deep::faulty_links(self.observation, &proof)
     }
 
     /// The mail of its name. A first look asks for no proofs and no second round: it is what a second round is made for.

@@ -93,8 +93,13 @@ impl Writer {
 
 fn end(fetch: &Fetch) -> String {
     let dead: Vec<String> = fetch.dead.iter().map(|address| format!(" (✗ {address})")).collect();
-    let end = match &fetch.end {
-        FetchEnd::Status(status) if fetch.challenge => format!("{status} challenge"),
+    let challenge = if fetch.challenge { " challenge" } else { "" };
+    format!("{}{challenge}{}", link_end(&fetch.end), dead.concat())
+}
+
+/// How a request for a link ended, in one stable word.
+pub(in crate::report) fn link_end(end: &FetchEnd) -> String {
+    match end {
         FetchEnd::Status(status) => status.to_string(),
         FetchEnd::Failed(failure) => failure.to_string(),
         FetchEnd::NoAddress => "no_address".to_owned(),
@@ -104,8 +109,7 @@ fn end(fetch: &Fetch) -> String {
         FetchEnd::NotMade => "–".to_owned(),
         FetchEnd::Port(port) => format!("port_not_asked({port})"),
         FetchEnd::LeftAlone => "left_alone".to_owned(),
-    };
-    format!("{end}{}", dead.concat())
+    }
 }
 
 fn resource_host(host: &ResourceHost) -> String {

@@ -8,6 +8,7 @@
 
 mod attempt;
 mod cover;
+mod faulty;
 mod links;
 mod notes;
 mod places;
@@ -117,6 +118,7 @@ fn province(book: &Book) -> Result<Vec<u8>, XlsxError> {
         schools::sheet(book, large(book, &mut workbook), &rows)?,
         rectify::sheet(book, large(book, &mut workbook), &rows)?,
         links::per_site(book, large(book, &mut workbook), &rows)?,
+        faulty::sheet(book, large(book, &mut workbook), &rows)?,
         links::outside(book, large(book, &mut workbook), &rows)?,
         notes::sheet(book)?,
     ];
@@ -128,11 +130,14 @@ fn bureau(book: &Book, entry: Entry, rows: &[&SchoolRow]) -> Result<Vec<u8>, Xls
     let mut workbook = Workbook::new();
     let name = tables::entry_name(book.text, entry);
     let title = book.text.fill("region.title", &[("region", &name)]);
-    let sheets = vec![
+    let mut sheets = vec![
         cover::sheet(book, entry, &title, &name)?,
         rectify::sheet(book, large(book, &mut workbook), rows)?,
         schools::sheet(book, large(book, &mut workbook), rows)?,
     ];
+    if faulty::any(book, rows) {
+        sheets.push(faulty::sheet(book, large(book, &mut workbook), rows)?);
+    }
     save(book, workbook, &title, sheets)
 }
 
