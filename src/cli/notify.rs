@@ -19,6 +19,7 @@ use crate::config::{Config, NotifyBot, SmtpSecurity};
 use crate::net::mailer::{self, Account, Letter, Security};
 use crate::net::webhook;
 use crate::report::Lang;
+use crate::report::clean::clean;
 use crate::upkeep::ledger::Attempt;
 use crate::upkeep::notice::{Bot, Notice, accepted, request};
 
@@ -161,7 +162,7 @@ fn of_run(published: &Published, now: &Attempt, link: Option<&str>, lang: Lang) 
         text,
         link: link.map(|link| format!("{}/{}/index.html", link.trim_end_matches('/'), run.id)),
         figures: json!({
-            "event": "run", "run": run.id, "vantage": run.vantage.name, "exit": now.exit, "complete": now.complete,
+            "event": "run", "run": run.id, "vantage": visible(&run.vantage.name), "exit": now.exit, "complete": now.complete,
             "simulated": run.simulated || run.lab, "listed": total.listed, "judged": judged, "ready": ready,
             "not_judged": open, "gained": compared.map(|(gained, _)| gained), "lost": compared.map(|(_, lost)| lost),
         }),
@@ -174,8 +175,13 @@ fn changes(folder: &Path) -> Option<Value> {
     summary.get("changes").cloned()
 }
 
+/// An error names files and quotes lists, and a vantage may be called anything: nothing hidden in them, line by line.
+fn visible(text: &str) -> String {
+    text.lines().map(clean).collect::<Vec<_>>().join("\n")
+}
+
 fn of_failure(now: &Attempt, vantage: &str, lang: Lang) -> Notice {
-    let error = now.error.as_deref().unwrap_or_default();
+    let (error, vantage) = (visible(now.error.as_deref().unwrap_or_default()), visible(vantage));
     Notice {
         title: say(lang, "IPv6 升级改造监测：扫描未完成", "IPv6 upgrade readiness: the scan failed").to_owned(),
         text: match lang {

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use lettre::message::Mailbox;
+use lettre::message::header::{ContentType, MIME_VERSION_1_0};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
@@ -153,7 +154,10 @@ fn message(letter: Letter) -> Result<Message, MailerError> {
     }
     // A subject is one line whatever is in it.
     let subject: String = letter.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    Ok(message.subject(subject).header(lettre::message::header::ContentType::TEXT_PLAIN).body(letter.text)?)
+    // Without a version the other headers of a body mean nothing (RFC 2045, section 4). The server gives the letter its name
+    // (RFC 6409, section 8.3).
+    let message = message.subject(subject).header(MIME_VERSION_1_0).header(ContentType::TEXT_PLAIN);
+    Ok(message.body(letter.text)?)
 }
 
 #[cfg(test)]

@@ -26,14 +26,16 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The same for text that is JSON already: what is hidden stands as `\u202e`, which means the same to a reader of JSON.
+/// The same for text that is JSON already: what is hidden stands as `\u202e`, which means the same to a reader of JSON. Line
+/// ends stay: in JSON they stand between values only.
 pub fn clean_json(json: &str) -> Cow<'_, str> {
-    if !json.chars().any(is_hidden) {
+    let hidden = |character: char| character != '\n' && is_hidden(character);
+    if !json.chars().any(hidden) {
         return Cow::Borrowed(json);
     }
     let mut out = String::with_capacity(json.len() + 16);
     for character in json.chars() {
-        if is_hidden(character) {
+        if hidden(character) {
             for unit in character.encode_utf16(&mut [0; 2]) {
                 // Writing to a string cannot fail.
                 let _ = write!(out, "\\u{unit:04x}");
@@ -72,7 +74,7 @@ mod tests {
         let shown = clean_json(&json);
         assert!(!shown.chars().any(is_hidden), "{shown}");
         assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
-        assert!(matches!(clean_json("{\"a\":1}"), Cow::Borrowed(_)));
+        assert!(matches!(clean_json("{\n\"a\":1}"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! `summary.json`, the published model as it is, and `manifest.json`: what the report was made from and by, and the
 //! checksum of every file beside it.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::build::base_name;
+use super::clean::clean_json;
 use super::format::{hex, rfc3339};
 use super::model::{Mark, Report, RunInfo, SCHEMA_VERSION};
 use super::{File, ReportInput};
@@ -149,9 +151,13 @@ impl FileEntry {
     }
 }
 
-/// Indented JSON with a line end. The published shapes hold nothing that cannot be JSON: string keys, no foreign types.
+/// Indented JSON with a line end, in which nothing is hidden: such files are also looked at in a terminal. The published
+/// shapes hold nothing that cannot be JSON: string keys, no foreign types.
 fn pretty(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
-    bytes.push(b'\n');
-    bytes
+    let mut json = serde_json::to_string_pretty(value).unwrap_or_default();
+    json.push('\n');
+    match clean_json(&json) {
+        Cow::Borrowed(_) => json.into_bytes(),
+        Cow::Owned(clean) => clean.into_bytes(),
+    }
 }

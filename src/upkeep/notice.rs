@@ -42,9 +42,10 @@ pub struct Notice {
 pub fn request(bot: Bot, notice: &Notice, url: &Url, key: Option<&str>, now: Timestamp) -> (Url, Value) {
     let mut url = url.clone();
     let link = notice.link.as_deref().unwrap_or_default();
+    let (title, text) = (inert(&notice.title), inert(&notice.text));
     let markdown = || {
         let link = if link.is_empty() { String::new() } else { format!("\n\n[{link}]({link})") };
-        format!("**{}**\n\n{}{link}", notice.title, notice.text)
+        format!("**{title}**\n\n{text}{link}")
     };
     let body = match bot {
         Bot::Generic => {
@@ -57,10 +58,10 @@ pub fn request(bot: Bot, notice: &Notice, url: &Url, key: Option<&str>, now: Tim
                 let sign = signature(key.as_bytes(), format!("{stamp}\n{key}").as_bytes());
                 url.query_pairs_mut().append_pair("timestamp", &stamp).append_pair("sign", &sign);
             }
-            json!({"msgtype": "markdown", "markdown": {"title": notice.title, "text": markdown()}})
+            json!({"msgtype": "markdown", "markdown": {"title": title, "text": markdown()}})
         }
         Bot::Feishu => {
-            let text = [&notice.title, &notice.text, link].into_iter().filter(|part| !part.is_empty());
+            let text = [&title, &text, link].into_iter().filter(|part| !part.is_empty());
             let text = text.collect::<Vec<_>>().join("\n");
             let mut body = json!({"msg_type": "text", "content": {"text": text}});
             if let Some(key) = key {
@@ -73,6 +74,21 @@ pub fn request(bot: Bot, notice: &Notice, url: &Url, key: Option<&str>, now: Tim
         }
     };
     (url, body)
+}
+
+/// Text in which no chat finds a link, a picture, a mention or code: the signs that these begin with stand in their full
+/// width, since the services' Markdown has no escapes that all of them know. Feishu finds mentions in plain text as well.
+fn inert(text: &str) -> String {
+    let wide = |sign: char| match sign {
+        '[' => '［',
+        ']' => '］',
+        '<' => '＜',
+        '>' => '＞',
+        '`' => '｀',
+        '*' => '＊',
+        other => other,
+    };
+    text.chars().map(wide).collect()
 }
 
 /// Whether the service took it: bots answer 200 also when they refuse. The error says what the service said.
@@ -126,6 +142,22 @@ mod tests {
             assert_eq!(url.query(), Some("access_token=t"));
             assert!(body.get("sign").is_none());
         }
+    }
+
+    #[test]
+    fn what_others_wrote_is_no_link_and_no_mention_in_a_chat() {
+        let hostile = "![x](http://attacker.example/i) <at user_id=\"all\"></at> <@all> **x** `x`";
+        let notice = Notice { title: hostile.to_owned(), text: hostile.to_owned(), ..notice() };
+        let url = Url::parse("https://bot.example/send").unwrap();
+        for bot in [Bot::Wecom, Bot::Dingtalk, Bot::Feishu] {
+            let body = request(bot, &notice, &url, None, Timestamp(0)).1.to_string();
+            // What is left of them is the program's own: the link to the report and the bold title.
+            let own = usize::from(bot != Bot::Feishu);
+            assert_eq!((body.matches("](").count(), body.matches("**").count()), (own, 2 * own), "{body}");
+            assert!(!body.contains(['<', '`']), "{body}");
+        }
+        let generic = request(Bot::Generic, &notice, &url, None, Timestamp(0)).1;
+        assert_eq!(generic["text"], hostile, "for a program the text is what it is");
     }
 
     /// The expected values were made with openssl and with Python's hmac.
