@@ -23,7 +23,7 @@ use crate::model::summary::Completion;
 use crate::model::verdict::{CountsAs, Readiness, Stack};
 
 pub use crate::judge::compare::{Change, Flapping};
-pub use derived::{After, AfterIn, CauseInfo, NetworkInfo, OperatorInfo, RuleSetInfo, ScoreInfo};
+pub use derived::{After, AfterIn, CauseInfo, Lost, NetworkInfo, OperatorInfo, RuleSetInfo, ScoreInfo};
 pub use past::{Changes, HistoryInfo, LeftOutInfo, Moved, Named, RunRef, TrendCounts, TrendInfo};
 
 /// Version of the published shapes. Raised when a reader of `summary.json` would have to change.

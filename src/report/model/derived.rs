@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::judge::operators::{Hint, Operator};
 use crate::judge::rules::{RuleSet, Tally};
@@ -127,5 +127,23 @@ pub struct ScoreInfo {
     /// It passes. None: that depends on what was not judged, or the set says nothing of passing.
     pub passes: Option<bool>,
     /// Points lost by indicator; only where any were. `null`: the indicator was not judged.
-    pub lost: BTreeMap<&'static str, Option<f64>>,
+    pub lost: Lost,
+}
+
+/// Points lost by indicator, in the order of names; an object in JSON. Every site has one for each rule set, and a list is a
+/// fifth of a map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lost(Box<[(&'static str, Option<f64>)]>);
+
+impl FromIterator<(&'static str, Option<f64>)> for Lost {
+    fn from_iter<I: IntoIterator<Item = (&'static str, Option<f64>)>>(points: I) -> Self {
+        let by_name: BTreeMap<_, _> = points.into_iter().collect();
+        Self(by_name.into_iter().collect())
+    }
+}
+
+impl Serialize for Lost {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
 }
