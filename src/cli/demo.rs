@@ -76,7 +76,7 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
     };
     let rules = assemble::scan_rules(&config, Transports::Both);
     let end = measure(&store, prober, &assemble::gate(&config, &loaded.roster.opt_outs), rules, &plan, &loaded).await?;
-    let judged = judge_run(&store, &plan.id, lang).await?;
+    let judged = judge_run(&store, &plan.id, Some(lang)).await?;
     remember(&store, &judged).await?;
     let folder = report_run(&store, &judged, &args.reports, &config, &shown).await?;
     store.close().await;

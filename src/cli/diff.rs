@@ -19,7 +19,7 @@ use crate::report::clean::clean;
 use crate::report::format::{percent, rfc3339};
 use crate::report::model::{Named, SchoolRow};
 use crate::report::text::Text;
-use crate::report::{Lang, Report, ReportInput, Template};
+use crate::report::{Lang, Report, ReportInput, Template, Trails};
 use crate::store::{OpenMode, Store};
 
 /// Version of the JSON. Raised when a reader would have to change.
@@ -30,7 +30,7 @@ pub(super) async fn run(common: &Common, args: &DiffArgs) -> Result<Exit, CliErr
     let lang = settings::lang(&config);
     let store = Store::open(&args.store.store, OpenMode::ReadOnly).await?;
     let (from, to) = (store.resolve_run(&args.from).await?, store.resolve_run(&args.to).await?);
-    let (from, to) = (judge_run(&store, &from, lang).await?, judge_run(&store, &to, lang).await?);
+    let (from, to) = (judge_run(&store, &from, None).await?, judge_run(&store, &to, None).await?);
     if (from.run.started, &from.run.id) >= (to.run.started, &to.run.id) {
         return Err(CliError::NotEarlier { from: from.run.id.0, to: to.run.id.0 });
     }
@@ -43,7 +43,7 @@ pub(super) async fn run(common: &Common, args: &DiffArgs) -> Result<Exit, CliErr
         summary: &to.summary,
         causes: &to.causes,
         rules: &[],
-        trails: &BTreeMap::new(),
+        trails: &Trails::default(),
         faulty_links: &FaultyLinks::default(),
         first_seen: &BTreeMap::new(),
         past: &past,

@@ -25,7 +25,10 @@ use crate::model::verdict::{Assessment, Readiness};
 use crate::report::names::EVIDENCE_FILE;
 use crate::report::text::Text;
 use crate::report::trail;
-use crate::report::{Format, Lang, Publication, ReportInput, Template, render_each};
+use crate::report::trails::Packer;
+use crate::report::{
+    File, FileEntry, Folder, Format, Lang, Publication, ReportInput, Template, Trails, Written, render_each,
+};
 use crate::store::{Scope, Store, StoreError, StoredRun};
 
 /// A run with its verdicts.
@@ -34,7 +37,8 @@ pub(super) struct Judged {
     pub(super) roster: Roster,
     pub(super) policy: Policy,
     pub(super) assessments: BTreeMap<SiteKey, Assessment>,
-    pub(super) trails: BTreeMap<SiteKey, Vec<String>>,
+    /// The evidence as lines, where it was asked for.
+    pub(super) trails: Trails,
     pub(super) faulty_links: FaultyLinks,
     pub(super) summary: Summary,
     pub(super) causes: Causes,
@@ -64,25 +68,30 @@ impl Shown {
     }
 }
 
-/// Judges a run's stored evidence and refreshes the cached verdicts, where the store may be written.
-pub(super) async fn judge_run(store: &Store, id: &RunId, lang: Lang) -> Result<Judged, CliError> {
+/// Judges a run's stored evidence. `told` asks for the evidence as lines as well, in this language.
+pub(super) async fn judge_run(store: &Store, id: &RunId, told: Option<Lang>) -> Result<Judged, CliError> {
     if store.is_pruned(id).await? {
         return Err(StoreError::Pruned { path: store.path().to_owned(), id: id.clone() }.into());
     }
     let stored = store.load_run(id).await?;
     let criteria = Criteria::default();
-    let mut assessments = BTreeMap::new();
-    let mut trails = BTreeMap::new();
+    let mut assessments = Vec::with_capacity(stored.roster.sites.len());
+    let mut trails = Packer::default();
     let mut links = FaultyLinks::default();
     store
         .for_each_observation::<CliError, _>(id, |observation| {
             let assessment = assess(&observation, &stored.run.vantage, &criteria);
-            trails.insert(assessment.site.clone(), trail(&observation, lang));
+            if let Some(lang) = told {
+                trails.add(assessment.site.clone(), &trail(&observation, lang));
+            }
             links.add(&assessment.site, faulty_links(&observation, &stored.run.vantage, &criteria));
-            assessments.insert(assessment.site.clone(), assessment);
+            assessments.push((assessment.site.clone(), assessment));
             Ok(())
         })
         .await?;
+    // From a whole list, a map is built without room to spare.
+    let assessments: BTreeMap<_, _> = assessments.into_iter().collect();
+    let trails = trails.finish();
     let summary = summarise(&stored.roster, &stored.policy, &assessments);
     let causes = causes(&stored.roster, &stored.policy, &assessments, &aliases(&stored.config));
     let StoredRun { run, roster, policy, .. } = stored;
@@ -139,8 +148,23 @@ pub(super) async fn report_run(
         formats: &formats,
         template: &shown.template,
     };
-    render_each(&input, |file| publication.add(&file).map_err(CliError::from))?;
+    render_each(&input, &mut Published(&mut publication))?;
     Ok(publication.finish()?)
+}
+
+/// The folder of a report that is on its way.
+struct Published<'a>(&'a mut Publication);
+
+impl Folder for Published<'_> {
+    type Error = CliError;
+
+    fn add(&mut self, file: File) -> Result<(), CliError> {
+        Ok(self.0.add(&file)?)
+    }
+
+    fn stream(&mut self, name: &str, write: Written<'_>) -> Result<FileEntry, CliError> {
+        Ok(self.0.write(name, write)?)
+    }
 }
 
 /// The result on one screen.

@@ -76,13 +76,13 @@ pub(super) async fn judge(common: &Common, args: &JudgeArgs) -> Result<Exit, Cli
         let rules = rules::named(name)?;
         let store = Store::open(&args.store.store, OpenMode::ReadOnly).await?;
         let id = store.resolve_run(&args.run).await?;
-        let judged = judge_run(&store, &id, lang).await?;
+        let judged = judge_run(&store, &id, None).await?;
         rules::print(&rules, judged.assessments.values(), args.json);
         return Ok(Exit::Done);
     }
     let store = Store::open(&args.store.store, OpenMode::ReadWrite).await?;
     let id = store.resolve_run(&args.run).await?;
-    let judged = judge_run(&store, &id, lang).await?;
+    let judged = judge_run(&store, &id, None).await?;
     remember(&store, &judged).await?;
     for assessment in judged.assessments.values() {
         if args.json {
@@ -103,7 +103,7 @@ pub(super) async fn report(common: &Common, args: &ReportArgs) -> Result<Exit, C
     let shown = Shown::read(&config)?;
     let store = Store::open(&args.store.store, OpenMode::ReadOnly).await?;
     let id = store.resolve_run(&args.run).await?;
-    let judged = judge_run(&store, &id, settings::lang(&config)).await?;
+    let judged = judge_run(&store, &id, Some(settings::lang(&config))).await?;
     let folder = report_run(&store, &judged, &args.reports, &config, &shown).await?;
     line(folder.join("index.html").display());
     Ok(Exit::Done)

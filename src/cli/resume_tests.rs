@@ -108,7 +108,7 @@ async fn outcome(folder: &Path) -> (BTreeMap<SiteKey, (&'static str, String)>, u
     let headers = store.runs().await.unwrap();
     assert_eq!(headers.len(), 1);
     assert_eq!(headers[0].end, RunEnd::Complete);
-    let judged = judge_run(&store, &RunId(RUN.to_owned()), Lang::En).await.unwrap();
+    let judged = judge_run(&store, &RunId(RUN.to_owned()), None).await.unwrap();
     let mut rounds = 0;
     store
         .for_each_observation::<crate::store::StoreError, _>(&judged.run.id, |observation| {

@@ -127,7 +127,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs, told: &mut Option<Publ
     };
     let end =
         measure(&store, prober, &assemble::gate(config, &loaded.roster.opt_outs), scan_rules, &plan, &loaded).await?;
-    let judged = judge_run(&store, &plan.id, lang).await?;
+    let judged = judge_run(&store, &plan.id, Some(lang)).await?;
     remember(&store, &judged).await?;
     let folder = report_run(&store, &judged, &args.reports, config, &shown).await?;
     store.close().await;

@@ -6,8 +6,8 @@ use super::output::line;
 use super::settings;
 use crate::exit::Exit;
 use crate::report::Lang;
-use crate::targets::check::{Language, check_report};
-use crate::targets::{LoadOptions, load};
+use crate::targets::LoadOptions;
+use crate::targets::check::{Language, check};
 
 pub(super) fn run(common: &Common, args: &TargetsArgs) -> Result<Exit, CliError> {
     let resolved = settings::resolve(common, &settings::flags(common, None, None))?;
@@ -21,10 +21,6 @@ pub(super) fn run(common: &Common, args: &TargetsArgs) -> Result<Exit, CliError>
         direct_counties: resolved.config.targets.direct_counties,
         ..LoadOptions::default()
     };
-    let loaded = load(targets, &options)?;
-    // Invented lists live in reserved names: read them as a laboratory would.
-    let loaded =
-        if loaded.roster.simulated { load(targets, &LoadOptions { allow_reserved: true, ..options })? } else { loaded };
-    line(check_report(&loaded).text(language, *most));
+    line(check(targets, &options, *most)?.text(language));
     Ok(Exit::Done)
 }

@@ -82,7 +82,7 @@ async fn import(path: &Path, files: &[PathBuf], vantage: Option<&str>, lang: Lan
         let file = File::open(name).map_err(|source| CliError::Read { path: name.clone(), source })?;
         for run in store.import_of(vantage, BufReader::new(file), name).await? {
             if !run.known {
-                remember(&store, &judge_run(&store, &run.id, lang).await?).await?;
+                remember(&store, &judge_run(&store, &run.id, None).await?).await?;
             }
             let known = if run.known { say(lang, "  已有，未改动", "  was there, left as it is") } else { "" };
             line(format!("{}  {} {}{known}", run.id, run.rounds, say(lang, "轮证据", "rounds of evidence")));

@@ -22,7 +22,7 @@ pub(super) async fn judge(args: &JudgeArgs, lang: Lang) -> Result<Exit, CliError
     let mut runs = Vec::new();
     for name in &args.vantages {
         let id = store.resolve_run(name).await?;
-        runs.push(judge_run(&store, &id, lang).await?);
+        runs.push(judge_run(&store, &id, None).await?);
     }
     comparable(&runs)?;
     let sites: BTreeSet<&SiteKey> = runs.iter().flat_map(|run| run.assessments.keys()).collect();

@@ -222,24 +222,23 @@ fn school_rows(input: &ReportInput) -> Vec<SchoolRow> {
     let roster = input.roster;
     let counted = counted_rows(roster);
     let shared = schools_of_sites(roster);
-    let mut entries: Vec<SchoolRow> = roster
-        .rows
-        .iter()
-        .enumerate()
-        .filter_map(|(index, row)| {
-            let school = roster.schools.get(row.school)?;
-            let mut entry = bare_row(roster, row.school, school, row_standing(roster, index, input.assessments));
-            entry.counted = counted[row.school] == Some(index);
-            entry.role = row.role;
-            entry.source = source(&row.source);
-            entry.problem = row.problem.as_ref().map(ProblemInfo::from);
-            if let Some(key) = &row.site {
-                entry.shared_by = shared.get(key).copied();
-                add_site(&mut entry, input, key);
-            }
-            Some(entry)
-        })
-        .collect();
+    // Room for exactly these: a row is a kilobyte and more.
+    let without = counted.iter().filter(|row| row.is_none()).count();
+    let mut entries: Vec<SchoolRow> = Vec::with_capacity(roster.rows.len() + without);
+    let rows = roster.rows.iter().enumerate().filter_map(|(index, row)| {
+        let school = roster.schools.get(row.school)?;
+        let mut entry = bare_row(roster, row.school, school, row_standing(roster, index, input.assessments));
+        entry.counted = counted[row.school] == Some(index);
+        entry.role = row.role;
+        entry.source = source(&row.source);
+        entry.problem = row.problem.as_ref().map(ProblemInfo::from);
+        if let Some(key) = &row.site {
+            entry.shared_by = shared.get(key).copied();
+            add_site(&mut entry, input, key);
+        }
+        Some(entry)
+    });
+    entries.extend(rows);
     for (index, school) in roster.schools.iter().enumerate().filter(|(index, _)| counted[*index].is_none()) {
         entries.push(bare_row(roster, index, school, Standing::Roster(RosterState::NoSite)));
     }

@@ -32,7 +32,7 @@ use crate::model::verdict::{Assessment, Facts, Readiness, Stack};
 
 use super::text::Lang;
 use super::trail::trail;
-use super::{Format, ReportInput, Template};
+use super::{Format, ReportInput, Template, Trails};
 
 /// 2026-11-23T19:10:00Z.
 const START: Timestamp = Timestamp(1_795_461_000_000);
@@ -47,7 +47,7 @@ pub(crate) struct Fixture {
     pub(crate) summary: Summary,
     pub(crate) causes: Causes,
     pub(crate) rules: Vec<RuleSet>,
-    pub(crate) trails: BTreeMap<SiteKey, Vec<String>>,
+    pub(crate) trails: Trails,
     pub(crate) faulty_links: FaultyLinks,
     pub(crate) first_seen: BTreeMap<SiteKey, Timestamp>,
     pub(crate) past: Past,
@@ -359,7 +359,7 @@ pub(crate) fn fixture() -> Fixture {
         assessments,
         summary,
         causes,
-        trails,
+        trails: trails.into_iter().collect(),
         faulty_links: FaultyLinks::default(),
         first_seen: EARLIER.iter().map(|(host, ..)| (SiteKey((*host).into()), days_ago(30))).collect(),
         zone: zone(),

@@ -2,6 +2,7 @@
 //! checksum of every file beside it.
 
 use std::borrow::Cow;
+use std::io::{self, Write};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -14,9 +15,13 @@ use super::{File, ReportInput};
 use crate::model::evidence::EVIDENCE_VERSION;
 use crate::model::run::{GateCheck, Pause};
 
-/// Renders `summary.json`. Its JSON Schema is `docs/summary.schema.json`.
-pub fn summary(report: &Report) -> File {
-    ("summary.json".into(), pretty(report))
+/// The file that [`summary`] writes.
+pub const SUMMARY: &str = "summary.json";
+
+/// Writes `summary.json`. Its JSON Schema is `docs/summary.schema.json`.
+pub fn summary(report: &Report, mut out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut out, report)?;
+    out.write_all(b"\n")
 }
 
 /// Renders `manifest.json` over the files that go into the same folder; make it last.

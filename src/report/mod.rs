@@ -18,6 +18,7 @@ pub mod names;
 pub mod publish;
 pub mod text;
 pub mod trail;
+pub mod trails;
 pub mod xlsx;
 
 #[cfg(test)]
@@ -30,6 +31,7 @@ mod schema_tests;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use crate::judge::compare::Past;
 use crate::judge::rules::RuleSet;
@@ -48,6 +50,7 @@ pub use model::Report;
 pub use publish::{Publication, PublishError};
 pub use text::Lang;
 pub use trail::trail;
+pub use trails::Trails;
 
 /// A file of a report: its path inside the run's folder, with `/`, and its bytes.
 pub type File = (String, Vec<u8>);
@@ -112,7 +115,7 @@ pub struct ReportInput<'a> {
     /// Rule sets to show the points of.
     pub rules: &'a [RuleSet],
     /// The evidence as short lines ([`trail()`]). A site may be missing.
-    pub trails: &'a BTreeMap<SiteKey, Vec<String>>,
+    pub trails: &'a Trails,
     /// The links to mend, where links were looked at.
     pub faulty_links: &'a FaultyLinks,
     /// When sites were first measured. A site that is not in it is measured for the first time.
@@ -132,18 +135,30 @@ pub struct ReportInput<'a> {
     pub template: &'a Template,
 }
 
+/// Where the files of a report go, one after another.
+pub trait Folder {
+    /// Why one cannot.
+    type Error: From<RenderError>;
+
+    /// Takes a file.
+    fn add(&mut self, file: File) -> Result<(), Self::Error>;
+
+    /// Takes a file that is written piece by piece, because it is too large for memory.
+    fn stream(&mut self, name: &str, write: Written<'_>) -> Result<FileEntry, Self::Error>;
+}
+
+/// Writes a file.
+pub type Written<'a> = &'a dyn Fn(&mut dyn io::Write) -> io::Result<()>;
+
 /// Renders the files of the wanted formats, the manifest last, and hands on each before the next is made: of a large province's
-/// report, no more than one file is in memory.
-pub fn render_each<E: From<RenderError>>(
-    input: &ReportInput,
-    mut take: impl FnMut(File) -> Result<(), E>,
-) -> Result<(), E> {
+/// report, no more than one file is in memory, and `summary.json` never.
+pub fn render_each<F: Folder>(input: &ReportInput, folder: &mut F) -> Result<(), F::Error> {
     let report = Report::new(input);
     let wants = |format| input.formats.contains(&format);
     let mut made = Vec::new();
     let mut hand_on = |file: File| {
         made.push(json::FileEntry::of(&file));
-        take(file)
+        folder.add(file)
     };
     if wants(Format::Html) {
         html::render(&report, input).try_for_each(&mut hand_on)?;
@@ -163,18 +178,37 @@ pub fn render_each<E: From<RenderError>>(
             .try_for_each(&mut hand_on)?;
     }
     if wants(Format::Json) {
-        hand_on(json::summary(&report))?;
+        made.push(folder.stream(json::SUMMARY, &|out| json::summary(&report, out))?);
     }
     made.extend(input.evidence.cloned());
-    take(json::manifest(&report, input, made))
+    folder.add(json::manifest(&report, input, made))
 }
 
 /// The same, all of them at once.
 pub fn render_all(input: &ReportInput) -> Result<Vec<File>, RenderError> {
-    let mut files = Vec::new();
-    render_each(input, |file| {
-        files.push(file);
-        Ok::<_, RenderError>(())
-    })?;
-    Ok(files)
+    let mut files = InMemory(Vec::new());
+    render_each(input, &mut files)?;
+    Ok(files.0)
+}
+
+/// A folder in memory.
+struct InMemory(Vec<File>);
+
+impl Folder for InMemory {
+    type Error = RenderError;
+
+    fn add(&mut self, file: File) -> Result<(), RenderError> {
+        self.0.push(file);
+        Ok(())
+    }
+
+    fn stream(&mut self, name: &str, write: Written<'_>) -> Result<FileEntry, RenderError> {
+        let mut bytes = Vec::new();
+        // Writing to memory does not fail.
+        let _ = write(&mut bytes);
+        let file = (name.to_owned(), bytes);
+        let entry = FileEntry::of(&file);
+        self.0.push(file);
+        Ok(entry)
+    }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -15,9 +15,9 @@ use sha2::{Digest, Sha256};
 use crate::failpoint;
 use crate::model::run::RunId;
 
-use super::File;
 use super::json::FileEntry;
 use super::names::{is_file_name, is_stem};
+use super::{File, Written};
 
 /// Why a report could not be published. The previous report, if any, is still in place.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +92,17 @@ impl Publication {
     pub fn stream(&mut self, name: &str) -> Result<Stream, PublishError> {
         let (path, file) = self.create(name)?;
         Ok(Stream { name: name.to_owned(), path, file, sha256: Sha256::new(), bytes: 0 })
+    }
+
+    /// Writes one file piece by piece, with what the manifest has to name.
+    pub fn write(&mut self, name: &str, write: Written<'_>) -> Result<FileEntry, PublishError> {
+        let mut out = BufWriter::with_capacity(1 << 16, self.stream(name)?);
+        let written = write(&mut out).and_then(|()| out.flush());
+        if let Err(source) = written {
+            return Err(out.get_ref().refused(source));
+        }
+        let (stream, _) = out.into_parts();
+        stream.finish()
     }
 
     fn create(&mut self, name: &str) -> Result<(PathBuf, fs::File), PublishError> {

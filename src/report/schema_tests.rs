@@ -6,7 +6,9 @@ use super::fixture::fixture;
 use super::{Lang, Report, ReportInput, json};
 
 fn published(input: &ReportInput) -> Value {
-    serde_json::from_slice(&json::summary(&Report::new(input)).1).unwrap()
+    let mut bytes = Vec::new();
+    json::summary(&Report::new(input), &mut bytes).unwrap();
+    serde_json::from_slice(&bytes).unwrap()
 }
 
 /// As much of JSON Schema as `docs/summary.schema.json` uses.

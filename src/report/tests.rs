@@ -445,9 +445,14 @@ fn nothing_that_came_from_outside_acts() {
             })
             .collect();
     }
-    for lines in hostile.trails.values_mut() {
-        lines.push("</pre><script>alert(3)</script>".into());
-    }
+    let keys = hostile.assessments.keys().cloned();
+    let told = keys.filter_map(|key| hostile.trails.get(&key).map(|lines| (key, lines)));
+    hostile.trails = told
+        .map(|(key, mut lines)| {
+            lines.push("</pre><script>alert(3)</script>".into());
+            (key, lines)
+        })
+        .collect();
     // A host that nobody validated must not become a link or part of a command.
     let key = SiteKey("www.yz1.school.example".into());
     let site = Site { host: "javascript:alert(1)//\"x".into(), ..hostile.roster.sites[&key].clone() };
@@ -536,7 +541,7 @@ fn an_empty_roster_still_makes_a_report() {
 #[test]
 fn english_pages_are_english() {
     let mut fixture = fixture();
-    fixture.trails.clear();
+    fixture.trails = super::Trails::default();
     let files = render_all(&fixture.input(Lang::En));
     let index = file(&files, "index.html");
     assert!(index.contains("<html lang=\"en\">") && index.contains("Dual-stack ready") && index.contains("53.85%"));
@@ -551,11 +556,9 @@ fn write_for_the_eye() {
     for (lang, name) in [(Lang::Zh, "zh"), (Lang::En, "en")] {
         let fixture = fixture();
         let mut publication = Publication::begin(&std::path::Path::new(&dir).join(name), &fixture.run.id).unwrap();
-        super::render_each(&fixture.input(lang), |file| {
+        for file in render_all(&fixture.input(lang)) {
             publication.add(&file).unwrap();
-            Ok::<_, super::RenderError>(())
-        })
-        .unwrap();
+        }
         publication.finish().unwrap();
     }
 }

@@ -172,6 +172,8 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .map_err(|error| self.fault("read evidence", error))?;
+        // Of this site alone nobody could tell whether a row is missing.
+        self.none_missing(run, self.kept(run).await?.as_ref(), self.count(&self.pool, run).await?)?;
         let mut observation = None;
         let mut decoder = Decoder::new();
         for row in &rows {
@@ -188,9 +190,11 @@ impl Store {
         E: From<StoreError>,
         F: FnMut(Observation) -> Result<(), E>,
     {
+        let kept = self.kept(run).await?;
         let mut current: Option<Observation> = None;
         let mut decoder = Decoder::new();
         let mut pages = Pages::default();
+        let (mut rounds, mut sites) = (0, 0);
         loop {
             let rows = pages.next(self, run).await?;
             if rows.is_empty() {
@@ -201,10 +205,13 @@ impl Store {
                 if let Some(done) = current.take_if(|current| current.site.key != site.key) {
                     visit(done)?;
                 }
+                rounds += 1;
+                sites += u64::from(current.is_none());
                 collect(&mut current, site, round);
             }
         }
-        current.map_or(Ok(()), visit)
+        current.map_or(Ok(()), visit)?;
+        Ok(self.none_missing(run, kept.as_ref(), (rounds, sites))?)
     }
 
     /// Hands the JSON of every round of a run to `visit`, as it was stored, in the order of keys and rounds, holding one
@@ -213,14 +220,20 @@ impl Store {
     where
         F: FnMut(&[u8]) -> Result<(), StoreError>,
     {
+        let kept = self.kept(run).await?;
         let mut decoder = Decoder::new();
         let mut pages = Pages::default();
+        let (mut rounds, mut sites, mut last) = (0, 0, String::new());
         loop {
             let rows = pages.next(self, run).await?;
             if rows.is_empty() {
-                return Ok(());
+                return self.none_missing(run, kept.as_ref(), (rounds, sites));
             }
             for row in &rows {
+                let site: &str = row.try_get("site_key").map_err(|error| self.fault("read evidence", error))?;
+                rounds += 1;
+                sites += u64::from(last != site);
+                site.clone_into(&mut last);
                 visit(&self.unpack_json(&mut decoder, run, row)?.0)?;
             }
         }

@@ -185,6 +185,10 @@ impl Store {
             Err(error) => return Err(error),
         };
         let rounds = self.import_rounds(&mut transaction, lines, &run.id, &lists.roster).await?;
+        if !known {
+            // What came from the file is all there is.
+            self.reseal(&mut transaction, &run.id, |_| ()).await?;
+        }
         if known {
             let stored = self.load_run(&run.id).await?;
             let same = stored.run == run

@@ -15,6 +15,7 @@ mod fixture;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod import;
+mod kept;
 mod lock;
 mod prune;
 mod runs;

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{Executor as _, Row as _};
 
+use super::runs::Record;
 use super::{Store, StoreError};
 use crate::model::run::{RunEnd, RunId};
 
@@ -65,6 +66,11 @@ impl Store {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
         transaction.execute("DROP TRIGGER evidence_stay").await.map_err(fault)?;
         for pruned in runs {
+            let gone = |record: &mut Record| {
+                let kept = record.kept.get_or_insert_default();
+                (kept.rounds, kept.sites) = (0, 0);
+            };
+            self.reseal(&mut transaction, &pruned.run, gone).await?;
             sqlx::query("DELETE FROM evidence WHERE run = ?1")
                 .bind(&pruned.run.0)
                 .execute(&mut *transaction)
@@ -92,6 +98,10 @@ impl Store {
             .fetch_one(&self.pool)
             .await
             .map_err(|error| self.fault("look for evidence", error))?;
+        if found != 0 {
+            // Nothing is left: is nothing to be left?
+            self.none_missing(run, self.kept(run).await?.as_ref(), (0, 0))?;
+        }
         Ok(found != 0)
     }
 }

@@ -6,6 +6,7 @@ use sqlx::Transaction;
 use sqlx::sqlite::{Sqlite, SqliteRow};
 
 use super::codec::{Decoder, Encoder, ROSTER_BYTES, digest, hex, json_fault};
+use super::kept::Kept;
 use super::{Store, StoreError};
 use crate::failpoint;
 use crate::model::run::{Run, RunEnd, RunId};
@@ -65,6 +66,28 @@ pub(super) struct ListsIn {
     pub(super) policy: Policy,
 }
 
+/// A run as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Record {
+    #[serde(flatten)]
+    pub(super) run: Run,
+    /// What is stored for it. None: the record was written before it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) kept: Option<Kept>,
+}
+
+impl Record {
+    /// The word for the run's end in the table, the same as in the JSON.
+    pub(super) fn state(&self) -> &'static str {
+        state(self.run.end)
+    }
+
+    /// It is not about real schools.
+    pub(super) fn invented(&self) -> bool {
+        invented(&self.run)
+    }
+}
+
 impl Store {
     /// Stores a new run and what it was given. The lists are stored once, however many runs use them.
     pub async fn begin_run(
@@ -94,7 +117,7 @@ impl Store {
         check_id(&run.id)?;
         let what = |source| StoreError::Encode { what: format!("the lists of run {}", run.id), source };
         let lists = Encoder::new().pack(&[], &ListsOut { roster, policy }).map_err(what)?;
-        let run_json = run_json(run)?;
+        let run_json = Record { run: run.clone(), kept: None }.json()?;
         let fault = |error| self.fault("begin a run", error);
         sqlx::query("INSERT INTO rosters (sha256, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
             .bind(&lists.sha256[..])
@@ -126,27 +149,8 @@ impl Store {
     /// Stores how far a run has come: its end, its proofs, its gate. What it was given stays as it was.
     pub async fn update_run(&self, run: &Run) -> Result<(), StoreError> {
         let fault = |error| self.fault("update a run", error);
-        let run_json = run_json(run)?;
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
-        let row = sqlx::query("SELECT id, run_json, roster, config, seal FROM runs WHERE id = ?1")
-            .bind(&run.id.0)
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(fault)?;
-        let Some(row) = row else { return Err(self.no_such_run(&run.id.0).await?) };
-        // A damaged record must not be sealed anew and so become believable.
-        self.open_seal(&row)?;
-        let roster: &[u8] = row.try_get("roster").map_err(fault)?;
-        let config: &str = row.try_get("config").map_err(fault)?;
-        sqlx::query("UPDATE runs SET state = ?2, invented = ?3, run_json = ?4, seal = ?5 WHERE id = ?1")
-            .bind(&run.id.0)
-            .bind(state(run.end))
-            .bind(invented(run))
-            .bind(&run_json)
-            .bind(&seal(&run.id, roster, config, &run_json)[..])
-            .execute(&mut *transaction)
-            .await
-            .map_err(fault)?;
+        self.reseal(&mut transaction, &run.id, |record| record.run = run.clone()).await?;
         failpoint::at("progress-before-commit");
         transaction.commit().await.map_err(fault)?;
         failpoint::at("progress-after-commit");
@@ -157,13 +161,17 @@ impl Store {
     pub async fn runs(&self) -> Result<Vec<RunHeader>, StoreError> {
         let fault = |error| self.fault("list the runs", error);
         let select = "SELECT id, run_json, roster, config, seal, \
+                      (SELECT count(*) FROM evidence WHERE run = id) AS rounds, \
                       (SELECT count(DISTINCT site_key) FROM evidence WHERE run = id) AS sites \
                       FROM runs ORDER BY started, id";
         let rows = sqlx::query(select).fetch_all(&self.pool).await.map_err(fault)?;
         rows.iter()
             .map(|row| {
-                let sites: i64 = row.try_get("sites").map_err(fault)?;
-                Ok(header(self.open_seal(row)?, sites.unsigned_abs()))
+                let number = |name: &str| row.try_get::<i64, _>(name).map(i64::unsigned_abs).map_err(fault);
+                let (rounds, sites) = (number("rounds")?, number("sites")?);
+                let record = self.open_seal(row)?;
+                self.none_missing(&record.run.id, record.kept.as_ref(), (rounds, sites))?;
+                Ok(header(record.run, sites))
             })
             .collect()
     }
@@ -175,7 +183,7 @@ impl Store {
                       FROM runs JOIN rosters ON rosters.sha256 = runs.roster WHERE id = ?1";
         let row = sqlx::query(select).bind(&id.0).fetch_optional(&self.pool).await.map_err(fault)?;
         let Some(row) = row else { return Err(self.no_such_run(&id.0).await?) };
-        let run = self.open_seal(&row)?;
+        let run = self.open_seal(&row)?.run;
         let config: String = row.try_get("config").map_err(fault)?;
         let corrupt = |detail| self.corrupt(format!("the lists of run {id}"), detail);
         let body: &[u8] = row.try_get("body").map_err(fault)?;
@@ -192,7 +200,7 @@ impl Store {
                       ON this.id = ?1 AND runs.vantage = this.vantage AND runs.invented = this.invented \
                       AND (runs.started, runs.id) < (this.started, this.id) ORDER BY runs.started DESC, runs.id DESC";
         let rows = sqlx::query(select).bind(&id.0).fetch_all(&self.pool).await.map_err(fault)?;
-        rows.iter().map(|row| self.open_seal(row)).collect()
+        rows.iter().map(|row| self.open_seal(row).map(|record| record.run)).collect()
     }
 
     /// The run that a person means: an identifier, an unambiguous beginning of one, `latest`, or `previous`, which is the
@@ -237,8 +245,8 @@ impl Store {
         Ok(StoreError::NoSuchRun { path: self.path.clone(), text: text.to_owned(), known })
     }
 
-    /// The run of a row, once the seal is found to be right.
-    fn open_seal(&self, row: &SqliteRow) -> Result<Run, StoreError> {
+    /// The record of a row, once the seal is found to be right.
+    pub(super) fn open_seal(&self, row: &SqliteRow) -> Result<Record, StoreError> {
         let fault = |error| self.fault("read a run", error);
         let id = RunId(row.try_get("id").map_err(fault)?);
         let run_json: &str = row.try_get("run_json").map_err(fault)?;
@@ -249,12 +257,8 @@ impl Store {
         if seal(&id, roster, config, run_json)[..] != *stored {
             return Err(corrupt("the seal does not match".to_owned()));
         }
-        serde_json::from_str(run_json).map_err(|error| corrupt(json_fault(&error)))
+        Record::read(run_json).map_err(corrupt)
     }
-}
-
-fn run_json(run: &Run) -> Result<String, StoreError> {
-    serde_json::to_string(run).map_err(|source| StoreError::Encode { what: format!("run {}", run.id), source })
 }
 
 /// An identifier also names a folder, and must not be taken for a word of the command line.
@@ -271,7 +275,7 @@ fn check_id(id: &RunId) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn seal(id: &RunId, roster: &[u8], config: &str, run_json: &str) -> [u8; 32] {
+pub(super) fn seal(id: &RunId, roster: &[u8], config: &str, run_json: &str) -> [u8; 32] {
     digest(&[&id.0, &hex(roster), config], run_json.as_bytes())
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::Row as _;
 
+use super::kept::verdicts_hash;
 use super::{Store, StoreError};
 use crate::failpoint;
 use crate::model::run::RunId;
@@ -45,6 +46,7 @@ impl Store {
             .execute(&mut *transaction)
             .await
             .map_err(fault)?;
+        let hash = verdicts_hash(run, rows.iter().map(|(site, verdict, _)| (site, *verdict)))?;
         for batch in rows.chunks(BATCH) {
             let json = serde_json::to_string(batch)
                 .map_err(|source| StoreError::Encode { what: format!("verdicts of run {run}"), source })?;
@@ -56,6 +58,7 @@ impl Store {
                 .await
                 .map_err(fault)?;
         }
+        self.reseal(&mut transaction, run, |record| record.kept.get_or_insert_default().verdicts = Some(hash)).await?;
         failpoint::at("verdicts-before-commit");
         transaction.commit().await.map_err(fault)?;
         failpoint::at("verdicts-after-commit");
@@ -67,6 +70,7 @@ impl Store {
         let fault = |error| self.fault("read verdicts", error);
         let select = "SELECT site_key, readiness, method_version FROM verdicts WHERE run = ?1";
         let rows = sqlx::query(select).bind(&run.0).fetch_all(&self.pool).await.map_err(fault)?;
+        let sealed = self.kept(run).await?.and_then(|kept| kept.verdicts);
         let mut kept = KeptVerdicts { method_version: None, sites: BTreeMap::new() };
         for row in rows {
             let key = SiteKey(row.try_get("site_key").map_err(fault)?);
@@ -80,6 +84,13 @@ impl Store {
             kept.sites.insert(key, verdict);
             if kept.method_version.is_none() {
                 kept.method_version = Some(row.try_get("method_version").map_err(fault)?);
+            }
+        }
+        if let Some(sealed) = sealed {
+            let found = verdicts_hash(run, kept.sites.iter().map(|(site, verdict)| (site, verdict.name())))?;
+            if found != sealed {
+                let detail = "they are not those that were stored: judge again".to_owned();
+                return Err(self.corrupt(format!("the verdicts of run {run}"), detail));
             }
         }
         Ok(kept)

@@ -6,11 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
+use super::roster::Built;
+use super::tally::Tally;
 use super::text::quote;
 use super::wording::in_chinese;
-use super::{Loaded, Reading};
-use crate::model::school::{RosterState, Row, RowProblem, SourceLine};
+use super::{Given, LoadOptions, Reading, Settled, TargetsError};
+use crate::model::school::{RosterState, RowProblem, SourceLine};
 use crate::model::site::SiteKey;
 
 /// Language of the text.
@@ -39,40 +42,67 @@ pub struct FileCheck {
 
 /// A row that was read after something in it was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangedRow<'a> {
+pub struct ChangedRow {
     /// Where it stands.
-    pub source: &'a SourceLine,
+    pub source: SourceLine,
     /// The school's name.
-    pub school: &'a str,
+    pub school: String,
     /// The site as it was read. None: the row has none.
-    pub site: Option<&'a SiteKey>,
+    pub site: Option<SiteKey>,
     /// What was changed, in English words ([`in_chinese`] has the others).
-    pub changes: &'a [String],
+    pub changes: Vec<String>,
 }
 
 /// A row that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProblemRow<'a> {
+pub struct ProblemRow {
     /// Where it stands.
-    pub source: &'a SourceLine,
+    pub source: SourceLine,
     /// The school's name. None: the row does not even say which.
-    pub school: Option<&'a str>,
+    pub school: Option<String>,
     /// Column, reason, remedy, text.
-    pub problem: &'a RowProblem,
+    pub problem: RowProblem,
 }
 
 /// Something that several rows name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Duplicate<'a> {
+pub struct Duplicate {
     /// The site's key or the school's name.
-    pub what: &'a str,
-    /// The rows, in order.
-    pub lines: Vec<&'a SourceLine>,
+    pub what: String,
+    /// How many rows name it.
+    pub rows: u64,
+    /// The first five of them, in order.
+    pub lines: Vec<SourceLine>,
 }
 
-/// Everything there is to say about the lists. It borrows from them: a list may have a million rows, and each a remark.
+/// Entries of one kind: all are counted, the first are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckReport<'a> {
+pub struct Entries<T> {
+    /// How many there are.
+    pub count: u64,
+    /// The first of them, as many as were asked for.
+    pub first: Vec<T>,
+}
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self { count: 0, first: Vec::new() }
+    }
+}
+
+impl<T> Entries<T> {
+    /// Counts one more, and keeps it as one of so many.
+    pub(super) fn add(&mut self, most: usize, entry: impl FnOnce() -> T) {
+        self.count += 1;
+        if self.first.len() < most {
+            self.first.push(entry());
+        }
+    }
+}
+
+/// Everything there is to say about the lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckReport {
     /// Name of the lists. None: they have none.
     pub name: Option<String>,
     /// The lists are invented.
@@ -86,92 +116,68 @@ pub struct CheckReport<'a> {
     /// Rows of the roster by state; a row with several sites counts once for each.
     pub states: BTreeMap<RosterState, u64>,
     /// Rows that were changed.
-    pub changed: Vec<ChangedRow<'a>>,
+    pub changed: Entries<ChangedRow>,
     /// Rows whose site cannot be one.
-    pub invalid: Vec<ProblemRow<'a>>,
+    pub invalid: Entries<ProblemRow>,
     /// Rows that could not be read.
-    pub rejected: Vec<ProblemRow<'a>>,
+    pub rejected: Entries<ProblemRow>,
     /// Sites that are listed more than once: each is probed once.
-    pub duplicate_sites: Vec<Duplicate<'a>>,
+    pub duplicate_sites: Entries<Duplicate>,
     /// Schools with more than one row.
-    pub duplicate_schools: Vec<Duplicate<'a>>,
+    pub duplicate_schools: Entries<Duplicate>,
 }
 
-/// Collects the report.
-pub fn check_report(loaded: &Loaded) -> CheckReport<'_> {
-    let roster = &loaded.roster;
-    let name_of = |row: &Row| roster.schools.get(row.school).map_or("", |school| school.name.as_str());
-    let mut rejected_in: BTreeMap<&str, u64> = BTreeMap::new();
-    for row in &roster.rejected {
-        *rejected_in.entry(&row.source.file).or_default() += 1;
-    }
-    let files = roster.sources.iter().zip(&loaded.readings).map(|(source, reading)| FileCheck {
-        path: source.path.clone(),
-        encoding: source.encoding.clone(),
-        reading: reading.clone(),
+/// Reads files and folders as [`super::load`] does, and keeps of each kind of entry at most the first `most`.
+///
+/// Invented lists live in reserved names, so they are read as a laboratory would.
+pub fn check(inputs: &[PathBuf], options: &LoadOptions, most: usize) -> Result<CheckReport, TargetsError> {
+    check_given(&Given::files(inputs, options)?, options, most)
+}
+
+/// The same of files that are in memory, by name and bytes. Pure.
+pub fn check_bytes<N: AsRef<str>, B: AsRef<[u8]>>(
+    files: &[(N, B)],
+    options: &LoadOptions,
+    most: usize,
+) -> Result<CheckReport, TargetsError> {
+    check_given(&Given::bytes(files), options, most)
+}
+
+fn check_given(given: &Given<'_>, options: &LoadOptions, most: usize) -> Result<CheckReport, TargetsError> {
+    let mut settled = Settled::of(given, options)?;
+    settled.allow_reserved |= settled.simulated;
+    let (Built { book: tally, sources, .. }, readings) = settled.read(Tally::new(most))?;
+    let files = sources.into_iter().zip(readings).map(|(source, reading)| FileCheck {
+        rejected: tally.rejected_in.get(&source.path).copied().unwrap_or(0),
+        path: source.path,
+        encoding: source.encoding,
+        reading,
         rows: source.rows,
-        rejected: rejected_in.get(source.path.as_str()).copied().unwrap_or(0),
     });
-    let mut states: BTreeMap<RosterState, u64> = BTreeMap::new();
-    let mut by_site = Vec::with_capacity(roster.rows.len());
-    let mut by_school: Vec<(usize, &SourceLine)> = Vec::with_capacity(roster.rows.len());
-    for row in &roster.rows {
-        *states.entry(row.state).or_default() += 1;
-        by_site.extend(row.site.as_ref().map(|site| (site.as_str(), &row.source)));
-        // Several sites in one cell are not several rows.
-        if by_school.last() != Some(&(row.school, &row.source)) {
-            by_school.push((row.school, &row.source));
-        }
-    }
-    let changed = roster.rows.iter().filter(|row| !row.changes.is_empty()).map(|row| ChangedRow {
-        source: &row.source,
-        school: name_of(row),
-        site: row.site.as_ref(),
-        changes: &row.changes,
-    });
-    let invalid = roster.rows.iter().filter_map(|row| {
-        let problem = row.problem.as_ref()?;
-        Some(ProblemRow { source: &row.source, school: Some(name_of(row)), problem })
-    });
-    let rejected =
-        roster.rejected.iter().map(|row| ProblemRow { source: &row.source, school: None, problem: &row.problem });
-    let school_name = |at: usize| roster.schools.get(at).map_or("", |school| school.name.as_str());
-    CheckReport {
-        name: loaded.name.clone(),
-        simulated: roster.simulated,
+    Ok(CheckReport {
+        name: settled.name,
+        simulated: settled.simulated,
         files: files.collect(),
-        schools: roster.schools.len() as u64,
-        sites: roster.sites.len() as u64,
-        states,
-        changed: changed.collect(),
-        invalid: invalid.collect(),
-        rejected: rejected.collect(),
-        duplicate_sites: duplicates(by_site, |site| site),
-        duplicate_schools: duplicates(by_school, school_name),
-    }
+        schools: tally.school_count(),
+        sites: tally.site_count(),
+        duplicate_sites: tally.repeated_sites(),
+        duplicate_schools: tally.repeated_schools(),
+        states: tally.states,
+        changed: tally.changed,
+        invalid: tally.invalid,
+        rejected: tally.rejected,
+    })
 }
 
-/// What stands in more than one row, in the order of `K`, each with its rows in their order.
-fn duplicates<'a, K: Ord + Copy>(
-    mut rows: Vec<(K, &'a SourceLine)>,
-    name: impl Fn(K) -> &'a str,
-) -> Vec<Duplicate<'a>> {
-    rows.sort_by_key(|(key, _)| *key);
-    let groups = rows.chunk_by(|(a, _), (b, _)| a == b).filter(|group| group.len() > 1);
-    groups
-        .map(|group| Duplicate { what: name(group[0].0), lines: group.iter().map(|(_, line)| *line).collect() })
-        .collect()
-}
-
-impl CheckReport<'_> {
+impl CheckReport {
     /// Whether every row can be used.
     pub fn is_clean(&self) -> bool {
-        self.invalid.is_empty() && self.rejected.is_empty()
+        self.invalid.count == 0 && self.rejected.count == 0
     }
 
-    /// The report as text, at most `limit` entries of each kind. Control and bidirectional characters are escaped.
-    pub fn text(&self, language: Language, limit: usize) -> String {
-        let mut writer = Writer { out: String::new(), language, limit };
+    /// The report as text. Control and bidirectional characters are escaped.
+    pub fn text(&self, language: Language) -> String {
+        let mut writer = Writer { out: String::new(), language };
         if let Some(name) = &self.name {
             writer.line(0, &quote(name));
         }
@@ -187,15 +193,15 @@ impl CheckReport<'_> {
             let (en, zh) = state_words(*state);
             writer.line(1, &format!("{}: {count}", writer.choose(en, zh)));
         }
-        writer.section("changed rows", "已调整的行", self.changed.iter(), |writer, row| {
+        writer.section("changed rows", "已调整的行", &self.changed, |writer, row| {
             let changes: Vec<_> = row.changes.iter().map(|words| writer.words(words)).collect();
-            let site = row.site.map_or("-", SiteKey::as_str);
-            format!("{} {} {}: {}", at(row.source), quote(row.school), quote(site), changes.join("; "))
+            let site = row.site.as_ref().map_or("-", SiteKey::as_str);
+            format!("{} {} {}: {}", at(&row.source), quote(&row.school), quote(site), changes.join("; "))
         });
-        writer.section("rows with an unusable site", "网站填写有误的行", self.invalid.iter(), Writer::problem);
-        writer.section("rejected rows", "无法读取的行", self.rejected.iter(), Writer::problem);
-        writer.section("sites listed more than once", "重复列出的网站", self.duplicate_sites.iter(), Writer::duplicate);
-        writer.section("schools with several rows", "多行的学校", self.duplicate_schools.iter(), Writer::duplicate);
+        writer.section("rows with an unusable site", "网站填写有误的行", &self.invalid, Writer::problem);
+        writer.section("rejected rows", "无法读取的行", &self.rejected, Writer::problem);
+        writer.section("sites listed more than once", "重复列出的网站", &self.duplicate_sites, Writer::duplicate);
+        writer.section("schools with several rows", "多行的学校", &self.duplicate_schools, Writer::duplicate);
         writer.out
     }
 }
@@ -217,7 +223,6 @@ fn state_words(state: RosterState) -> (&'static str, &'static str) {
 struct Writer {
     out: String,
     language: Language,
-    limit: usize,
 }
 
 impl Writer {
@@ -271,42 +276,36 @@ impl Writer {
         self.line(0, &text);
     }
 
-    fn problem(&self, row: &ProblemRow<'_>) -> String {
-        let RowProblem { column, reason, remedy, text } = row.problem;
+    fn problem(&self, row: &ProblemRow) -> String {
+        let RowProblem { column, reason, remedy, text } = &row.problem;
         let column = column
             .as_ref()
             .map_or_else(String::new, |column| format!(" [{} {}]", self.choose("column", "列"), quote(column)));
-        let school = row.school.map_or_else(String::new, |school| format!(" {}", quote(school)));
+        let school = row.school.as_ref().map_or_else(String::new, |school| format!(" {}", quote(school)));
         let (reason, remedy) = (self.words(reason), self.words(remedy));
-        format!("{}{column}{school}: {reason}; {remedy}: {}", at(row.source), quote(text))
+        format!("{}{column}{school}: {reason}; {remedy}: {}", at(&row.source), quote(text))
     }
 
-    fn duplicate(&self, duplicate: &Duplicate<'_>) -> String {
-        let shown: Vec<String> = duplicate.lines.iter().take(5).map(|line| at(line)).collect();
-        let more = if duplicate.lines.len() > 5 { ", …" } else { "" };
+    fn duplicate(&self, duplicate: &Duplicate) -> String {
+        let shown: Vec<String> = duplicate.lines.iter().map(at).collect();
+        let more = if duplicate.rows > duplicate.lines.len() as u64 { ", …" } else { "" };
         let times = self.choose("times", "次");
-        format!("{} ({} {times}): {}{more}", quote(duplicate.what), duplicate.lines.len(), shown.join(", "))
+        format!("{} ({} {times}): {}{more}", quote(&duplicate.what), duplicate.rows, shown.join(", "))
     }
 
-    fn section<'a, T: 'a>(
-        &mut self,
-        en: &str,
-        zh: &str,
-        entries: impl ExactSizeIterator<Item = &'a T>,
-        text: impl Fn(&Self, &T) -> String,
-    ) {
-        let count = entries.len();
-        if count == 0 {
+    fn section<T>(&mut self, en: &str, zh: &str, entries: &Entries<T>, text: impl Fn(&Self, &T) -> String) {
+        if entries.count == 0 {
             return;
         }
         let title = self.choose(en, zh).to_owned();
-        self.line(0, &format!("{title}: {count}"));
-        for entry in entries.take(self.limit) {
+        self.line(0, &format!("{title}: {}", entries.count));
+        for entry in &entries.first {
             let text = text(self, entry);
             self.line(1, &text);
         }
-        if count > self.limit {
-            let more = format!("… {} {}", self.choose("and more:", "其余："), count - self.limit);
+        let others = entries.count - entries.first.len() as u64;
+        if others > 0 {
+            let more = format!("… {} {others}", self.choose("and more:", "其余："));
             self.line(1, &more);
         }
     }
@@ -314,33 +313,29 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{LoadOptions, load_bytes};
     use super::*;
 
     const LIST: &str =
         "学校名称,域名\n甲校,www.a.cn\n乙校,ｗｗｗ.a.cn\n丙校,a_b.cn\n,无\n甲校,www.a.cn\n\u{202e}丁\u{1b}校,无\n";
 
-    fn list() -> Loaded {
-        load_bytes(&[("list.csv", LIST)], &LoadOptions::default()).unwrap()
+    fn report(most: usize) -> CheckReport {
+        check_bytes(&[("list.csv", LIST)], &LoadOptions::default(), most).unwrap()
     }
 
     #[test]
     fn everything_is_in_it() {
-        let list = list();
-        let report = check_report(&list);
+        let report = report(100);
         assert_eq!((report.schools, report.sites, report.files[0].rows, report.files[0].rejected), (4, 1, 6, 1));
-        assert_eq!(report.invalid[0].problem.column.as_deref(), Some("域名"));
-        assert_eq!(report.rejected[0].source.to_string(), "list.csv:5");
-        assert_eq!(report.duplicate_sites[0].lines.len(), 3);
-        assert_eq!(report.duplicate_schools[0].what, "甲校");
+        assert_eq!(report.invalid.first[0].problem.column.as_deref(), Some("域名"));
+        assert_eq!(report.rejected.first[0].source.to_string(), "list.csv:5");
+        assert_eq!(report.duplicate_sites.first[0].rows, 3);
+        assert_eq!(report.duplicate_schools.first[0].what, "甲校");
         assert!(!report.is_clean());
     }
 
     #[test]
     fn text_in_both_languages_is_inert() {
-        let list = list();
-        let report = check_report(&list);
-        let (zh, en) = (report.text(Language::Zh, 100), report.text(Language::En, 100));
+        let (zh, en) = (report(100).text(Language::Zh), report(100).text(Language::En));
         assert!(
             zh.contains("list.csv:4 [列 域名] 丙校: 主机名中不允许下划线; 请对照浏览器地址栏检查拼写: a_b.cn"),
             "{zh}"
@@ -350,6 +345,7 @@ mod tests {
         for text in [&zh, &en] {
             assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
         }
-        assert!(report.text(Language::En, 1).contains("… and more: "));
+        assert!(report(1).text(Language::En).contains("… and more: "));
+        assert_eq!(report(1).changed.count, report(100).changed.count);
     }
 }

@@ -1,11 +1,12 @@
-//! The thin shell over the file system: inputs → names and bytes.
+//! The thin shell over the file system: inputs → names, and bytes as they are read.
 //!
 //! Refuses what is not a regular file, and files that are too large, before reading them. Leaves the meaning of names
 //! and bytes to the rest of the module.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::TargetsError;
@@ -15,9 +16,50 @@ const LISTS: [&str; 3] = ["csv", "txt", "tsv"];
 /// Files of a folder that are read beside the lists.
 const SETTINGS: [&str; 2] = ["policy.toml", "targets.toml"];
 
-/// Reads all inputs, files and folders, in the order given; the files of a folder by name. A file that is reached
-/// twice is read once.
-pub(super) fn read(inputs: &[PathBuf], limit: u64) -> Result<Vec<(String, Vec<u8>)>, TargetsError> {
+/// One file's bytes.
+#[derive(Clone, Copy)]
+pub(super) enum Input<'a> {
+    /// They are in memory.
+    Bytes(&'a [u8]),
+    /// They are in a file, of which no more than this is read.
+    File(&'a Path, u64),
+}
+
+impl<'a> Input<'a> {
+    /// The bytes from the first one, and one more than the limit where the file is longer.
+    pub(super) fn open(self) -> Result<Box<dyn Read + 'a>, TargetsError> {
+        match self {
+            Self::Bytes(bytes) => Ok(Box::new(bytes)),
+            Self::File(path, limit) => Ok(Box::new(file(path, limit)?.take(limit.saturating_add(1)))),
+        }
+    }
+
+    /// All bytes, of a small file.
+    pub(super) fn bytes(self) -> Result<Cow<'a, [u8]>, TargetsError> {
+        let path = match self {
+            Self::Bytes(bytes) => return Ok(Cow::Borrowed(bytes)),
+            Self::File(path, _) => path,
+        };
+        let mut bytes = Vec::new();
+        self.open()?.read_to_end(&mut bytes).map_err(|source| TargetsError::io(path, source))?;
+        self.check_length(bytes.len() as u64)?;
+        Ok(Cow::Owned(bytes))
+    }
+
+    /// Refuses a file that has grown beyond the limit while it was read.
+    pub(super) fn check_length(self, length: u64) -> Result<(), TargetsError> {
+        match self {
+            Self::File(path, limit) if length > limit => {
+                Err(TargetsError::TooLarge { path: path.display().to_string(), limit })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// All inputs, files and folders, in the order given; the files of a folder by name. A file that is reached twice is there
+/// once. What cannot be read is refused at once, before the first list is.
+pub(super) fn find(inputs: &[PathBuf], limit: u64) -> Result<Vec<PathBuf>, TargetsError> {
     let mut files = Vec::new();
     let mut seen = HashSet::new();
     for input in inputs {
@@ -26,8 +68,8 @@ pub(super) fn read(inputs: &[PathBuf], limit: u64) -> Result<Vec<(String, Vec<u8
         for path in paths {
             let real = fs::canonicalize(&path).map_err(|source| TargetsError::io(&path, source))?;
             if seen.insert(real) {
-                let bytes = file(&path, limit)?;
-                files.push((path.display().to_string(), bytes));
+                file(&path, limit)?;
+                files.push(path);
             }
         }
     }
@@ -54,22 +96,17 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>, TargetsError> {
     Ok(paths)
 }
 
-fn file(path: &Path, limit: u64) -> Result<Vec<u8>, TargetsError> {
+fn file(path: &Path, limit: u64) -> Result<File, TargetsError> {
     let name = || path.display().to_string();
     // Before opening: opening a FIFO waits for its other end.
     let metadata = fs::metadata(path).map_err(|source| TargetsError::io(path, source))?;
     if !metadata.is_file() {
         return Err(TargetsError::NotAFile { path: name() });
     }
-    let too_large = || TargetsError::TooLarge { path: name(), limit };
     if metadata.len() > limit {
-        return Err(too_large());
+        return Err(TargetsError::TooLarge { path: name(), limit });
     }
-    let file = File::open(path).map_err(|source| TargetsError::io(path, source))?;
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    // The file may grow while it is read.
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(|source| TargetsError::io(path, source))?;
-    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
+    File::open(path).map_err(|source| TargetsError::io(path, source))
 }
 
 #[cfg(test)]
@@ -77,8 +114,8 @@ mod tests {
     use super::*;
 
     fn names(inputs: &[PathBuf], limit: u64) -> Result<Vec<String>, String> {
-        let files = read(inputs, limit).map_err(|error| error.to_string())?;
-        Ok(files.into_iter().map(|(path, _)| path.rsplit('/').next().unwrap_or_default().to_owned()).collect())
+        let files = find(inputs, limit).map_err(|error| error.to_string())?;
+        Ok(files.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect())
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //!
 //! In the order of the way: `files` reads bytes, `decode` makes text of them, `records` cuts the text into
 //! fields, `columns` says which field is what, [`normalise`] and `host` read the site's cell, `regions` and `words` the
-//! others, `roster` puts the row together. [`check`] tells people what was read.
+//! others, `roster` puts the row together and into a `book`; `list` leads a list along it, a piece at a time. [`check`]
+//! tells people what was read.
 //!
 //! Only `files` touches the file system; everything else is pure, and [`load_bytes`] is the whole of it without files.
 //! Leaves to others: whether a name exists (the probe), which sites are probed when (the engine), what the numbers mean
@@ -15,31 +16,36 @@ use std::path::{Path, PathBuf};
 
 use encoding_rs::Encoding;
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
 use crate::model::optout::OptOuts;
-use crate::model::school::{Roster, SourceFile};
+use crate::model::school::{Roster, Tile};
 use crate::model::summary::Policy;
 
+mod book;
 pub mod check;
 mod columns;
 mod decode;
 pub mod embedded;
 mod files;
 mod host;
+mod known;
+mod list;
 pub mod normalise;
 mod optout;
 pub mod policy;
 mod records;
 mod regions;
 mod roster;
+mod tally;
 mod text;
 pub mod wording;
 mod words;
 
-use columns::Columns;
-use records::{Reader, Record};
+use book::{Book, RosterBook};
+use files::Input;
+use list::Manner;
 use regions::Regions;
+use roster::{Builder, Built};
 
 /// Why target lists cannot be used at all. Rows that cannot be used are data, not errors.
 #[derive(Debug, thiserror::Error)]
@@ -174,7 +180,7 @@ pub struct Loaded {
     pub readings: Vec<Reading>,
 }
 
-/// How one list was read, beside what [`SourceFile`] says.
+/// How one list was read, beside what [`SourceFile`](crate::model::school::SourceFile) says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// Separator of the columns. None: one column.
@@ -204,7 +210,7 @@ struct Settings {
 /// A folder holds any number of lists (`*.csv`, `*.txt`, `*.tsv`) and, all optional, `regions.csv`, `tiles.csv`,
 /// `policy.toml`, `targets.toml` and `optout.txt`. The same names have the same meaning when a file is given by itself.
 pub fn load(inputs: &[PathBuf], options: &LoadOptions) -> Result<Loaded, TargetsError> {
-    load_bytes(&files::read(inputs, options.max_file_bytes)?, options)
+    load_given(&Given::files(inputs, options)?, options)
 }
 
 /// Loads files that are in memory, by name and bytes. Pure.
@@ -212,61 +218,121 @@ pub fn load_bytes<N: AsRef<str>, B: AsRef<[u8]>>(
     files: &[(N, B)],
     options: &LoadOptions,
 ) -> Result<Loaded, TargetsError> {
-    let asked = match &options.encoding {
-        None => None,
-        Some(label) => Some(
-            Encoding::for_label(label.trim().as_bytes())
-                .filter(|encoding| *encoding != encoding_rs::REPLACEMENT)
-                .ok_or_else(|| TargetsError::Encoding { label: label.clone() })?,
-        ),
-    };
-    let files = sort(files.iter().map(|(name, bytes)| (name.as_ref(), bytes.as_ref())))?;
-    let mut regions = Regions::default();
-    for (path, bytes) in &files.regions {
-        regions.read(path, bytes, options.direct_counties)?;
+    load_given(&Given::bytes(files), options)
+}
+
+fn load_given(given: &Given<'_>, options: &LoadOptions) -> Result<Loaded, TargetsError> {
+    let settled = Settled::of(given, options)?;
+    let (Built { book, sources, regions, opt_outs }, readings) = settled.read(RosterBook::default())?;
+    let Settled { policy, name, tiles, simulated, .. } = settled;
+    let roster = Roster { regions, sources, tiles, opt_outs, simulated, ..book.roster };
+    Ok(Loaded { roster, policy, name, readings })
+}
+
+/// The files that were given, by name.
+struct Given<'a>(Vec<(String, Content<'a>)>);
+
+/// A file, found or in memory.
+enum Content<'a> {
+    Bytes(&'a [u8]),
+    File(PathBuf, u64),
+}
+
+impl<'a> Given<'a> {
+    fn files(inputs: &[PathBuf], options: &LoadOptions) -> Result<Self, TargetsError> {
+        let limit = options.max_file_bytes;
+        let files = files::find(inputs, limit)?.into_iter();
+        Ok(Self(files.map(|path| (path.display().to_string(), Content::File(path, limit))).collect()))
     }
-    let mut tiles = Vec::new();
-    for (path, bytes) in &files.tiles {
-        tiles.extend(regions.tiles(path, bytes)?);
+
+    fn bytes<N: AsRef<str>, B: AsRef<[u8]>>(files: &'a [(N, B)]) -> Self {
+        Self(files.iter().map(|(name, bytes)| (name.as_ref().to_owned(), Content::Bytes(bytes.as_ref()))).collect())
     }
-    let mut opt_outs = OptOuts::default();
-    for (path, bytes) in &files.opt_outs {
-        optout::read(&mut opt_outs, path, bytes)?;
+
+    fn inputs(&self) -> impl Iterator<Item = (&str, Input<'_>)> + Clone {
+        self.0.iter().map(|(name, content)| match content {
+            Content::Bytes(bytes) => (name.as_str(), Input::Bytes(bytes)),
+            Content::File(path, limit) => (name.as_str(), Input::File(path, *limit)),
+        })
     }
-    let policy = match files.policies.as_slice() {
-        [] => policy::none(),
-        [(path, bytes)] => policy::parse(path, &utf8(path, bytes)?)?,
-        [(first, _), (second, _), ..] => {
-            return Err(TargetsError::TwoPolicies { first: (*first).to_owned(), second: (*second).to_owned() });
+}
+
+/// Everything but the lists themselves, read and settled.
+struct Settled<'a> {
+    regions: Regions,
+    tiles: Vec<Tile>,
+    opt_outs: OptOuts,
+    policy: Policy,
+    name: Option<String>,
+    simulated: bool,
+    allow_reserved: bool,
+    manner: Manner,
+    lists: Vec<(&'a str, Input<'a>)>,
+}
+
+impl<'a> Settled<'a> {
+    fn of(given: &'a Given<'_>, options: &LoadOptions) -> Result<Self, TargetsError> {
+        let encoding = match &options.encoding {
+            None => None,
+            Some(label) => Some(
+                Encoding::for_label(label.trim().as_bytes())
+                    .filter(|encoding| *encoding != encoding_rs::REPLACEMENT)
+                    .ok_or_else(|| TargetsError::Encoding { label: label.clone() })?,
+            ),
+        };
+        let files = sort(given.inputs())?;
+        let mut regions = Regions::default();
+        for (path, input) in &files.regions {
+            regions.read(path, &input.bytes()?, options.direct_counties)?;
         }
-    };
-    if files.lists.is_empty() {
-        return Err(TargetsError::NoLists);
-    }
-    let mut builder = roster::Builder::new(regions.clone(), opt_outs, options.allow_reserved);
-    builder.roster.tiles = tiles;
-    builder.roster.simulated = files.simulated;
-    let mut readings = Vec::with_capacity(files.lists.len());
-    let mut names = HashSet::new();
-    for (path, bytes) in &files.lists {
-        // Two files of one name would share their line numbers.
-        let mut path = (*path).to_owned();
-        while !names.insert(path.clone()) {
-            path.push_str(" (again)");
+        let mut tiles = Vec::new();
+        for (path, input) in &files.tiles {
+            tiles.extend(regions.tiles(path, &input.bytes()?)?);
         }
-        readings.push(read_list(&mut builder, &regions, &path, bytes, asked, options.separator)?);
+        let mut opt_outs = OptOuts::default();
+        for (path, input) in &files.opt_outs {
+            optout::read(&mut opt_outs, path, &input.bytes()?)?;
+        }
+        let policy = match files.policies.as_slice() {
+            [] => policy::none(),
+            [(path, input)] => policy::parse(path, &utf8(path, &input.bytes()?)?)?,
+            [(first, _), (second, _), ..] => {
+                return Err(TargetsError::TwoPolicies { first: (*first).to_owned(), second: (*second).to_owned() });
+            }
+        };
+        if files.lists.is_empty() {
+            return Err(TargetsError::NoLists);
+        }
+        let manner = Manner { encoding, separator: options.separator };
+        let (simulated, name, allow_reserved) = (files.simulated, files.name, options.allow_reserved);
+        Ok(Self { regions, tiles, opt_outs, policy, name, simulated, allow_reserved, manner, lists: files.lists })
     }
-    Ok(Loaded { roster: builder.finish(), policy, name: files.name, readings })
+
+    /// Reads all lists into a book.
+    fn read<B: Book>(&self, book: B) -> Result<(Built<B>, Vec<Reading>), TargetsError> {
+        let mut builder = Builder::new(book, self.regions.clone(), self.opt_outs.clone(), self.allow_reserved);
+        let mut readings = Vec::with_capacity(self.lists.len());
+        let mut names = HashSet::new();
+        for (path, input) in &self.lists {
+            // Two files of one name would share their line numbers.
+            let mut path = (*path).to_owned();
+            while !names.insert(path.clone()) {
+                path.push_str(" (again)");
+            }
+            readings.push(list::read(&mut builder, &self.regions, &path, *input, self.manner)?);
+        }
+        Ok((builder.finish(), readings))
+    }
 }
 
 /// Input files by what they are.
 #[derive(Default)]
 struct Sorted<'a> {
-    regions: Vec<(&'a str, &'a [u8])>,
-    tiles: Vec<(&'a str, &'a [u8])>,
-    policies: Vec<(&'a str, &'a [u8])>,
-    opt_outs: Vec<(&'a str, &'a [u8])>,
-    lists: Vec<(&'a str, &'a [u8])>,
+    regions: Vec<(&'a str, Input<'a>)>,
+    tiles: Vec<(&'a str, Input<'a>)>,
+    policies: Vec<(&'a str, Input<'a>)>,
+    opt_outs: Vec<(&'a str, Input<'a>)>,
+    lists: Vec<(&'a str, Input<'a>)>,
     simulated: bool,
     name: Option<String>,
 }
@@ -275,10 +341,10 @@ fn split_path(path: &str) -> (&str, &str) {
     path.rfind(['/', '\\']).map_or(("", path), |at| path.split_at(at + 1))
 }
 
-fn sort<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])> + Clone) -> Result<Sorted<'a>, TargetsError> {
+fn sort<'a>(files: impl Iterator<Item = (&'a str, Input<'a>)> + Clone) -> Result<Sorted<'a>, TargetsError> {
     let mut sorted = Sorted::default();
     let mut opt_out_paths = HashSet::new();
-    for (path, bytes) in files.clone() {
+    for (path, input) in files.clone() {
         let (folder, name) = split_path(path);
         if name != "targets.toml" {
             continue;
@@ -287,7 +353,7 @@ fn sort<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])> + Clone) -> Result<
             path: path.to_owned(),
             reason: error.to_string().trim_end().to_owned(),
         };
-        let settings: Settings = toml::from_str(&utf8(path, bytes)?).map_err(wrong)?;
+        let settings: Settings = toml::from_str(&utf8(path, &input.bytes()?)?).map_err(wrong)?;
         sorted.simulated |= settings.simulated;
         sorted.name = sorted.name.or(settings.name);
         if let Some(name) = settings.opt_out {
@@ -300,7 +366,7 @@ fn sort<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])> + Clone) -> Result<
             opt_out_paths.insert(named);
         }
     }
-    for (path, bytes) in files {
+    for (path, input) in files {
         let place = match split_path(path).1 {
             _ if opt_out_paths.contains(path) => &mut sorted.opt_outs,
             "regions.csv" => &mut sorted.regions,
@@ -310,73 +376,17 @@ fn sort<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])> + Clone) -> Result<
             "targets.toml" => continue,
             _ => &mut sorted.lists,
         };
-        place.push((path, bytes));
+        place.push((path, input));
     }
     Ok(sorted)
 }
 
-fn utf8<'a>(path: &str, bytes: &'a [u8]) -> Result<std::borrow::Cow<'a, str>, TargetsError> {
-    let decoded = decode::decode(bytes, None);
+fn utf8(path: &str, bytes: &[u8]) -> Result<String, TargetsError> {
+    let decoded = decode::decode(bytes);
     match decoded.bad_lines.first_key_value() {
         None => Ok(decoded.text),
         Some((line, _)) => Err(TargetsError::table(path, *line, "bytes that are not valid in the file's encoding")),
     }
-}
-
-/// Reads one list into the roster.
-fn read_list(
-    builder: &mut roster::Builder,
-    regions: &Regions,
-    path: &str,
-    bytes: &[u8],
-    encoding: Option<&'static Encoding>,
-    separator: Option<char>,
-) -> Result<Reading, TargetsError> {
-    if let Some(kind) = binary_kind(bytes) {
-        return Err(TargetsError::Binary { path: path.to_owned(), kind });
-    }
-    let decoded = decode::decode(bytes, encoding);
-    let separator = separator.or_else(|| records::find_separator(&decoded.text));
-    let mut reader = Reader::new(&decoded.text, separator);
-    let columns = find_columns(&mut reader, regions);
-    let list = roster::List { path, columns: &columns, bad_lines: &decoded.bad_lines };
-    let (mut rows, mut repeated_headers) = (0, 0);
-    for record in reader {
-        if record.fields.as_ref().is_ok_and(|fields| columns.is_repeated_header(fields)) {
-            repeated_headers += 1;
-            continue;
-        }
-        rows += 1;
-        builder.add(&list, &record);
-    }
-    let sha256 = Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-    builder.finish_list(SourceFile { path: path.to_owned(), sha256, encoding: decoded.encoding.to_owned(), rows });
-    let site_column = columns.title(columns::Column::Site);
-    Ok(Reading { separator, header: columns.has_header(), site_column, repeated_headers })
-}
-
-/// The columns of a list; the reader is left at its first row.
-fn find_columns(reader: &mut Reader<'_>, regions: &Regions) -> Columns {
-    let sample: Vec<Record<'_>> = reader.clone().take(50).collect();
-    match sample.first() {
-        Some(first) if columns::is_header(first) => {
-            reader.next();
-            Columns::of_header(first, &sample[1..])
-        }
-        _ => Columns::of_rows(&sample, regions),
-    }
-}
-
-/// What a file is that is not text, by its first bytes.
-fn binary_kind(bytes: &[u8]) -> Option<&'static str> {
-    let kinds: [(&[u8], &str); 5] = [
-        (b"PK\x03\x04", "spreadsheet or archive (zip)"),
-        (b"\xd0\xcf\x11\xe0", "spreadsheet or document (old Office)"),
-        (b"%PDF-", "PDF document"),
-        (b"MZ\x90\x00", "program"),
-        (b"\x7fELF", "program"),
-    ];
-    kinds.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, kind)| *kind)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ const REMEDY: &str = "write `www.school.cn # 2026-03-02 who asked: why`, or `.sc
 
 /// Adds the entries of a file.
 pub(super) fn read(list: &mut OptOuts, path: &str, bytes: &[u8]) -> Result<(), TargetsError> {
-    let decoded = decode::decode(bytes, None);
+    let decoded = decode::decode(bytes);
     if let Some((line, _)) = decoded.bad_lines.first_key_value() {
         return Err(TargetsError::table(path, *line, "bytes that are not valid in the file's encoding"));
     }

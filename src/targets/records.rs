@@ -49,30 +49,58 @@ pub(super) struct Record<'a> {
 #[derive(Clone)]
 pub(super) struct Reader<'a> {
     text: &'a str,
-    at: usize,
-    line: u64,
+    place: Place,
+    /// No record begins here or later.
+    until: usize,
     separator: Option<char>,
+}
+
+/// How far a reader has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Byte of the text at which the next line begins.
+    pub(super) at: usize,
+    /// Number of that line, from 1.
+    pub(super) line: u64,
+    /// Unclosed quotation marks so far.
     unclosed: u32,
+}
+
+impl Place {
+    /// The front of a file.
+    pub(super) const FIRST: Self = Self { at: 0, line: 1, unclosed: 0 };
 }
 
 impl<'a> Reader<'a> {
     /// A reader of the whole text. Without a separator every line is one field.
     pub(super) fn new(text: &'a str, separator: Option<char>) -> Self {
-        Self { text, at: 0, line: 1, separator, unclosed: 0 }
+        Self { text, place: Place::FIRST, until: text.len(), separator }
+    }
+
+    /// A reader of a piece of a text, whole lines, that goes on where another one came to. Unless it is the `last`, records
+    /// are read while twice the longest record is left, so that none depends on what comes after the piece.
+    pub(super) fn of_piece(text: &'a str, separator: Option<char>, place: Place, last: bool) -> Self {
+        let until = if last { text.len() } else { text.len().saturating_sub(2 * RECORD_LIMIT) };
+        Self { text, place, until, separator }
+    }
+
+    /// How far it has come.
+    pub(super) fn place(&self) -> Place {
+        self.place
     }
 
     /// Where the current line ends, without and with its line end.
     fn line_end(&self) -> (usize, usize) {
-        let bytes = &self.text.as_bytes()[self.at..];
+        let bytes = &self.text.as_bytes()[self.place.at..];
         match bytes.iter().position(|b| matches!(b, b'\n' | b'\r')) {
             None => (self.text.len(), self.text.len()),
-            Some(end) => (self.at + end, self.at + end + end_length(&bytes[end..])),
+            Some(end) => (self.place.at + end, self.place.at + end + end_length(&bytes[end..])),
         }
     }
 
     /// The record at the current position: its fields, where it ends, and over how many lines it runs.
     fn fields(&self, line_end: usize) -> Result<(Vec<Cow<'a, str>>, usize, u64), RecordFault> {
-        let line = &self.text[self.at..line_end];
+        let line = &self.text[self.place.at..line_end];
         if line.len() > RECORD_LIMIT {
             return Err(RecordFault::TooLong);
         }
@@ -83,11 +111,11 @@ impl<'a> Reader<'a> {
             };
             return Ok((fields, line_end, 1));
         }
-        let reach = if self.unclosed >= UNCLOSED_LIMIT { line_end } else { self.text.len() };
-        let reach = reach.min(self.at + RECORD_LIMIT);
+        let reach = if self.place.unclosed >= UNCLOSED_LIMIT { line_end } else { self.text.len() };
+        let reach = reach.min(self.place.at + RECORD_LIMIT);
         let mut fields = Vec::new();
         let mut lines = 1;
-        let mut at = self.at;
+        let mut at = self.place.at;
         loop {
             let (field, end) = if let Some(inside) = self.quote_at(at) {
                 let (field, closed, more) = self.quoted(inside, reach)?;
@@ -162,27 +190,27 @@ impl<'a> Iterator for Reader<'a> {
     type Item = Record<'a>;
 
     fn next(&mut self) -> Option<Record<'a>> {
-        while self.at < self.text.len() {
+        while self.place.at < self.until {
             let (line_end, next_line) = self.line_end();
-            let (start, line) = (self.at, self.line);
+            let (start, line) = (self.place.at, self.place.line);
             if is_passed_over(&self.text[start..line_end]) {
-                (self.at, self.line) = (next_line, line + 1);
+                (self.place.at, self.place.line) = (next_line, line + 1);
                 continue;
             }
             let (fields, end, lines) = match self.fields(line_end) {
                 Ok((fields, end, lines)) => (Ok(fields), end, lines),
                 Err(fault) => {
-                    self.unclosed += u32::from(fault == RecordFault::Unclosed);
+                    self.place.unclosed += u32::from(fault == RecordFault::Unclosed);
                     (Err(fault), line_end, 1)
                 }
             };
-            self.at = end + end_length(&self.text.as_bytes()[end..]);
-            self.line += lines;
+            self.place.at = end + end_length(&self.text.as_bytes()[end..]);
+            self.place.line += lines;
             let blank = |fields: &Vec<Cow<'_, str>>| fields.iter().all(|field| field.trim().is_empty());
             if fields.as_ref().is_ok_and(blank) {
                 continue;
             }
-            return Some(Record { line, last_line: self.line - 1, fields, raw: &self.text[start..end] });
+            return Some(Record { line, last_line: self.place.line - 1, fields, raw: &self.text[start..end] });
         }
         None
     }

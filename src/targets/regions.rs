@@ -53,7 +53,7 @@ struct Table<'a> {
 
 impl<'a> Table<'a> {
     fn read(path: &'a str, bytes: &[u8]) -> Result<Self, TargetsError> {
-        let decoded = decode::decode(bytes, None);
+        let decoded = decode::decode(bytes);
         if let Some((line, _)) = decoded.bad_lines.first_key_value() {
             return Err(TargetsError::table(path, *line, "bytes that are not valid in the file's encoding"));
         }

@@ -4,10 +4,12 @@
 //! of its sites is the portal. A record ends as one or more [`Row`]s or as a [`RejectedRow`], never as nothing. Leaves
 //! the cells to [`super::normalise`], [`super::words`] and [`super::regions`].
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::HashMap;
 
+use super::book::Book;
 use super::columns::{Column, Columns};
+use super::decode::BadLines;
+use super::known::Known;
 use super::normalise::{self, Named};
 use super::optout;
 use super::records::{Record, RecordFault};
@@ -16,8 +18,8 @@ use super::wording::Fault;
 use super::{text, words};
 use crate::model::optout::OptOuts;
 use crate::model::school::{
-    Category, Region, RegionCode, RegionLevel, RejectedRow, Role, Roster, RosterState, Row, RowProblem, School,
-    SourceFile, SourceLine,
+    Category, Region, RegionCode, RegionLevel, RejectedRow, Role, RosterState, Row, RowProblem, School, SourceFile,
+    SourceLine,
 };
 use crate::model::site::SiteKey;
 
@@ -26,31 +28,33 @@ pub(super) struct List<'a> {
     pub(super) path: &'a str,
     pub(super) columns: &'a Columns,
     /// Lines that were not valid in the file's encoding, escaped.
-    pub(super) bad_lines: &'a BTreeMap<u64, String>,
+    pub(super) bad_lines: &'a BadLines,
 }
 
-/// Collects lists into a roster.
-pub(super) struct Builder {
-    pub(super) roster: Roster,
+/// Collects lists into a book.
+pub(super) struct Builder<B> {
+    book: B,
+    sources: Vec<SourceFile>,
     regions: Regions,
+    opt_outs: OptOuts,
     allow_reserved: bool,
-    by_code: HashMap<String, usize>,
-    /// By [`name_key`], of which there are two for each school. Hashes, not names: a list may hold a million.
-    by_name: HashMap<u64, usize>,
-    /// The row that names a school's portal, by school.
-    portals: HashMap<usize, usize>,
+    by_code: Known,
+    /// By name as compared, region, and county (empty: not known): two for each school that has a county.
+    by_name: Known,
     /// Regions that no table knows, in the order of the lists, with their names.
     unlisted: Vec<(RegionCode, String)>,
     unlisted_at: HashMap<RegionCode, usize>,
-    /// Schools without any region are in the roster.
+    /// Schools without any region are in the book.
     nowhere: bool,
 }
 
-/// Hash of a school's name as compared, its region, and its county (empty: not known).
-fn name_key(name: &str, region: &RegionCode, county: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (name, region.0.as_str(), county).hash(&mut hasher);
-    hasher.finish()
+/// What lists come to.
+pub(super) struct Built<B> {
+    pub(super) book: B,
+    pub(super) sources: Vec<SourceFile>,
+    /// A region for every school.
+    pub(super) regions: Vec<Region>,
+    pub(super) opt_outs: OptOuts,
 }
 
 /// Why a record cannot be taken in.
@@ -73,15 +77,16 @@ struct Read<'a> {
     notes: Vec<String>,
 }
 
-impl Builder {
-    pub(super) fn new(regions: Regions, opt_outs: OptOuts, allow_reserved: bool) -> Self {
+impl<B: Book> Builder<B> {
+    pub(super) fn new(book: B, regions: Regions, opt_outs: OptOuts, allow_reserved: bool) -> Self {
         Self {
-            roster: Roster { opt_outs, ..Roster::default() },
+            book,
+            sources: Vec::new(),
             regions,
+            opt_outs,
             allow_reserved,
-            by_code: HashMap::new(),
-            by_name: HashMap::new(),
-            portals: HashMap::new(),
+            by_code: Known::default(),
+            by_name: Known::default(),
             unlisted: Vec::new(),
             unlisted_at: HashMap::new(),
             nowhere: false,
@@ -98,18 +103,18 @@ impl Builder {
                 let text = bad.map_or_else(|| text::quote(record.raw), |(_, bytes)| bytes.clone());
                 let Reject { column, reason, remedy } = reject;
                 let problem = RowProblem { column, reason: reason.to_owned(), remedy: remedy.to_owned(), text };
-                self.roster.rejected.push(RejectedRow { source, problem });
+                self.book.reject(RejectedRow { source, problem });
             }
         }
     }
 
     /// Notes that a list was read to its end.
     pub(super) fn finish_list(&mut self, source: SourceFile) {
-        self.roster.sources.push(source);
+        self.sources.push(source);
     }
 
-    /// The roster, with a region for every school.
-    pub(super) fn finish(mut self) -> Roster {
+    /// The book, and what belongs to all lists.
+    pub(super) fn finish(mut self) -> Built<B> {
         let parent = self.regions.province().map(|region| region.code.clone());
         for (code, name) in std::mem::take(&mut self.unlisted) {
             let level = RegionLevel::City;
@@ -120,8 +125,8 @@ impl Builder {
             let code = RegionCode::default();
             self.regions.add(Region { code, name, name_en, level: RegionLevel::City, parent }, []);
         }
-        self.roster.regions = self.regions.list;
-        self.roster
+        let Self { book, sources, regions, opt_outs, .. } = self;
+        Built { book, sources, regions: regions.list, opt_outs }
     }
 
     fn read<'r>(&self, list: &List<'_>, record: &'r Record<'_>) -> Result<Read<'r>, Reject> {
@@ -171,7 +176,7 @@ impl Builder {
     fn accept(&mut self, read: Read<'_>, source: &SourceLine) {
         let Read { school, group, state, role, sites, site_column, site_text, mut notes } = read;
         self.region(&school.region, group);
-        let school = self.school(&school, &mut notes);
+        let school = self.school(school, &mut notes);
         // Closed, opted out and without a site are said of the school, and one row says it for all sites of the cell.
         let unprobed = state.filter(|state| *state != RosterState::Listed);
         if sites.is_empty() || (unprobed.is_some() && sites.iter().all(|named| named.site.is_err())) {
@@ -181,7 +186,7 @@ impl Builder {
             let state = unprobed.unwrap_or(RosterState::NoSite);
             let role = role.unwrap_or(Role::Portal);
             let row = Row { school, source: source.clone(), state, role, site: None, changes: notes, problem: None };
-            self.roster.rows.push(row);
+            self.book.add_row(row);
             return;
         }
         let first_good = sites.iter().position(|named| named.site.is_ok()).unwrap_or(0);
@@ -193,7 +198,7 @@ impl Builder {
             let mut row = Row {
                 school,
                 source: source.clone(),
-                state: RosterState::Invalid,
+                state: if problem.is_some() { RosterState::Invalid } else { unprobed.unwrap_or(RosterState::Listed) },
                 role: Role::Portal,
                 site: None,
                 changes,
@@ -202,25 +207,24 @@ impl Builder {
             match named.site {
                 Err(_) => row.role = role.or(in_cell).unwrap_or(Role::Portal),
                 Ok(site) => {
-                    row.role = role.or(in_cell).unwrap_or_else(|| self.role(school, &site.key, &mut row.changes));
-                    row.state = unprobed.unwrap_or(RosterState::Listed);
-                    if let Some(request) =
-                        self.roster.opt_outs.of(&site.host).filter(|_| row.state != RosterState::Closed)
-                    {
+                    let request = self.opt_outs.of(&site.host).filter(|_| row.state != RosterState::Closed);
+                    let request = request.map(optout::note);
+                    if request.is_some() {
                         row.state = RosterState::OptedOut;
-                        row.changes.push(optout::note(request));
                     }
+                    row.role = role.or(in_cell).unwrap_or_else(|| self.role(school, &site.key, &mut row));
+                    row.changes.extend(request);
                     row.site = Some(site.key.clone());
                     // Only what may be probed is among the sites: what is not there cannot be probed by mistake.
                     if row.state == RosterState::Listed {
-                        self.roster.sites.entry(site.key.clone()).or_insert(site);
+                        self.book.add_site(site);
                     }
                 }
             }
             if row.state == RosterState::NoSite {
                 row.changes.extend(row.site.take().map(|site| format!("site not used: {site}")));
             }
-            self.roster.rows.push(row);
+            self.book.add_row(row);
         }
     }
 
@@ -241,52 +245,67 @@ impl Builder {
     }
 
     /// The role of a row that does not say: the first site of a school is its portal, every other one a service.
-    fn role(&mut self, school: usize, site: &SiteKey, changes: &mut Vec<String>) -> Role {
-        let portal = *self.portals.entry(school).or_insert(self.roster.rows.len());
-        // The row of the portal may be the one that is being made.
-        if self.roster.rows.get(portal).is_none_or(|row| row.site.as_ref() == Some(site)) {
+    fn role(&mut self, school: usize, site: &SiteKey, row: &mut Row) -> Role {
+        if self.book.is_portal(school, site, row.state != RosterState::NoSite) {
             return Role::Portal;
         }
-        changes.push("another site of the school, read as a service".to_owned());
+        row.changes.push("another site of the school, read as a service".to_owned());
         Role::Service
     }
 
-    /// The index of a school: the one known by the same code, or by the same name in the same place, or a new one.
-    fn school(&mut self, school: &School, notes: &mut Vec<String>) -> usize {
+    /// The number of a school: the one known by the same code, or by the same name in the same place, or a new one.
+    fn school(&mut self, school: School, notes: &mut Vec<String>) -> usize {
         let name = text::comparable(&school.name);
-        let county = school.county.as_ref().map_or("", |code| code.0.as_str());
-        let (own_key, open_key) = (name_key(&name, &school.region, county), name_key(&name, &school.region, ""));
-        let by_code = school.code.as_ref().and_then(|code| self.by_code.get(code));
-        let at = by_code.copied().or_else(|| {
+        let (region, code) = (school.region.clone(), school.code.clone());
+        let county = school.county.clone().unwrap_or_default();
+        let own = (name.as_str(), region.0.as_str(), county.0.as_str());
+        let open = (own.0, own.1, "");
+        let named = |book: &B, at: usize| {
+            let other = book.school(at);
+            other.region == region && text::comparable(&other.name) == name
+        };
+        let by_code = code.as_ref().and_then(|code| self.code(code));
+        let at = by_code.or_else(|| {
             // The key without county belongs to the first school of that name in the region, wherever it is.
-            let exact = self.by_name.get(&own_key);
-            let open = self.by_name.get(&open_key).filter(|at| self.roster.schools[**at].county.is_none());
-            exact.or(open).copied().filter(|at| {
-                let other = &self.roster.schools[*at];
-                let same_code = other.code.is_none() || school.code.is_none() || other.code == school.code;
-                // Two names may share a hash; they are two schools then.
-                same_code && other.region == school.region && text::comparable(&other.name) == name
+            let found = self.by_name.find(own, |at| named(&self.book, at)).or_else(|| {
+                let found = self.by_name.find(open, |at| named(&self.book, at));
+                found.filter(|at| self.book.school(*at).county.is_none())
+            });
+            found.filter(|at| {
+                let other = self.book.school(*at);
+                other.code.is_none() || code.is_none() || other.code == code
             })
         });
         let at = if let Some(at) = at {
-            self.merge(at, school, notes);
+            self.merge(at, &school, notes);
             at
         } else {
-            self.nowhere |= school.region.0.is_empty();
-            self.roster.schools.push(school.clone());
-            self.roster.schools.len() - 1
+            self.nowhere |= region.0.is_empty();
+            self.book.add_school(school)
         };
-        if let Some(code) = &school.code {
-            self.by_code.entry(code.clone()).or_insert(at);
+        if let Some(code) = code.filter(|code| self.code(code).is_none()) {
+            self.by_code.add(code.as_str(), at);
         }
-        self.by_name.entry(own_key).or_insert(at);
-        self.by_name.entry(open_key).or_insert(at);
+        // A school that was found by its code may be known by another name.
+        if named(&self.book, at) {
+            for key in [own, open] {
+                if self.by_name.find(key, |at| named(&self.book, at)).is_none() {
+                    self.by_name.add(key, at);
+                }
+            }
+        }
         at
+    }
+
+    /// The school of a code.
+    fn code(&self, code: &str) -> Option<usize> {
+        self.by_code.find(code, |at| self.book.school(at).code.as_deref() == Some(code))
     }
 
     /// Fills what the first row of a school left open; what differs is noted and the first is kept.
     fn merge(&mut self, at: usize, other: &School, notes: &mut Vec<String>) {
-        let known = &mut self.roster.schools[at];
+        let mut known = self.book.school(at).into_owned();
+        let before = known.clone();
         let fill = |ours: &mut Option<String>, theirs: &Option<String>| match ours {
             None => {
                 ours.clone_from(theirs);
@@ -304,6 +323,9 @@ impl Builder {
         }
         if differs {
             notes.push("the same school with other facts, first kept".to_owned());
+        }
+        if known != before {
+            self.book.set_school(at, known);
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Whole lists: shapes, encodings, duplicates, states, the two folders, and that no row is ever lost.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
 use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
 
 use super::*;
-use crate::model::school::{Category, RegionCode, Role, RosterState};
+use crate::model::school::{Category, RegionCode, Role, RosterState, SourceLine};
 use crate::model::site::SiteKey;
 
 const REGIONS: &str = "code,name_zh,level,parent_code\n990000,示例省,province,\n990100,岚溪市,city,990000\n\
@@ -290,6 +292,46 @@ fn a_million_rows() {
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }
 
+/// Holds a check to the roster of the same lists.
+fn tells_of(report: &check::CheckReport, roster: &Roster) -> Result<(), TestCaseError> {
+    prop_assert_eq!((report.schools, report.sites), (roster.schools.len() as u64, roster.sites.len() as u64));
+    let mut states = BTreeMap::new();
+    let (mut sites, mut schools) = (BTreeMap::<&str, Vec<_>>::new(), BTreeMap::<usize, Vec<_>>::new());
+    for row in &roster.rows {
+        *states.entry(row.state).or_insert(0) += 1;
+        if let Some(site) = &row.site {
+            sites.entry(site.as_str()).or_default().push(&row.source);
+        }
+        let lines = schools.entry(row.school).or_default();
+        // Several sites in one cell are not several rows.
+        if lines.last() != Some(&&row.source) {
+            lines.push(&row.source);
+        }
+    }
+    prop_assert_eq!(&report.states, &states);
+    let told = |entries: &check::Entries<check::Duplicate>| {
+        entries.first.iter().map(|of| format!("{} {} {:?}", of.what, of.rows, of.lines)).collect::<Vec<_>>()
+    };
+    let line = |what: &str, rows: &[&SourceLine]| format!("{what} {} {:?}", rows.len(), &rows[..rows.len().min(5)]);
+    let sites = sites.iter().filter(|(_, rows)| rows.len() > 1).map(|(site, rows)| line(site, rows));
+    prop_assert_eq!(told(&report.duplicate_sites), sites.collect::<Vec<_>>());
+    let schools = schools.iter().filter(|(_, rows)| rows.len() > 1);
+    let schools = schools.map(|(at, rows)| line(&roster.schools[*at].name, rows));
+    prop_assert_eq!(told(&report.duplicate_schools), schools.collect::<Vec<_>>());
+    let changed = roster.rows.iter().filter(|row| !row.changes.is_empty());
+    let changed = changed.map(|row| (&row.source, &roster.schools[row.school].name, &row.site, &row.changes));
+    let told = report.changed.first.iter().map(|row| (&row.source, &row.school, &row.site, &row.changes));
+    prop_assert_eq!(told.collect::<Vec<_>>(), changed.collect::<Vec<_>>());
+    let invalid = roster.rows.iter().filter_map(|row| Some((&row.source, row.problem.as_ref()?)));
+    let told = report.invalid.first.iter().map(|row| (&row.source, &row.problem));
+    prop_assert_eq!(told.collect::<Vec<_>>(), invalid.collect::<Vec<_>>());
+    let rejected = roster.rejected.iter().map(|row| (&row.source, &row.problem));
+    let told = report.rejected.first.iter().map(|row| (&row.source, &row.problem));
+    prop_assert_eq!(told.collect::<Vec<_>>(), rejected.collect::<Vec<_>>());
+    prop_assert_eq!(report.files.iter().map(|file| file.rejected).sum::<u64>(), roster.rejected.len() as u64);
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn no_row_is_lost(
@@ -309,7 +351,9 @@ proptest! {
                     prop_assert_eq!(row.site.as_ref().is_some_and(|key| roster.sites.contains_key(key)) || !listed, true);
                     prop_assert_eq!(row.problem.is_some(), row.state == RosterState::Invalid);
                 }
-                let text = check::check_report(&loaded).text(check::Language::Zh, 50);
+                let report = check::check_bytes(&files, &LoadOptions::default(), usize::MAX).unwrap();
+                tells_of(&report, roster)?;
+                let text = report.text(check::Language::Zh);
                 prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
             }
             Err(TargetsError::Binary { .. }) => {}

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use v6ready::judge::causes::causes;
@@ -70,9 +71,65 @@ pub(crate) fn run() -> Run {
 
 /// The most memory that the process has held, in MiB. 0 where the system does not say.
 fn most_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    memory_in("/proc/self/status")
+}
+
+fn memory_in(status: &str) -> u64 {
+    let status = std::fs::read_to_string(status).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
     line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+/// The most memory that a program of ours has held until it ended, in MiB, how long it took, and what it said.
+fn watched(arguments: &[&str]) -> (u64, Duration, String) {
+    let begun = Instant::now();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_v6ready"));
+    let mut child = command.args(arguments).stdout(Stdio::piped()).spawn().expect("started");
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    while child.try_wait().expect("a child").is_none() {
+        most = most.max(memory_in(&status));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let took = begun.elapsed();
+    // What it says fits into the pipe.
+    let said = child.wait_with_output().expect("its output");
+    assert!(said.status.success());
+    (most, took, String::from_utf8_lossy(&said.stdout).into_owned())
+}
+
+/// A list is looked at before anybody trusts it, perhaps on a small machine.
+#[test]
+#[ignore = "measures time and memory: for the release build"]
+fn a_list_of_a_million_rows() {
+    const ROWS: usize = 1_000_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let plain = |n: usize| format!("示例{n}中学,www.s{n}.edu.cn,示例{}市", n % 18);
+    // Half of the rows are the first half again, and every hundredth is unusable.
+    let doubled = |n: usize| if n % 100 == 7 { format!(",无,{n}") } else { plain(n % (ROWS / 2)) };
+    let rows: [(&str, &dyn Fn(usize) -> String); 2] = [("plain", &plain), ("doubled", &doubled)];
+    for (what, row) in rows {
+        let path = folder.path().join(format!("{what}.csv"));
+        let mut list = String::from("学校名称,网站地址,地区\n");
+        for number in 0..ROWS {
+            list.push_str(&row(number));
+            list.push('\n');
+        }
+        for encoding in [encoding_rs::UTF_8, encoding_rs::GB18030] {
+            let bytes = encoding.encode(&list).0;
+            std::fs::write(&path, &bytes).expect("written");
+            let (most, took, said) =
+                watched(&["--lang", "en", "targets", "check", path.to_str().expect("a path"), "--most", "3"]);
+            assert!(said.contains(&format!("{ROWS} rows")), "{said}");
+            println!(
+                "{what}, {}: {ROWS} rows of {:.1} MB in {:.1} s, most memory {most} MiB",
+                encoding.name(),
+                bytes.len() as f64 / 1e6,
+                took.as_secs_f64(),
+            );
+            assert!(took <= Duration::from_secs(20) && most <= 150, "{took:?}, {most} MiB");
+        }
+    }
 }
 
 /// The files of a province with these trails, how long they took, and how many findings there are.

@@ -15,7 +15,7 @@ use v6ready::model::deep::FaultyLinks;
 use v6ready::model::owner::Aliases;
 use v6ready::model::school::RosterState;
 use v6ready::model::site::SiteKey;
-use v6ready::report::{Lang, Report, ReportInput, Template};
+use v6ready::report::{Lang, Report, ReportInput, Template, Trails};
 use v6ready::targets::{LoadOptions, Loaded, load_bytes};
 
 use crate::large;
@@ -197,7 +197,7 @@ fn reported(loaded: &Loaded) -> (usize, usize) {
         summary: &summarise(roster, policy, &assessments),
         causes: &causes(roster, policy, &assessments, &Aliases::default()),
         rules: &[],
-        trails: &BTreeMap::new(),
+        trails: &Trails::default(),
         faulty_links: &FaultyLinks::default(),
         first_seen: &BTreeMap::new(),
         past: &Past::default(),

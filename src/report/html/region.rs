@@ -266,7 +266,7 @@ fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> S
             .map(|problem| [&problem.reason, &problem.text, &problem.remedy].map(|part| shown(part))),
         findings: findings(text, row),
         pointers: row.evidence.join(" "),
-        trail: trail.into_iter().flatten().map(|line| shown(line)).collect(),
+        trail: trail.into_iter().flatten().map(|line| shown(&line)).collect(),
         elsewhere: false,
         repeat: row.repeat.as_deref().map(shown),
     }
