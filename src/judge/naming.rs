@@ -296,7 +296,10 @@ pub(super) fn seconded(
 ) -> bool {
     let subject = Subject::new(observation, host);
     let questions = questions(observation, &subject, RecordType::of(family), resolvers);
-    let says = |lookup: &&Lookup| (lookup.outcome == LookupOutcome::Answer || speaks(lookup)) && supports(lookup);
+    // An answer without the AA bit from where an authority should be is some cache's once more.
+    let entitled = |lookup: &Lookup| lookup.role == ServerRole::Resolver || lookup.authoritative == Some(true);
+    let answers = |lookup: &Lookup| lookup.outcome == LookupOutcome::Answer && entitled(lookup);
+    let says = |lookup: &&Lookup| (answers(lookup) || speaks(lookup)) && supports(lookup);
     let saying = || questions.asked.iter().map(|a| a.lookup).filter(says);
     let servers: BTreeSet<SocketAddr> = saying().map(|lookup| lookup.server).collect();
     servers.len() >= 2

@@ -112,7 +112,9 @@ pub fn first_look(observation: &Observation, criteria: &Criteria) -> (Readiness,
             !matches!(assessment.reason.as_str(), "policy" | "not_measured") && !has(&[Code::V6NotMeasured])
         }
         Readiness::Ready | Readiness::ReadyDefect => has(&shaky) || silent_chain || unknown_v4,
-        Readiness::Absent | Readiness::NoName => false,
+        // Another source may have an address that can be dialled.
+        Readiness::Absent => has(&[Code::AaaaUnusable]),
+        Readiness::NoName => false,
     };
     (assessment.readiness, again)
 }
@@ -256,6 +258,9 @@ impl<'a> Case<'a> {
             }
             if scopes.iter().all(|scope| *scope == Scope::OwnNetwork) {
                 return (Readiness::Inconclusive, "policy", 3);
+            }
+            if !self.is_given(Family::V6) {
+                return self.single_source(3);
             }
         }
         match self.naming.v6 {
@@ -414,7 +419,7 @@ impl<'a> Case<'a> {
             return (Readiness::Inconclusive, "dns", 5);
         }
         // A limit that IPv4 ran into as well must not make the difference.
-        if Family::BOTH.into_iter().all(|family| self.has_untried_addresses(family)) {
+        if Family::BOTH.into_iter().all(|family| self.has_untried_addresses(family) && !self.is_dialled(family)) {
             let args = [("limit", Limit::Addresses.word().to_owned())];
             self.findings.add_with(Code::LimitHit, &args, &[v6.pointer]);
             return (Readiness::Inconclusive, "limit", 5);
@@ -433,15 +438,8 @@ impl<'a> Case<'a> {
             return (Readiness::Inconclusive, "vantage", 5);
         }
         if self.confirmed(offered) {
-            if !offered
-                .iter()
-                .filter_map(|index| entries[*index].v6.as_ref())
-                .all(|v6| self.is_seconded(Family::V6, v6))
-            {
-                self.findings.add(Code::DnsSingleSource, &self.naming.evidence_v6.clone());
-                return (Readiness::Inconclusive, "dns", 6);
-            }
-            return (Readiness::Broken, reason, 6);
+            let failed = offered.iter().filter_map(|index| Some((Family::V6, entries[*index].v6.as_ref()?)));
+            return self.by_one_source(failed, 6).unwrap_or((Readiness::Broken, reason, 6));
         }
         if self.is_unproven(Family::V6) {
             self.findings.add(Code::VantageUnproven, &[v6.pointer]);
@@ -553,11 +551,14 @@ impl<'a> Case<'a> {
             "unreachable"
         };
         if self.down_confirmed(&tried) {
-            let mut seconded = tried.iter().flat_map(|family| outcomes(*family).map(|outcome| (*family, outcome)));
-            if !seconded.all(|(family, outcome)| self.is_seconded(family, outcome)) {
-                let at = [&self.naming.evidence_v6[..], &self.naming.evidence_v4].concat();
-                self.findings.add(Code::DnsSingleSource, &at);
-                return (Readiness::Inconclusive, "dns", rule);
+            let given = [(Family::V4, self.naming.v4), (Family::V6, self.naming.v6)];
+            let mut given = given.into_iter().filter(|(_, presence)| *presence == Presence::Present);
+            if tried.is_empty() && !given.all(|(family, _)| self.is_given(family)) {
+                return self.single_source(rule);
+            }
+            let failed = tried.iter().flat_map(|family| outcomes(*family).map(|outcome| (*family, outcome)));
+            if let Some(decision) = self.by_one_source(failed, rule) {
+                return decision;
             }
             return (Readiness::Down, reason, rule);
         }

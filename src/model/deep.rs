@@ -65,7 +65,7 @@ pub struct FaultyLink {
 pub struct FaultyLinks {
     by_site: BTreeMap<SiteKey, Vec<FaultyLink>>,
     kept: usize,
-    left_out: u64,
+    left_out: BTreeMap<SiteKey, u64>,
 }
 
 impl FaultyLinks {
@@ -76,7 +76,9 @@ impl FaultyLinks {
     pub fn add(&mut self, site: &SiteKey, mut links: Vec<FaultyLink>) {
         let all = links.len();
         links.truncate(Self::MOST - self.kept);
-        self.left_out += (all - links.len()) as u64;
+        if links.len() < all {
+            self.left_out.insert(site.clone(), (all - links.len()) as u64);
+        }
         self.kept += links.len();
         if !links.is_empty() {
             self.by_site.insert(site.clone(), links);
@@ -88,9 +90,9 @@ impl FaultyLinks {
         self.by_site.get(site).map_or(&[], Vec::as_slice)
     }
 
-    /// Links for which there was no room.
-    pub fn left_out(&self) -> u64 {
-        self.left_out
+    /// Links of a site for which there was no room.
+    pub fn left_out(&self, site: &SiteKey) -> u64 {
+        self.left_out.get(site).copied().unwrap_or(0)
     }
 }
 
@@ -215,6 +217,7 @@ mod tests {
         links.add(&site("b.example"), vec![link.clone(); 3]);
         links.add(&site("c.example"), vec![link]);
         let kept = ["none.example", "a.example", "b.example", "c.example"].map(|name| links.of(&site(name)).len());
-        assert_eq!((kept, links.left_out()), ([0, FaultyLinks::MOST - 1, 1, 0], 3));
+        assert_eq!(kept, [0, FaultyLinks::MOST - 1, 1, 0]);
+        assert_eq!(["a.example", "b.example", "c.example"].map(|name| links.left_out(&site(name))), [0, 2, 1]);
     }
 }

@@ -1,6 +1,6 @@
 //! Asking for the addresses of a name: A and AAAA independently, confirmed where the answer is not plain.
 //!
-//! A positive answer is taken at once. Anything else is asked of a second resolver, SERVFAIL once more without DNSSEC
+//! In the first round a positive answer is taken at once. Anything else is asked of a second resolver, SERVFAIL once more without DNSSEC
 //! validation, weather again after a pause, and what is still not plain of the authoritative servers. Every question goes
 //! through [`Prober::ask`], which counts them and distrusts what bears the mark of a forgery. Leaves to others: what the
 //! collected answers mean.
@@ -33,6 +33,8 @@ pub(crate) struct Known {
     pub(crate) end: String,
     /// The word of the authoritative servers is still wanted: no second source, or sources that contradict each other.
     unconfirmed: bool,
+    /// Whose word the outcome is. None: nobody was asked.
+    by: Option<SocketAddr>,
 }
 
 impl Known {
@@ -51,6 +53,7 @@ impl Known {
                 Some(_) => negative.is_some(),
                 None => !confirmed_negative(lookups),
             },
+            by: best.map(|lookup| lookup.server),
         }
     }
 
@@ -151,18 +154,30 @@ impl Prober {
         Some(self.ask(record, name, rtype, ask).await)
     }
 
-    /// What is known with another resolver's word added. The authoritative servers' is still wanted where that confirms nothing.
+    /// What is known with another resolver's word added: one that was given in this round, as to an earlier walk, or is asked for
+    /// now. The authoritative servers' is still wanted where that confirms nothing.
     async fn second(&self, record: &Recorder, name: &str, rtype: RecordType, known: Known) -> Known {
-        let other = self.ask_another(record, name, rtype).await.filter(|lookup| !lookup.is_suspect());
+        let given = record.read(|round| {
+            let about = round.lookups.iter().rev().filter(|lookup| lookup.rtype == rtype && lookup.name == name);
+            let plain = |lookup: &&Lookup| lookup.outcome == LookupOutcome::Answer || is_negative(lookup.outcome);
+            let others = about.filter(|lookup| lookup.role == ServerRole::Resolver && Some(lookup.server) != known.by);
+            others.filter(plain).find(|lookup| !lookup.is_suspect() && !lookup.checking_disabled).cloned()
+        });
+        let other = match given {
+            Some(given) => Some(given),
+            None => self.ask_another(record, name, rtype).await.filter(|lookup| !lookup.is_suspect()),
+        };
         let Some(other) = other else { return Known { unconfirmed: true, ..known } };
         if other.outcome != LookupOutcome::Answer {
             return Known { unconfirmed: known.outcome != other.outcome, ..known };
         }
-        let theirs = other.addresses.iter().map(|given| given.address);
+        // Contradicted before, it stays so.
+        let disputed = known.outcome != LookupOutcome::Answer || known.unconfirmed;
         let ours = known.addresses.len();
-        let addresses = distinct(known.addresses.into_iter().chain(theirs));
-        let unconfirmed = ours != other.addresses.len() || ours != addresses.len();
-        Known { addresses, outcome: LookupOutcome::Answer, end: known.end, unconfirmed }
+        let addresses =
+            distinct(known.addresses.iter().copied().chain(other.addresses.iter().map(|given| given.address)));
+        let differ = ours != other.addresses.len() || ours != addresses.len();
+        Known { addresses, outcome: LookupOutcome::Answer, unconfirmed: disputed || differ, ..known }
     }
 
     /// The HTTPS record of a name that has no AAAA: some put an IPv6 address there and nowhere else (RFC 9460 §7.3). One
@@ -258,9 +273,10 @@ impl Prober {
         if said.addresses.is_empty() {
             return known;
         }
-        // Nobody's record is left out: what one of them serves by proves itself.
-        let addresses = distinct(known.addresses.into_iter().chain(said.addresses));
-        Known { addresses, outcome: said.outcome, end: known.end, unconfirmed: said.unconfirmed }
+        // Nobody's record is left out: what one of them serves by proves itself. Those with authority come first, since a page is
+        // asked of the first address that opens.
+        let addresses = distinct(said.addresses.into_iter().chain(known.addresses));
+        Known { addresses, end: known.end, ..said }
     }
 
     /// The resolvers in the order this name asks them: spread over names, the same in every run, and beginning with the

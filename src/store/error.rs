@@ -240,10 +240,15 @@ impl StoreError {
         const IOERR: u32 = 10;
         const CORRUPT: u32 = 11;
         const FULL: u32 = 13;
+        // IOERR_SHORT_READ: the file ends before its last page.
+        const CUT_OFF: u32 = 522;
         let path = path.to_owned();
         if let sqlx::Error::ColumnDecode { index, source } = &source {
             // What was written here has the types that are read; damage may look like another.
             return Self::Corrupt { path, what: format!("column {index}"), detail: source.to_string() };
+        }
+        if extended_code(&source) == Some(CUT_OFF) {
+            return Self::Damaged { path, source };
         }
         match primary_code(&source) {
             Some(CORRUPT | NOT_A_DATABASE) => Self::Damaged { path, source },
@@ -259,8 +264,11 @@ pub(super) const NOT_A_DATABASE: u32 = 26;
 
 /// The low byte of the extended result code. None: not an error of SQLite's.
 pub(super) fn primary_code(error: &sqlx::Error) -> Option<u32> {
-    let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
-    Some(code & 0xff)
+    Some(extended_code(error)? & 0xff)
+}
+
+fn extended_code(error: &sqlx::Error) -> Option<u32> {
+    error.as_database_error()?.code()?.parse().ok()
 }
 
 fn holder(pid: Option<u32>, started: Option<Timestamp>) -> String {

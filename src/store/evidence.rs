@@ -173,7 +173,13 @@ impl Store {
             .await
             .map_err(|error| self.fault("read evidence", error))?;
         // Of this site alone nobody could tell whether a row is missing.
-        self.none_missing(run, self.kept(run).await?.as_ref(), self.count(&self.pool, run).await?)?;
+        if let Some(record) = self.record(run).await? {
+            self.none_missing(run, &record, self.count(&self.pool, run).await?)?;
+        }
+        if rows.is_empty() {
+            // Nor whether it stands under another name by now.
+            self.check().await?;
+        }
         let mut observation = None;
         let mut decoder = Decoder::new();
         for row in &rows {
@@ -190,7 +196,7 @@ impl Store {
         E: From<StoreError>,
         F: FnMut(Observation) -> Result<(), E>,
     {
-        let kept = self.kept(run).await?;
+        let known = self.record(run).await?;
         let mut current: Option<Observation> = None;
         let mut decoder = Decoder::new();
         let mut pages = Pages::default();
@@ -211,7 +217,7 @@ impl Store {
             }
         }
         current.map_or(Ok(()), visit)?;
-        Ok(self.none_missing(run, kept.as_ref(), (rounds, sites))?)
+        Ok(known.map_or(Ok(()), |record| self.none_missing(run, &record, (rounds, sites)))?)
     }
 
     /// Hands the JSON of every round of a run to `visit`, as it was stored, in the order of keys and rounds, holding one
@@ -220,14 +226,14 @@ impl Store {
     where
         F: FnMut(&[u8]) -> Result<(), StoreError>,
     {
-        let kept = self.kept(run).await?;
+        let known = self.record(run).await?;
         let mut decoder = Decoder::new();
         let mut pages = Pages::default();
         let (mut rounds, mut sites, mut last) = (0, 0, String::new());
         loop {
             let rows = pages.next(self, run).await?;
             if rows.is_empty() {
-                return self.none_missing(run, kept.as_ref(), (rounds, sites));
+                return known.map_or(Ok(()), |record| self.none_missing(run, &record, (rounds, sites)));
             }
             for row in &rows {
                 let site: &str = row.try_get("site_key").map_err(|error| self.fault("read evidence", error))?;

@@ -19,7 +19,7 @@ use super::runs::ListsIn;
 use super::{Store, StoreError};
 use crate::model::evidence::Round;
 use crate::model::run::{Run, RunId};
-use crate::model::school::Roster;
+use crate::model::school::{Roster, RosterState};
 use crate::model::site::{Site, SiteKey};
 
 /// The longest line that says what a run is, in bytes: a year of canaries.
@@ -307,7 +307,9 @@ fn check_lists(roster: &Roster) -> Result<(), String> {
         if row.school >= roster.schools.len() {
             return Err(format!("a row of {} is about a school that is not there", row.source));
         }
-        if row.site.as_ref().is_some_and(|site| !roster.sites.contains_key(site)) {
+        // Who asked not to be measured, or is closed, is named and not among the sites.
+        let probed = row.state == RosterState::Listed;
+        if probed && row.site.as_ref().is_some_and(|site| !roster.sites.contains_key(site)) {
             return Err(format!("a row of {} names a site that is not there", row.source));
         }
     }

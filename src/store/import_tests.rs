@@ -4,7 +4,7 @@ use super::super::fixture::{self, Home, RUN};
 use super::super::{Exported, Scope};
 use super::*;
 use crate::model::optout::{OptOut, OptOuts};
-use crate::model::school::{RejectedRow, RowProblem, SourceFile, SourceLine};
+use crate::model::school::{Category, RegionCode, RejectedRow, Role, Row, RowProblem, School, SourceFile, SourceLine};
 
 fn id() -> RunId {
     RunId(RUN.into())
@@ -23,6 +23,25 @@ async fn history() -> Home {
     roster.rejected.push(RejectedRow {
         source: SourceLine { file: "/data/anna/lists/k12.csv".into(), line: 4 },
         problem: RowProblem { column: None, reason: "?".into(), remedy: String::new(), text: "学校".into() },
+    });
+    // Named, and not among the sites: nobody may probe it.
+    roster.schools.push(School {
+        name: "学校".into(),
+        code: None,
+        region: RegionCode(String::new()),
+        county: None,
+        category: Category::K12,
+        subtype: None,
+        responsible_unit: None,
+    });
+    roster.rows.push(Row {
+        school: 0,
+        source: SourceLine { file: "/data/anna/lists/k12.csv".into(), line: 5 },
+        state: RosterState::OptedOut,
+        role: Role::Portal,
+        site: Some(SiteKey("out.example".into())),
+        changes: Vec::new(),
+        problem: None,
     });
     let asked =
         OptOut { date: "2026-03-02".into(), requester: "Anna".into(), reason: "privacy".into(), source: "o:1".into() };

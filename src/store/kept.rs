@@ -11,7 +11,7 @@ use sqlx::{Row as _, Transaction};
 use super::codec::{digest, hex, json_fault};
 use super::runs::{Record, seal};
 use super::{Store, StoreError};
-use crate::model::run::RunId;
+use crate::model::run::{RunEnd, RunId};
 use crate::model::site::SiteKey;
 
 /// What is stored for a run.
@@ -44,7 +44,7 @@ impl Store {
         let Some(row) = row else { return Err(self.no_such_run(&id.0).await?) };
         let mut record = self.open_seal(&row)?;
         let (rounds, sites) = self.count(&mut **transaction, id).await?;
-        self.none_missing(id, record.kept.as_ref(), (rounds, sites))?;
+        self.none_missing(id, &record, (rounds, sites))?;
         let verdicts = record.kept.take().and_then(|kept| kept.verdicts);
         record.kept = Some(Kept { rounds, sites, verdicts });
         change(&mut record);
@@ -76,31 +76,30 @@ impl Store {
         Ok((number("rounds")?, number("sites")?))
     }
 
-    /// Fails where fewer rows were found than the record speaks of.
-    pub(super) fn none_missing(&self, id: &RunId, kept: Option<&Kept>, found: (u64, u64)) -> Result<(), StoreError> {
-        let Some(kept) = kept else { return Ok(()) };
-        if found.0 >= kept.rounds && found.1 >= kept.sites {
+    /// Fails where fewer rows were found than the record speaks of; or others, where the run is over and gets no more.
+    pub(super) fn none_missing(&self, id: &RunId, record: &Record, found: (u64, u64)) -> Result<(), StoreError> {
+        let Some(kept) = &record.kept else { return Ok(()) };
+        let sound = match record.run.end {
+            RunEnd::Complete => found == (kept.rounds, kept.sites),
+            _ => found.0 >= kept.rounds && found.1 >= kept.sites,
+        };
+        if sound {
             return Ok(());
         }
-        let detail = format!(
-            "{} rounds of {} sites are missing, of {} rounds of {} sites",
-            kept.rounds.saturating_sub(found.0),
-            kept.sites.saturating_sub(found.1),
-            kept.rounds,
-            kept.sites
-        );
+        let ((rounds, sites), Kept { rounds: all, sites: of, .. }) = (found, kept);
+        let detail = format!("{rounds} rounds of {sites} sites are there, and not {all} rounds of {of} sites");
         Err(self.corrupt(format!("the evidence of run {id}"), detail))
     }
 
-    /// What a run's record says is stored. None: it was written before it said so.
-    pub(super) async fn kept(&self, id: &RunId) -> Result<Option<Kept>, StoreError> {
+    /// A run's record. None: there is no such run.
+    pub(super) async fn record(&self, id: &RunId) -> Result<Option<Record>, StoreError> {
         let fault = |error| self.fault("read a run", error);
         let row = sqlx::query("SELECT id, run_json, roster, config, seal FROM runs WHERE id = ?1")
             .bind(&id.0)
             .fetch_optional(&self.pool)
             .await
             .map_err(fault)?;
-        row.map_or(Ok(None), |row| Ok(self.open_seal(&row)?.kept))
+        row.map(|row| self.open_seal(&row)).transpose()
     }
 }
 
@@ -133,7 +132,7 @@ impl Record {
 mod tests {
     use super::super::fixture::{self, RUN};
     use super::*;
-    use crate::model::run::{Run, RunEnd};
+    use crate::model::run::Run;
     use crate::model::verdict::Readiness;
 
     async fn lose(store: &Store, sql: &'static str) {
@@ -147,7 +146,7 @@ mod tests {
         let (store, run) = (&home.store, RunId(RUN.into()));
         let rounds = ["a.example", "b.example"].map(|site| fixture::round(site, 1));
         store.put_rounds(&run, &rounds).await.unwrap();
-        let ended = Run { end: RunEnd::Complete, ..fixture::run(RUN, 1000) };
+        let ended = Run { end: RunEnd::Interrupted, ..fixture::run(RUN, 1000) };
         store.update_run(&ended).await.unwrap();
         let more = fixture::round("c.example", 1);
         store.put_rounds(&run, &[more]).await.unwrap();
@@ -162,8 +161,23 @@ mod tests {
             store.update_run(&ended).await.unwrap_err(),
             all.unwrap_err(),
         ] {
-            assert!(error.to_string().contains("1 rounds of 1 sites are missing, of 2 rounds of 2 sites"), "{error}");
+            assert!(
+                error.to_string().contains("1 rounds of 1 sites are there, and not 2 rounds of 2 sites"),
+                "{error}"
+            );
         }
+    }
+
+    #[tokio::test]
+    async fn a_run_that_is_over_gets_no_more() {
+        let home = fixture::with_run().await;
+        let (store, run) = (&home.store, RunId(RUN.into()));
+        store.put_rounds(&run, &[fixture::round("a.example", 1)]).await.unwrap();
+        store.update_run(&Run { end: RunEnd::Complete, ..fixture::run(RUN, 1000) }).await.unwrap();
+        assert_eq!(store.runs().await.unwrap().len(), 1);
+        store.put_rounds(&run, &[fixture::round("b.example", 1)]).await.unwrap();
+        let error = store.runs().await.unwrap_err();
+        assert!(error.to_string().contains("2 rounds of 2 sites are there, and not 1 rounds of 1 sites"), "{error}");
     }
 
     #[tokio::test]

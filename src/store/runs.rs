@@ -170,7 +170,7 @@ impl Store {
                 let number = |name: &str| row.try_get::<i64, _>(name).map(i64::unsigned_abs).map_err(fault);
                 let (rounds, sites) = (number("rounds")?, number("sites")?);
                 let record = self.open_seal(row)?;
-                self.none_missing(&record.run.id, record.kept.as_ref(), (rounds, sites))?;
+                self.none_missing(&record.run.id, &record, (rounds, sites))?;
                 Ok(header(record.run, sites))
             })
             .collect()

@@ -70,7 +70,7 @@ impl Store {
         let fault = |error| self.fault("read verdicts", error);
         let select = "SELECT site_key, readiness, method_version FROM verdicts WHERE run = ?1";
         let rows = sqlx::query(select).bind(&run.0).fetch_all(&self.pool).await.map_err(fault)?;
-        let sealed = self.kept(run).await?.and_then(|kept| kept.verdicts);
+        let sealed = self.record(run).await?.and_then(|record| record.kept?.verdicts);
         let mut kept = KeptVerdicts { method_version: None, sites: BTreeMap::new() };
         for row in rows {
             let key = SiteKey(row.try_get("site_key").map_err(fault)?);

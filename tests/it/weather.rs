@@ -174,11 +174,14 @@ async fn with_loss(rows: Rows, seed: u64) {
     });
     let mail_of =
         |scenario: &Scenario| judge(scenario, &evidence).ok().and_then(|(assessment, _)| assessment.facts.mail);
+    let mut judged_mail = 0;
     for (scenario, mail) in scenarios.iter().filter_map(|scenario| Some((scenario, mail_of(scenario)?))) {
         let expected = scenario.expect.mail.as_deref().unwrap_or_default();
+        judged_mail += 1;
         let known = mail.state != MailState::Unknown;
         assert!(!known || expected.starts_with(mail.state.name()), "{}: {expected} expected, {mail:?}", scenario.id);
     }
+    assert_eq!(judged_mail > 0, matches!(rows, Rows::Mail), "mail was looked at where it was to be");
     let lossy = lossy.expect("the way was laid");
     let (dials, lost) = (lossy.dials.load(Ordering::Relaxed), lossy.lost.load(Ordering::Relaxed));
     println!(
@@ -186,7 +189,9 @@ async fn with_loss(rows: Rows, seed: u64) {
          exchanges lost",
         scenarios.len()
     );
-    assert!(lost * 1000 > dials * 10, "{lost} of {dials}: that is far from 5 %");
+    // Few exchanges may lose few.
+    let (least, share) = if matches!(rows, Rows::Standard) { (50, 30) } else { (1, 10) };
+    assert!(lost >= least && lost * 1000 > dials * share, "{lost} of {dials}: that is far from 5 %");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,21 +42,31 @@ impl<'a> Looked<'a> {
     }
 }
 
-/// The links that do not do over IPv6 what they do over IPv4, in the order of the evidence.
+/// The links that do not do over IPv6 what they do over IPv4, in the order of the evidence; each as it was when it was last seen
+/// to be at fault, which another round may not have seen.
 pub(super) fn faulty(observation: &Observation, proof: &Proof<'_>) -> Vec<FaultyLink> {
     let Some(looked) = Looked::at(observation, proof) else { return Vec::new() };
+    let mut seen: BTreeMap<&str, &Link> = BTreeMap::new();
+    for link in observation.rounds.iter().filter_map(|round| round.links.as_ref()).flat_map(|links| &links.links) {
+        if support(link, proof) == Support::No {
+            seen.insert(&link.url, link);
+        }
+    }
     let fault = |link: &Link| {
         let intranet = is_intranet(link, proof);
-        let itself = answers(link, proof) != Support::Yes;
-        let target = link.leads_to.as_ref().filter(|_| !itself).map(|check| check.host.clone());
-        (intranet || looked.is(link, Support::No)).then(|| FaultyLink {
+        if !intranet && !looked.is(link, Support::No) {
+            return None;
+        }
+        let at_fault = if intranet { link } else { seen.get(link.url.as_str()).copied().unwrap_or(link) };
+        let itself = answers(at_fault, proof) != Support::Yes;
+        Some(FaultyLink {
             url: link.url.clone(),
             level: link.level,
             owner: link.owner,
             intranet,
-            v4: link.v4.end.clone(),
-            v6: link.v6.end.clone(),
-            leads_to: target,
+            v4: at_fault.v4.end.clone(),
+            v6: at_fault.v6.end.clone(),
+            leads_to: at_fault.leads_to.as_ref().filter(|_| !itself).map(|check| check.host.clone()),
         })
     };
     looked.links.links.iter().filter_map(fault).collect()

@@ -120,7 +120,7 @@ impl Case<'_> {
     pub(super) fn note_addresses(&mut self) {
         for round in &self.observation.rounds {
             for (index, fact) in round.addresses.iter().enumerate() {
-                if fact.scope.is_public() {
+                if fact.scope.is_public() || (self.usable.0 && self.is_leftover(fact.address)) {
                     continue;
                 }
                 let code = match (Family::of(fact.address), fact.scope) {

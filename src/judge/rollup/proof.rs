@@ -5,14 +5,16 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::Case;
+use super::{Case, Decision};
 use crate::judge::resolvers::Resolvers;
 use crate::judge::service::{Landing, Outcome};
 use crate::judge::{naming, pair, service};
 use crate::model::address::Family;
-use crate::model::evidence::{Lookup, LookupOutcome, Observation, Round, WalkEnd};
+use crate::model::evidence::{Hop, Lookup, LookupOutcome, Observation, Round, WalkEnd};
+use crate::model::finding::Code;
 use crate::model::run::Vantage;
 use crate::model::time::Timestamp;
+use crate::model::verdict::Readiness;
 
 /// For each round and family whether what failed in it has an alibi.
 #[derive(Clone, Debug)]
@@ -56,6 +58,32 @@ fn is_proven((first, last): (Timestamp, Timestamp), family: Family, vantage: &Va
     before && after && proofs.iter().all(|proof| proof.good || proof.at < first || proof.at > last)
 }
 
+/// A hop of a walk that failed.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    family: Family,
+    hop: &'a Hop,
+    /// How the walk ended, if this is its last hop and it did not land.
+    end: Option<&'a WalkEnd>,
+}
+
+fn hops<'a>(family: Family, outcome: &'a Outcome<'a>) -> impl Iterator<Item = At<'a>> {
+    let end = match outcome.landing {
+        Landing::Failed(end) => Some(end),
+        _ => None,
+    };
+    let last = outcome.hops.len().saturating_sub(1);
+    outcome.hops.iter().enumerate().map(move |(at, hop)| At { family, hop, end: end.filter(|_| at == last) })
+}
+
+/// The name that a hop is at. None: an address instead of a name.
+fn host_of(hop: &Hop) -> Option<String> {
+    match Url::parse(&hop.url).ok()?.host()? {
+        Host::Domain(name) => Some(name.trim_end_matches('.').to_ascii_lowercase()),
+        Host::Ipv4(_) | Host::Ipv6(_) => None,
+    }
+}
+
 impl Case<'_> {
     /// Enough rounds in which every family with addresses was tried, and failed in a way that says something.
     pub(super) fn down_confirmed(&self, tried: &[Family]) -> bool {
@@ -92,32 +120,83 @@ impl Case<'_> {
         self.vantage.is_none() || agreeing >= self.criteria.rounds
     }
 
-    /// More than one source stands behind the address at which the family failed. Who was told an address directly needs none; and on a
-    /// first look nobody is asked twice.
-    pub(super) fn is_seconded(&self, family: Family, outcome: &Outcome<'_>) -> bool {
-        let last = outcome.hops.last().and_then(|hop| Url::parse(&hop.url).ok());
-        let host = match last.as_ref().map(Url::host) {
-            Some(Some(Host::Ipv4(_) | Host::Ipv6(_))) => return true,
-            Some(Some(Host::Domain(name))) => name.trim_end_matches('.').to_ascii_lowercase(),
-            _ => self.observation.site.host.clone(),
-        };
-        let rounds = self.observation.rounds.iter();
-        let dialled: HashSet<_> = rounds.flat_map(|round| &round.connects).map(|connect| connect.address).collect();
-        // Nobody dials an address inside a network.
-        let internal = matches!(outcome.landing, Landing::Failed(WalkEnd::RedirectInternal(_)));
-        let supports = |lookup: &Lookup| {
-            let dialled = lookup.addresses.iter().any(|given| dialled.contains(&given.address));
-            dialled || internal || lookup.outcome != LookupOutcome::Answer
-        };
-        self.vantage.is_none() || self.seconded((&host, family), supports)
+    /// What failed of these failed at addresses that more than one source stands behind, or else there is the decision that it
+    /// may have been a leftover in one cache. On a first look nobody is asked twice.
+    pub(super) fn by_one_source<'o>(
+        &mut self,
+        failed: impl IntoIterator<Item = (Family, &'o Outcome<'o>)>,
+        rule: u8,
+    ) -> Option<Decision> {
+        let mut hops = failed.into_iter().flat_map(|(family, outcome)| hops(family, outcome));
+        if self.vantage.is_none() || hops.all(|at| self.is_seconded(at)) {
+            return None;
+        }
+        Some(self.single_source(rule))
     }
 
-    /// An IPv6 address of the site is more than a leftover in one cache. On a first look, nobody is asked twice.
+    /// The decision where one source alone has spoken.
+    pub(super) fn single_source(&mut self, rule: u8) -> Decision {
+        let at = [&self.naming.evidence_v6[..], &self.naming.evidence_v4].concat();
+        self.findings.add(Code::DnsSingleSource, &at);
+        (Readiness::Inconclusive, "dns", rule)
+    }
+
+    /// Two sources have given an address of a hop's host that was asked for the page, or never opened; or, where the walk ended for
+    /// want of an address, have both denied one. Who was told an address directly needs none.
+    fn is_seconded(&self, At { family, hop, end }: At<'_>) -> bool {
+        let Some(host) = host_of(hop) else { return true };
+        let (denied, internal) = match end {
+            Some(WalkEnd::RedirectNoAddress) => (true, false),
+            Some(WalkEnd::RedirectInternal(_)) => (false, true),
+            _ => (false, false),
+        };
+        let walks = self.observation.rounds.iter().flat_map(|round| &round.walks).filter(|walk| walk.family == family);
+        let of_host = walks.flat_map(|walk| &walk.hops).filter(|other| host_of(other).as_deref() == Some(&host));
+        let asked: HashSet<IpAddr> = of_host.filter_map(|other| other.address).collect();
+        let connects = || self.observation.rounds.iter().flat_map(|round| &round.connects);
+        let open: HashSet<IpAddr> = connects().filter(|c| c.is_open()).map(|connect| connect.address).collect();
+        let dialled: HashSet<IpAddr> = connects().map(|connect| connect.address).collect();
+        let failed =
+            |address: IpAddr| asked.contains(&address) || (dialled.contains(&address) && !open.contains(&address));
+        self.seconded((&host, family), |lookup| match lookup.outcome {
+            LookupOutcome::Answer if denied => false,
+            LookupOutcome::Answer => internal || lookup.addresses.iter().any(|given| failed(given.address)),
+            _ => denied,
+        })
+    }
+
+    /// More than one source says that the measured name has records of this family.
+    pub(super) fn is_given(&self, family: Family) -> bool {
+        self.says(family, |lookup| lookup.outcome == LookupOutcome::Answer)
+    }
+
+    /// Two sources have given nothing but addresses that were dialled: what others gave besides makes no difference.
+    pub(super) fn is_dialled(&self, family: Family) -> bool {
+        let facts = || self.observation.rounds.iter().flat_map(|round| &round.addresses);
+        let left_out: HashSet<IpAddr> =
+            facts().filter(|fact| fact.scope.is_public()).map(|fact| fact.address).collect();
+        let dialled: HashSet<IpAddr> = facts().filter(|fact| fact.dialled).map(|fact| fact.address).collect();
+        let done = |address: IpAddr| dialled.contains(&address) || !left_out.contains(&address);
+        self.says(family, |lookup| {
+            lookup.outcome == LookupOutcome::Answer && lookup.addresses.iter().all(|given| done(given.address))
+        })
+    }
+
+    /// An IPv6 address of the site is more than a leftover in one cache.
     pub(super) fn is_current(&self, address: IpAddr) -> bool {
-        let gives = |lookup: &Lookup| lookup.addresses.iter().any(|given| given.address == address);
+        self.says(Family::V6, |lookup| lookup.addresses.iter().any(|given| given.address == address))
+    }
+
+    /// Sources were heard, and only one of them gives this IPv6 address.
+    pub(super) fn is_leftover(&self, address: IpAddr) -> bool {
+        address.is_ipv6() && self.is_given(Family::V6) && !self.is_current(address)
+    }
+
+    /// Two sources say so of the measured name. On a first look, nobody is asked twice.
+    fn says(&self, family: Family, what: impl Fn(&Lookup) -> bool) -> bool {
         let mut hosts =
             self.observation.rounds.iter().map(|round| service::measured_host(&self.observation.site, round));
-        self.vantage.is_none() || hosts.any(|host| self.seconded((host, Family::V6), gives))
+        self.vantage.is_none() || hosts.any(|host| self.seconded((host, family), &what))
     }
 
     fn seconded(&self, of: (&str, Family), supports: impl Fn(&Lookup) -> bool) -> bool {

@@ -1,5 +1,7 @@
 //! 问题链接: one line for each link that does not do over IPv6 what it does over IPv4, with what is wrong and what to change.
 
+use std::collections::BTreeSet;
+
 use rust_xlsxwriter::{Worksheet, XlsxError};
 
 use super::Book;
@@ -9,6 +11,7 @@ use super::style::Look;
 use super::summary::column;
 use crate::model::deep::FaultyLink;
 use crate::model::evidence::{FetchEnd, Owner};
+use crate::model::site::SiteKey;
 use crate::report::clean::clean;
 use crate::report::model::SchoolRow;
 use crate::report::text::Text;
@@ -36,7 +39,9 @@ pub(super) fn sheet(book: &Book, empty: Worksheet, rows: &[&SchoolRow]) -> Resul
         sheet.note(book.text.w(if measured { "x.faulty.none" } else { "x.faulty.not_deep" }))?;
         return Ok(sheet.finish());
     }
-    let left_out = book.input.faulty_links.left_out();
+    // Schools may share a site, whose links stand with each.
+    let sites: BTreeSet<&SiteKey> = rows.iter().filter_map(|school| school.domain.as_ref()).collect();
+    let left_out: u64 = sites.into_iter().map(|site| book.input.faulty_links.left_out(site)).sum();
     if left_out > 0 {
         sheet.note(&book.text.fill("x.faulty.left_out", &[("count", &left_out.to_string())]))?;
     }
@@ -51,9 +56,11 @@ pub(super) fn sheet(book: &Book, empty: Worksheet, rows: &[&SchoolRow]) -> Resul
     sheet.finish_table(4, u16::try_from(COLUMNS.len()).unwrap_or(u16::MAX))
 }
 
-/// One of the rows has a link to mend.
+/// One of the rows has a link to mend, whether there was room for it or not.
 pub(super) fn any(book: &Book, rows: &[&SchoolRow]) -> bool {
-    rows.iter().filter_map(|school| school.domain.as_ref()).any(|site| !book.input.faulty_links.of(site).is_empty())
+    let links = book.input.faulty_links;
+    let mut sites = rows.iter().filter_map(|school| school.domain.as_ref());
+    sites.any(|site| !links.of(site).is_empty() || links.left_out(site) > 0)
 }
 
 fn row(book: &Book, number: u64, school: &SchoolRow, link: &FaultyLink) -> Vec<Value> {
