@@ -96,6 +96,7 @@ pub struct Hint {
 struct Table {
     date: String,
     source: String,
+    source_en: String,
     prefix: Vec<Entry>,
 }
 
@@ -115,9 +116,14 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     table
 });
 
-/// The day of the table and where its facts are from.
+/// The day of the table.
+pub fn date() -> &'static str {
+    &TABLE.date
+}
+
+/// Where the table's facts are from, in Chinese and in English.
 pub fn source() -> (&'static str, &'static str) {
-    (&TABLE.date, &TABLE.source)
+    (&TABLE.source, &TABLE.source_en)
 }
 
 /// What an address says, given the site's IPv4 addresses.
@@ -217,8 +223,8 @@ mod tests {
 
     #[test]
     fn the_table_says_when_and_from_where() {
-        let (date, source) = source();
-        assert_eq!(date.len(), 10);
-        assert!(source.contains("APNIC"));
+        let (chinese, english) = source();
+        assert_eq!(date().len(), 10);
+        assert!(chinese.contains("APNIC") && english.contains("APNIC") && english.is_ascii());
     }
 }

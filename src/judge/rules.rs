@@ -28,6 +28,8 @@ pub struct RuleSet {
     pub date: String,
     /// Where its indicators and numbers are from.
     pub source: String,
+    /// The same in English. None: the file has it in one language.
+    pub source_en: Option<String>,
     /// The source itself gives all of the limits. False: some are parameters of ours, as the source says.
     pub official: bool,
     /// With which points a site passes.
@@ -117,6 +119,7 @@ struct File {
     title_en: String,
     date: Spanned<String>,
     source: Spanned<String>,
+    source_en: Option<String>,
     official: bool,
     passes_at: Option<Spanned<WrittenMark>>,
     indicator: Vec<Spanned<Entry>>,
@@ -219,6 +222,7 @@ pub fn parse(file: &str, text: &str) -> Result<RuleSet, RuleError> {
         title_en: read.title_en,
         date: read.date.into_inner(),
         source: read.source.into_inner().trim().to_owned(),
+        source_en: read.source_en.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()),
         official: read.official,
         passes_at,
         indicators,

@@ -417,6 +417,9 @@ fn the_circular_has_the_figures_of_the_pages() {
     let total = table.iter().position(|cell| *cell == "合计").unwrap();
     assert_eq!(table[total + 1..=total + 4], ["21", "13", "7", "53.85 %"]);
     let document = &parts(bytes(&files, "bulletin.docx"))["word/document.xml"];
+    // The signature never stands alone on a page: what comes before it goes with it.
+    let last = document.split("<w:p>").find(|part| part.contains("（三）核对反馈")).unwrap();
+    assert!(last.contains("w:val=\"LastText\""), "{last}");
     // 37, 26, 35 and 28 mm in twentieths of a point (GB/T 9704).
     assert!(document.contains("w:top=\"2098\" w:right=\"1474\" w:bottom=\"1984\" w:left=\"1588\""));
     assert!(document.contains("<w:tblHeader/>"));

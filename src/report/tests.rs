@@ -341,7 +341,20 @@ fn marks_are_shown_on_every_page() {
     let index = render_all(&whole.input(Lang::Zh));
     assert!(!file(&index, "index.html").contains("class=\"banner\""));
     whole.run.end = RunEnd::Interrupted;
-    assert!(file(&render_all(&whole.input(Lang::Zh)), "index.html").contains("<strong>未完成</strong>"));
+    let banner = |of: &super::fixture::Fixture| {
+        let page = render_all(&of.input(Lang::Zh));
+        let rest = file(&page, "index.html").split_once("<strong>未完成</strong>").expect("the mark").1.to_owned();
+        rest.split_once("</div>").expect("a banner").0.to_owned()
+    };
+    // Coverage is blamed only where it is too low.
+    let said = banner(&whole);
+    assert!(said.contains("监测没有完整结束。") && !said.contains("覆盖率"), "{said}");
+    whole.policy.minimum_coverage = 1.0;
+    let said = banner(&whole);
+    assert!(said.contains("低于要求的 100 %；监测没有完整结束。"), "{said}");
+    whole.run.end = RunEnd::Complete;
+    let said = banner(&whole);
+    assert!(said.contains("低于要求的 100 %。") && !said.contains("没有完整结束"), "{said}");
 }
 
 #[test]

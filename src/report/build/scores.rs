@@ -27,6 +27,7 @@ pub(super) fn infos(input: &ReportInput) -> Vec<RuleSetInfo> {
         title_en: rules.title_en.clone(),
         date: rules.date.clone(),
         source: rules.source.clone(),
+        source_en: rules.source_en.clone(),
         official: rules.official,
         maximum: rules.maximum(),
         passes_at: rules.mark(),

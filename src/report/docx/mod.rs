@@ -185,6 +185,10 @@ fn document(report: &Report, text: &Text, template: &Template, banners: &[Banner
     // A paragraph that is empty after filling says nothing.
     before.retain(|paragraph| !paragraph.text.trim().is_empty());
     after.retain(|paragraph| paragraph.style == "Gap" || !paragraph.text.trim().is_empty());
+    // The signature does not stand on a page without text (GB/T 9704): the last paragraph goes there with it.
+    if let Some(last) = after.iter_mut().rfind(|paragraph| paragraph.style == "Text") {
+        last.style = "LastText";
+    }
     for paragraph in before.iter_mut().chain(&mut after) {
         paragraph.text = legal(&paragraph.text);
     }

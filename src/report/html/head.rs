@@ -1,6 +1,7 @@
 //! The top of a page: title, marks, facts of the run, the sentence, the key figures and the distribution of verdicts.
 
 use crate::judge::summarise::Standing;
+use crate::model::run::RunEnd;
 use crate::model::school::RosterState;
 use crate::model::verdict::Readiness;
 
@@ -119,18 +120,30 @@ fn files(input: &ReportInput) -> Vec<&'static str> {
 
 /// What a reader must be told first.
 pub(in crate::report) fn banners(report: &Report, text: &Text) -> Vec<Banner> {
-    let coverage = percent_sign(percent(report.total.judged, report.total.base()));
-    // A share of one in a policy file: shown as it was written, at most two decimals.
-    let minimum = minimum(report);
-    let fill = |sentence: &str| sentence.replace("{coverage}", &coverage).replace("{minimum}", &minimum);
+    let reason = why_incomplete(report, text);
     let banner = |mark: &Mark| {
         let (name, sentence) = text.mark(*mark);
-        Banner { name: name.to_owned(), sentence: fill(sentence) }
+        Banner { name: name.to_owned(), sentence: sentence.replace("{reason}", &reason) }
     };
     report.marks.iter().map(banner).collect()
 }
 
-/// The minimum coverage as `98 %`.
+/// What a run that is marked as incomplete wants.
+fn why_incomplete(report: &Report, text: &Text) -> String {
+    let low = report.total.coverage.is_some_and(|coverage| coverage < report.policy.minimum_coverage);
+    let coverage = percent_sign(percent(report.total.judged, report.total.base()));
+    let mut reasons = Vec::new();
+    if low {
+        reasons.push(text.fill("incomplete.low", &[("coverage", &coverage), ("minimum", &minimum(report))]));
+    }
+    // Enough of a run may be judged although it was ended, or although sites were not reached by it.
+    if !low || report.run.end != RunEnd::Complete {
+        reasons.push(text.w("incomplete.cut").to_owned());
+    }
+    reasons.join(text.w("incomplete.and"))
+}
+
+/// The minimum coverage as `98 %`: a share of one in a policy file is shown as it was written, at most two decimals.
 pub(in crate::report) fn minimum(report: &Report) -> String {
     format!("{} %", (report.policy.minimum_coverage * 10_000.0).round() / 100.0)
 }

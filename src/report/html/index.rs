@@ -131,7 +131,7 @@ impl<'a> Index<'a> {
                 .iter()
                 .map(|of| (text.operator(of.operator).to_owned(), of.sites, of.not_native))
                 .collect(),
-            operators_note: text.fill("op.note", &[("date", operators::source().0), ("source", operators::source().1)]),
+            operators_note: operators_note(text),
             services: tables::services(report, text, &entries),
             past: past::of_province(report, input, text),
             rule_sets: scores::views(report, text, &entries),
@@ -150,6 +150,12 @@ impl<'a> Index<'a> {
             ),
         }
     }
+}
+
+fn operators_note(text: &Text) -> String {
+    let (chinese, english) = operators::source();
+    let source = if text.lang() == Lang::En { english } else { chinese };
+    text.fill("op.note", &[("date", operators::date()), ("source", source)])
 }
 
 fn task_view(task: &TaskInfo, text: &Text) -> TaskView {

@@ -113,10 +113,11 @@ fn view(
         let name = clean(text.category_name(kind)).into_owned();
         format!("{name} {} / {} = {}", of.pass, of.pass + of.fail + of.not_judged, share(*of))
     });
+    let source = info.source_en.as_ref().filter(|_| english).unwrap_or(&info.source);
     RuleView {
         id: clean(&info.id).into_owned(),
         title: clean(if english { &info.title_en } else { &info.title }).into_owned(),
-        origin: format!("{} · {}", clean(&info.date), clean(&info.source)),
+        origin: format!("{} · {}", clean(&info.date), clean(source)),
         official: info.official,
         schools: sum.schools,
         passes: passes(info, sum.passes),

@@ -99,6 +99,8 @@ pub struct RuleSetInfo {
     pub date: String,
     /// Where it is from.
     pub source: String,
+    /// The same in English. None: the file has it in one language.
+    pub source_en: Option<String>,
     /// The source itself gives all limits.
     pub official: bool,
     /// All points there are.
