@@ -57,7 +57,9 @@ fn leave(config: &Config, args: &ScanArgs, attempt: Attempt, published: Option<&
         ledger.good = Some(good(published, &attempt));
     }
     ledger.attempt = Some(attempt);
-    if let Err(error) = ledger.write(&args.store) {
+    // Where nothing was ever stored, nobody misses a ledger, and its absence would stand before what really went wrong.
+    let stored = args.store.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir());
+    if stored && let Err(error) = ledger.write(&args.store) {
         let text = say(lang, "运行台账写入失败", "cannot write the ledger beside");
         note(format!("{text} {}: {error}", args.store.display()));
     }

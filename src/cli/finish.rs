@@ -217,7 +217,11 @@ pub(super) fn print_result(judged: &Judged, folder: &Path, lang: Lang) {
     }
     print_cost(judged, lang);
     line("");
-    line(format!("{} {}", say(lang, "汇总页：", "Summary page:"), folder.join("index.html").display()));
+    let page = folder.join("index.html");
+    match page.is_file() {
+        true => line(format!("{} {}", say(lang, "汇总页：", "Summary page:"), page.display())),
+        false => line(format!("{} {}", say(lang, "报告文件夹：", "Report folder:"), folder.display())),
+    }
 }
 
 /// Who owns several registrable domains, as the run's own configuration says: the same whenever it is judged again.

@@ -84,7 +84,8 @@ pub async fn check(prober: &Prober, rules: &GateRules, transports: Transports) -
     opening.gate.checks.extend([dns64, rewriting, tcp, controls]);
     opening.dns_controls = DnsControls::as_observed(rules, &rounds);
     opening.dns_proofs = resolvers::self_test(prober, &opening.dns_controls, 0).await;
-    opening.gate.checks.push(resolvers::denying(&opening.dns_proofs, prober.net.resolvers.len()));
+    let known = (opening.dns_controls.present.len(), rules.anchors.len());
+    opening.gate.checks.push(resolvers::denying(&opening.dns_proofs, prober.net.resolvers.len(), known));
     opening.gate.checks.push(resolvers::over_ipv6(prober, rules, transports).await);
     for family in Family::BOTH {
         let wanted = family == Family::V4 || transports == Transports::Both;

@@ -141,7 +141,9 @@ pub(super) fn random_label() -> String {
 
 /// Does a resolver deny what exists? Such a one (a filter for AAAA, say) would make `ABSENT` of every site. `asked`: how many
 /// there are.
-pub(super) fn denying(proofs: &[DnsProof], asked: usize) -> GateCheck {
+///
+/// `known`: the anchors whose AAAA was found when they were looked at, and all of them. Of none that is known nobody can be asked.
+pub(super) fn denying(proofs: &[DnsProof], asked: usize, known: (usize, usize)) -> GateCheck {
     let of = |state: ResolverState| -> Vec<String> {
         proofs.iter().filter(|proof| proof.state == state).map(|proof| proof.server.to_string()).collect()
     };
@@ -157,8 +159,13 @@ pub(super) fn denying(proofs: &[DnsProof], asked: usize) -> GateCheck {
         (CheckOutcome::Warn, format!("no answer: {}", silent.join(", ")), "this resolver does not answer the self-test")
     } else if proofs.len() < asked {
         (CheckOutcome::Warn, format!("{} of {asked} resolvers could not be asked", asked - proofs.len()), CANNOT_ASK)
+    } else if let (0, all @ 1..) = known {
+        let advice = "names do not resolve here as they should: check the resolvers (dns.resolvers), and whether this machine reaches \
+                      the Internet at all";
+        (CheckOutcome::Fail, format!("no resolver knows an AAAA record of any of {all} anchors"), advice)
     } else {
-        (CheckOutcome::Pass, "resolvers know the AAAA records of anchors".to_owned(), "")
+        let (found, all) = known;
+        (CheckOutcome::Pass, format!("resolvers know the AAAA records of {found} of {all} anchors"), "")
     };
     GateCheck { name: "dns-aaaa".to_owned(), outcome, detail, advice: advice.to_owned() }
 }

@@ -121,7 +121,8 @@ impl Publication {
     /// Puts the files into place as `<dir>/<run>`, replacing what was there, and lets `<dir>/latest` point to it. Gives the
     /// folder.
     ///
-    /// A run named by its time never takes `latest` from a later one: rendering an old run anew does not make it the latest.
+    /// A run never takes `latest` from one named by a later time: rendering an old run anew does not make it the latest, and nor is
+    /// the demo, which has no time for its name, ever shown in place of a scan.
     pub fn finish(self) -> Result<PathBuf, PublishError> {
         sync_folder(&self.fresh.join("regions"));
         sync_folder(&self.fresh);
@@ -272,9 +273,9 @@ fn switch_latest(dir: &Path, run: &RunId) -> Result<(), PublishError> {
         .ok()
         .and_then(|target| target.to_str().map(str::to_owned))
         .or_else(|| fs::read_to_string(&note).ok().map(|text| text.trim().to_owned()));
-    if current
-        .is_some_and(|current| is_time(&current) && is_time(&run.0) && current > run.0 && dir.join(&current).is_dir())
-    {
+    // What has another name is no measurement of its time, such as the demo's.
+    let later = |current: &str| !is_time(&run.0) || current > run.0.as_str();
+    if current.is_some_and(|current| is_time(&current) && later(&current) && dir.join(&current).is_dir()) {
         return Ok(());
     }
     let fresh = dir.join(format!(".latest.new-{}", std::process::id()));
@@ -419,6 +420,8 @@ mod tests {
             ("20261101T000000Z", "20261101T000000Z"),
             ("20261201T000000Z", "20261201T000000Z"),
             ("20261101T000000Z", "20261201T000000Z"),
+            ("demo", "20261201T000000Z"),
+            ("20261202T000000Z", "20261202T000000Z"),
         ] {
             publish(dir.path(), &run(name), &[file("index.html", "")]).unwrap();
             assert_eq!(latest(), expected);
