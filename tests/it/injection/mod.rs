@@ -5,6 +5,7 @@
 //! scan are `notices`.
 //!
 //! `V6READY_INJECTION=DIR` keeps the reports there, for a browser and a spreadsheet (`tests/acceptance/browser`).
+#![expect(clippy::print_stdout, reason = "numbers to be read by people")]
 
 mod notices;
 mod payloads;

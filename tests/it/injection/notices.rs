@@ -1,5 +1,6 @@
 //! Every payload as the name of a vantage and of a list, told by the real program: by mail, and to a program of one's own. And
 //! in the messages of all bots.
+#![expect(clippy::print_stdout, reason = "numbers to be read by people")]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -138,10 +139,10 @@ fn nothing_comes_alive_in_a_letter_or_a_message() {
             let said = told(folder.path(), text, ports);
             (said, letter.join().expect("a letter"), message.join().expect("a message"))
         });
-        let heard = String::from_utf8_lossy(&said.stderr).into_owned();
-        assert_eq!(said.status.code(), Some(3), "{text:?}: {heard}");
+        let output = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert_eq!(said.status.code(), Some(3), "{text:?}: {output}");
         let (Some(letter), Some(message)) = (letter, message) else {
-            panic!("nobody was told of {text:?}: {heard}");
+            panic!("nobody was told of {text:?}: {output}");
         };
         let head = letter.iter().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with([' ', '\t']));
         let mut head: Vec<String> =
