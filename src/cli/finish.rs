@@ -218,9 +218,10 @@ pub(super) fn print_result(judged: &Judged, folder: &Path, lang: Lang) {
     print_cost(judged, lang);
     line("");
     let page = folder.join("index.html");
-    match page.is_file() {
-        true => line(format!("{} {}", say(lang, "汇总页：", "Summary page:"), page.display())),
-        false => line(format!("{} {}", say(lang, "报告文件夹：", "Report folder:"), folder.display())),
+    if page.is_file() {
+        line(format!("{} {}", say(lang, "汇总页：", "Summary page:"), page.display()));
+    } else {
+        line(format!("{} {}", say(lang, "报告文件夹：", "Report folder:"), folder.display()));
     }
 }
 
