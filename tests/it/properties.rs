@@ -10,8 +10,8 @@ use v6ready::judge::causes::needs;
 use v6ready::judge::{Criteria, assess, first_look};
 use v6ready::model::address::Family;
 use v6ready::model::evidence::{
-    AddressFact, DnsTransport, LookupOutcome, MssProof, Observation, Pointer, Purpose, RecordType, Rival, Round,
-    ServerRole, StepKind, WalkEnd,
+    AddressFact, AddressRecord, DnsTransport, LookupOutcome, MssProof, Observation, Pointer, Purpose, RecordType,
+    Rival, Round, ServerRole, StepKind, WalkEnd,
 };
 use v6ready::model::failure::{Failure, Limit};
 use v6ready::model::finding::Code;
@@ -370,6 +370,12 @@ proptest! {
                     IpAddr::V6(_) => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x99]),
                 };
                 round.addresses.push(AddressFact { address, dialled: false, ..dialled.clone() });
+                // Every source gives it.
+                let rtype = RecordType::of(family);
+                let answers = round.lookups.iter_mut().filter(|lookup| lookup.rtype == rtype);
+                for lookup in answers.filter(|lookup| lookup.outcome == LookupOutcome::Answer) {
+                    lookup.addresses.push(AddressRecord { address, ttl: 60 });
+                }
             }
         }
         let left_out = |family| {
