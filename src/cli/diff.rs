@@ -45,6 +45,7 @@ pub(super) async fn run(common: &Common, args: &DiffArgs) -> Result<Exit, CliErr
         rules: &[],
         trails: &Trails::default(),
         faulty_links: &FaultyLinks::default(),
+        say: str::to_owned,
         first_seen: &BTreeMap::new(),
         past: &past,
         evidence: None,

@@ -30,6 +30,7 @@ use crate::report::{
     File, FileEntry, Folder, Format, Lang, Publication, ReportInput, Template, Trails, Written, render_each,
 };
 use crate::store::{Scope, Store, StoreError, StoredRun};
+use crate::targets::wording::in_chinese;
 
 /// A run with its verdicts.
 pub(super) struct Judged {
@@ -140,6 +141,10 @@ pub(super) async fn report_run(
         rules: &shown.rules,
         trails: &judged.trails,
         faulty_links: &judged.faulty_links,
+        say: match settings::lang(config) {
+            Lang::Zh => in_chinese,
+            Lang::En => str::to_owned,
+        },
         first_seen: &first_seen,
         past: &past,
         evidence: evidence.as_ref(),

@@ -152,7 +152,7 @@ fn of_run(published: &Published, now: &Attempt, link: Option<&str>, lang: Lang) 
         ),
     };
     let since = compared.map(|(gained, lost)| match lang {
-        Lang::Zh => format!("；较上次新达标 {gained} 所，失去 {lost} 所"),
+        Lang::Zh => format!("；较上次新达标 {gained} 所，退步 {lost} 所"),
         Lang::En => format!("; gained {gained}, lost {lost} since the run before"),
     });
     text.push_str(since.as_deref().unwrap_or_default());

@@ -28,14 +28,13 @@ use super::model::{
     RegionInfo, RejectedInfo, Report, RunInfo, SCHEMA_VERSION, SchoolRow, TaskInfo, TrendInfo,
 };
 
-impl From<&RowProblem> for ProblemInfo {
-    fn from(inner: &RowProblem) -> Self {
-        Self {
-            column: inner.column.clone(),
-            reason: inner.reason.clone(),
-            remedy: inner.remedy.clone(),
-            text: inner.text.clone(),
-        }
+fn problem(inner: &RowProblem, say: fn(&str) -> String) -> ProblemInfo {
+    ProblemInfo {
+        column: inner.column.clone(),
+        reason: inner.reason.clone(),
+        remedy: inner.remedy.clone(),
+        text: inner.text.clone(),
+        said: [&inner.reason, &inner.remedy].map(|words| say(words)),
     }
 }
 
@@ -80,7 +79,7 @@ impl Report {
                 .roster
                 .rejected
                 .iter()
-                .map(|row| RejectedInfo { source: source(&row.source), problem: (&row.problem).into() })
+                .map(|row| RejectedInfo { source: source(&row.source), problem: problem(&row.problem, input.say) })
                 .collect(),
         }
     }
@@ -231,7 +230,7 @@ fn school_rows(input: &ReportInput) -> Vec<SchoolRow> {
         entry.counted = counted[row.school] == Some(index);
         entry.role = row.role;
         entry.source = source(&row.source);
-        entry.problem = row.problem.as_ref().map(ProblemInfo::from);
+        entry.problem = row.problem.as_ref().map(|inner| problem(inner, input.say));
         if let Some(key) = &row.site {
             entry.shared_by = shared.get(key).copied();
             add_site(&mut entry, input, key);

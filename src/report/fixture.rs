@@ -67,6 +67,7 @@ impl Fixture {
             rules: &self.rules,
             trails: &self.trails,
             faulty_links: &self.faulty_links,
+            say: str::to_owned,
             first_seen: &self.first_seen,
             past: &self.past,
             evidence: None,

@@ -125,6 +125,8 @@ pub struct ReportInput<'a> {
     /// `evidence.jsonl.zst`, which lies beside the report already ([`Publication::stream`]): what every verdict rests on. None: the
     /// report goes without.
     pub evidence: Option<&'a FileEntry>,
+    /// A sentence of the lists' readers in the language of the pages; the sentence itself where there is none.
+    pub say: fn(&str) -> String,
     /// The language of pages and wording. Column names, codes and keys are the same in all.
     pub lang: Lang,
     /// The time zone of local times and days.

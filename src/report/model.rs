@@ -449,6 +449,9 @@ pub struct ProblemInfo {
     pub remedy: String,
     /// The text in question.
     pub text: String,
+    /// Reason and remedy in the language of the pages.
+    #[serde(skip)]
+    pub said: [String; 2],
 }
 
 /// A row that could not be taken into the roster.

@@ -66,6 +66,10 @@ fn a_demo_and_looking_back_at_it() {
     let report = folder.path().join("reports/demo");
     let index = fs::read_to_string(report.join("index.html")).unwrap();
     assert!(index.contains("模拟数据"));
+    assert!(
+        index.contains("主机名中不允许下划线") && !index.contains("underscores are not allowed"),
+        "in the page's language"
+    );
 
     // Every row of the lists is in the report or rejected, and every verdict occurs.
     let summary: serde_json::Value = serde_json::from_slice(&fs::read(report.join("summary.json")).unwrap()).unwrap();
@@ -89,6 +93,14 @@ fn a_demo_and_looking_back_at_it() {
     let (first, second) = (run(folder.path(), &judge), run(folder.path(), &judge));
     assert_eq!(code(&first), 0, "{}", stderr(&first));
     assert_eq!(first.stdout, second.stdout);
+
+    // What lies beside the report makes it again elsewhere, with all that the lists say of schools that are not measured.
+    let evidence = ["history", "import", "reports/demo/evidence.jsonl.zst", "--store", "copy.db"];
+    let imported = run(folder.path(), &evidence);
+    assert_eq!(code(&imported), 0, "{}", stderr(&imported));
+    let copied = run(folder.path(), &["report", "--run", "demo", "--store", "copy.db", "--reports", "copied"]);
+    assert_eq!(code(&copied), 0, "{}", stderr(&copied));
+    assert!(files(&folder.path().join("copied/demo")) == a, "the report made of its evidence is another");
 
     // Some files only; words of one's own in the circular, and mistakes in them.
     let with = |arguments: &[&str]| {

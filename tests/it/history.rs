@@ -200,7 +200,7 @@ async fn twenty_one_runs_and_another_vantage() {
     assert_eq!((gone.len(), &gone[0]["domain"]), (1, &"d.history.example".into()));
     assert_eq!(diff["differences"], serde_json::json!([]));
     let text = said(folder, &["diff", "r08", "r09", "--store", "history.db"]);
-    assert!(text.contains("失去（连续两次监测均不达标） 0") && text.contains("同一批学校"), "{text}");
+    assert!(text.contains("退步（连续两次监测均不达标） 0") && text.contains("同一批学校"), "{text}");
     let english = said(folder, &["--lang", "en", "diff", "--store", "history.db"]);
     assert!(english.starts_with("r19 → r20"), "{english}");
     let across = said(folder, &["--lang", "en", "diff", "r11", "elsewhere", "--store", "history.db"]);

@@ -199,6 +199,7 @@ fn reported(loaded: &Loaded) -> (usize, usize) {
         rules: &[],
         trails: &Trails::default(),
         faulty_links: &FaultyLinks::default(),
+        say: str::to_owned,
         first_seen: &BTreeMap::new(),
         past: &Past::default(),
         evidence: None,

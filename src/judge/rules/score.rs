@@ -152,7 +152,7 @@ pub struct Sum {
     pub schools: u64,
     /// Schools at which every indicator was judged.
     pub complete: u64,
-    /// Their points on average. None: there are none.
+    /// Their points on average. None: they are fewer than half of the schools.
     pub average: Option<f64>,
     /// Every indicator, in order.
     pub indicators: Vec<Row>,
@@ -167,7 +167,7 @@ pub struct Tally {
     pub schools: u64,
     /// Schools at which every indicator was judged.
     pub complete: u64,
-    /// Their points on average. None: there are none.
+    /// Their points on average. None: they are fewer than half of the schools.
     pub average: Option<f64>,
     /// Every indicator, in order.
     pub indicators: Vec<Row>,
@@ -215,7 +215,9 @@ impl Adder {
         for (row, lost) in self.sum.indicators.iter_mut().zip(self.lost) {
             row.lost = (row.judged > 0).then(|| hundredths(lost / row.judged as f64));
         }
-        self.sum.average = (self.sum.complete > 0).then(|| hundredths(self.points / self.sum.complete as f64));
+        // Where most are not judged to the end, the rest are mostly those that fail: their average would stand for nobody.
+        let most = self.sum.complete > 0 && self.sum.complete * 2 >= self.sum.schools;
+        self.sum.average = most.then(|| hundredths(self.points / self.sum.complete as f64));
         self.sum
     }
 }

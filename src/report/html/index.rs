@@ -223,7 +223,7 @@ fn outside(report: &Report, text: &Text) -> Vec<NamedView> {
             .filter(|row| row.counted && row.standing == standing)
             .map(|row| {
                 let why = match &row.problem {
-                    Some(problem) => format!("{} “{}”", clean(&problem.reason), clean(&problem.text)),
+                    Some(problem) => format!("{} “{}”", clean(&problem.said[0]), clean(&problem.text)),
                     None if row.reason.is_empty() => text.standing_sentence(row.standing).to_owned(),
                     None => text.reason(&row.reason),
                 };
@@ -238,7 +238,8 @@ fn outside(report: &Report, text: &Text) -> Vec<NamedView> {
 
 fn rejected(report: &Report) -> Vec<[String; 4]> {
     let line = |row: &super::super::model::RejectedInfo| {
-        [&row.source, &row.problem.reason, &row.problem.text, &row.problem.remedy].map(|part| clean(part).into_owned())
+        let [reason, remedy] = &row.problem.said;
+        [&row.source, reason, &row.problem.text, remedy].map(|part| clean(part).into_owned())
     };
     report.rejected.iter().map(line).collect()
 }

@@ -263,7 +263,7 @@ fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> S
         problem: row
             .problem
             .as_ref()
-            .map(|problem| [&problem.reason, &problem.text, &problem.remedy].map(|part| shown(part))),
+            .map(|problem| [&problem.said[0], &problem.text, &problem.said[1]].map(|part| shown(part))),
         findings: findings(text, row),
         pointers: row.evidence.join(" "),
         trail: trail.into_iter().flatten().map(|line| shown(&line)).collect(),

@@ -124,5 +124,5 @@ fn status(book: &Book, status: &str) -> Value {
 }
 
 fn problem(problem: &ProblemInfo) -> String {
-    [&problem.reason, &problem.text, &problem.remedy].map(String::as_str).join(" · ")
+    [&problem.said[0], &problem.text, &problem.said[1]].map(String::as_str).join(" · ")
 }
