@@ -8,7 +8,7 @@ use super::args::{Common, DemoArgs};
 use super::assemble::{self, Surroundings};
 use super::error::CliError;
 use super::finish::{Shown, judge_run, print_result, remember, report_run};
-use super::output::{note, say};
+use super::output::{line, note, say};
 use super::progress::Mode;
 use super::scan::{RunPlan, measure};
 use super::settings;
@@ -81,6 +81,11 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
     let folder = report_run(&store, &judged, &args.reports, &config, &shown).await?;
     store.close().await;
     print_result(&judged, &folder, lang);
+    let (path, example) = (path.display(), "www.sampleu.example");
+    line(format!(
+        "{} v6ready runs --store {path} · v6ready show {RUN} {example} --store {path}",
+        say(lang, "接着可试：", "Then try:")
+    ));
     if end == RunEnd::Complete { Ok(Exit::Done) } else { Err(CliError::Incomplete) }
 }
 

@@ -1,6 +1,6 @@
 //! Looking back: `runs`, `show`, `judge`, `report`. All offline, all from stored evidence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::args::{Common, JudgeArgs, ReportArgs, RunsArgs, ShowArgs};
 use super::error::CliError;
@@ -12,12 +12,14 @@ use super::vantages;
 use crate::exit::Exit;
 use crate::judge::{Criteria, assess};
 use crate::model::evidence::Observation;
+use crate::model::school::{Roster, Row};
 use crate::model::site::SiteKey;
 use crate::model::verdict::Assessment;
 use crate::report::Lang;
 use crate::report::text::Text;
 use crate::report::trail;
 use crate::store::{OpenMode, Store};
+use crate::targets::normalise;
 
 fn lang(common: &Common) -> Result<Lang, CliError> {
     Ok(settings::lang(&settings::resolve(common, &settings::flags(common, None, None))?.config))
@@ -46,9 +48,8 @@ pub(super) async fn show(common: &Common, args: &ShowArgs) -> Result<Exit, CliEr
     let store = Store::open(&args.store.store, OpenMode::ReadOnly).await?;
     let id = store.resolve_run(&args.run).await?;
     let run = store.load_run(&id).await?;
-    let keys = run.roster.sites.keys().filter(|key| key.as_str() == args.name || host_of(key) == args.name);
     let mut found = false;
-    for key in keys {
+    for key in meant(&run.roster, &args.name) {
         if let Some(observation) = store.observation(&id, key).await? {
             found = true;
             let assessment = assess(&observation, &run.run.vantage, &Criteria::default());
@@ -62,9 +63,15 @@ pub(super) async fn show(common: &Common, args: &ShowArgs) -> Result<Exit, CliEr
     if found { Ok(Exit::Done) } else { Err(CliError::NoEvidence { run: id.0, name: args.name.clone() }) }
 }
 
-fn host_of(key: &SiteKey) -> &str {
-    let rest = key.as_str().split_once("://").map_or(key.as_str(), |(_, rest)| rest);
-    rest.split_once(':').map_or(rest, |(host, _)| host)
+/// The sites that somebody means by a site's key, a host or URL in any spelling, or a school's name.
+fn meant<'a>(roster: &'a Roster, name: &str) -> BTreeSet<&'a SiteKey> {
+    let hosts: BTreeSet<String> =
+        normalise::cell(name, true).into_iter().filter_map(|named| Some(named.site.ok()?.host)).collect();
+    let of_school = |row: &&Row| roster.schools.get(row.school).is_some_and(|school| school.name == name.trim());
+    let by_school = roster.rows.iter().filter(of_school).filter_map(|row| row.site.as_ref());
+    let is_meant = |key: &&SiteKey| key.as_str() == name || hosts.contains(key.host());
+    let measured = |key: &SiteKey| roster.sites.get_key_value(key).map(|(key, _)| key);
+    roster.sites.keys().filter(is_meant).chain(by_school.filter_map(measured)).collect()
 }
 
 pub(super) async fn judge(common: &Common, args: &JudgeArgs) -> Result<Exit, CliError> {
@@ -80,7 +87,10 @@ pub(super) async fn judge(common: &Common, args: &JudgeArgs) -> Result<Exit, Cli
         rules::print(&rules, judged.assessments.values(), args.json);
         return Ok(Exit::Done);
     }
-    let store = Store::open(&args.store.store, OpenMode::ReadWrite).await?;
+    let path = &args.store.store;
+    // Who judges makes no history: where there is none, that is the error.
+    let mode = if path.exists() { OpenMode::ReadWrite } else { OpenMode::ReadOnly };
+    let store = Store::open(path, mode).await?;
     let id = store.resolve_run(&args.run).await?;
     let judged = judge_run(&store, &id, None).await?;
     remember(&store, &judged).await?;

@@ -159,6 +159,13 @@ fn a_demo_and_looking_back_at_it() {
     let text = String::from_utf8_lossy(&show.stdout).into_owned();
     assert_eq!(code(&show), 0, "{}", stderr(&show));
     assert!(text.contains("BROKEN") && text.contains("v6ready check") && text.contains("DNS AAAA"), "{text}");
+    for spelling in [name.to_uppercase(), format!("https://{name}/index.html"), "示例大学".to_owned()] {
+        let shown = run(folder.path(), &["show", "demo", &spelling, "--store", store]);
+        assert_eq!(code(&shown), 0, "{spelling}: {}", stderr(&shown));
+    }
+    // Who only looks makes no history.
+    let nothing = run(folder.path(), &["judge", "--run", "latest", "--store", "none/history.db"]);
+    assert!(code(&nothing) == 3 && !folder.path().join("none").exists(), "{}", stderr(&nothing));
     let unknown = run(folder.path(), &["show", "demo", "nobody.example", "--store", store]);
     assert_eq!(code(&unknown), 2);
 }
