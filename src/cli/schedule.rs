@@ -45,7 +45,8 @@ pub(super) async fn run(common: &Common, mut args: ScheduleArgs) -> Result<Exit,
     let now = SystemClock.now();
     // A ledger of the future was written before the clock was set back.
     let after = attempt.map_or(now, |attempt| attempt.began.min(now));
-    let mut world = Machine { common, args, timetable: &timetable, lang, stop: signals::stop_schedule() };
+    let mut world =
+        Machine { common, args, timetable: &timetable, lang, stop: signals::stop_schedule(), listening: None };
     // Lets the listener begin to listen before anything is said.
     tokio::task::yield_now().await;
     keep(&timetable, after, &mut world).await;
@@ -120,6 +121,8 @@ struct Machine<'a> {
     timetable: &'a Timetable,
     lang: Lang,
     stop: watch::Receiver<bool>,
+    /// From the word about the next start on: who reads it may send a signal at once.
+    listening: Option<Listening>,
 }
 
 impl World for Machine<'_> {
@@ -128,7 +131,7 @@ impl World for Machine<'_> {
     }
 
     async fn wait_until(&mut self, then: Timestamp) -> bool {
-        let _listening = Listening::begin();
+        let _listening = self.listening.take().unwrap_or_else(Listening::begin);
         while !self.stopped() {
             let left = then.0.saturating_sub(self.now().0);
             if left <= 0 {
@@ -158,6 +161,9 @@ impl World for Machine<'_> {
     }
 
     fn tell(&mut self, event: Event) {
+        if matches!(event, Event::Next(_)) {
+            self.listening = Some(Listening::begin());
+        }
         let local = |at| self.timetable.say(at);
         note(match (event, self.lang) {
             (Event::Next(at), Lang::Zh) => format!("下次扫描：{}", local(at)),
