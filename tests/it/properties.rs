@@ -363,18 +363,19 @@ proptest! {
     fn addresses_left_out_of_both_families_make_nothing_broken((mut observation, vantage) in cases()) {
         for round in &mut observation.rounds {
             for family in Family::BOTH {
-                let Some(dialled) = round.addresses.iter().find(|fact| Family::of(fact.address) == family && fact.dialled)
-                else { continue };
-                let address = match dialled.address {
-                    IpAddr::V4(_) => IpAddr::from([192, 0, 2, 99]),
-                    IpAddr::V6(_) => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x99]),
+                let address = match family {
+                    Family::V4 => IpAddr::from([192, 0, 2, 99]),
+                    Family::V6 => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x99]),
                 };
-                round.addresses.push(AddressFact { address, dialled: false, ..dialled.clone() });
-                // Every source gives it.
+                // Every source gives it, in every round.
                 let rtype = RecordType::of(family);
                 let answers = round.lookups.iter_mut().filter(|lookup| lookup.rtype == rtype);
                 for lookup in answers.filter(|lookup| lookup.outcome == LookupOutcome::Answer) {
                     lookup.addresses.push(AddressRecord { address, ttl: 60 });
+                }
+                let mut of_family = round.addresses.iter().filter(|fact| Family::of(fact.address) == family);
+                if let Some(dialled) = of_family.find(|fact| fact.dialled).cloned() {
+                    round.addresses.push(AddressFact { address, dialled: false, ..dialled });
                 }
             }
         }
