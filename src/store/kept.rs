@@ -14,6 +14,9 @@ use super::{Store, StoreError};
 use crate::model::run::{RunEnd, RunId};
 use crate::model::site::SiteKey;
 
+/// What a record is sealed with.
+const RECORD: &str = "SELECT id, run_json, roster, config, seal FROM runs WHERE id = ?1";
+
 /// What is stored for a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
@@ -36,11 +39,7 @@ impl Store {
         change: impl FnOnce(&mut Record) + Send,
     ) -> Result<(), StoreError> {
         let fault = |error| self.fault("update a run", error);
-        let row = sqlx::query("SELECT id, run_json, roster, config, seal FROM runs WHERE id = ?1")
-            .bind(&id.0)
-            .fetch_optional(&mut **transaction)
-            .await
-            .map_err(fault)?;
+        let row = sqlx::query(RECORD).bind(&id.0).fetch_optional(&mut **transaction).await.map_err(fault)?;
         let Some(row) = row else { return Err(self.no_such_run(&id.0).await?) };
         let mut record = self.open_seal(&row)?;
         let (rounds, sites) = self.count(&mut **transaction, id).await?;
@@ -94,11 +93,7 @@ impl Store {
     /// A run's record. None: there is no such run.
     pub(super) async fn record(&self, id: &RunId) -> Result<Option<Record>, StoreError> {
         let fault = |error| self.fault("read a run", error);
-        let row = sqlx::query("SELECT id, run_json, roster, config, seal FROM runs WHERE id = ?1")
-            .bind(&id.0)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(fault)?;
+        let row = sqlx::query(RECORD).bind(&id.0).fetch_optional(&self.pool).await.map_err(fault)?;
         row.map(|row| self.open_seal(&row)).transpose()
     }
 }

@@ -66,38 +66,32 @@ impl Case<'_> {
     /// The deep profile's numbers. A first look asks for no proofs.
     pub(super) fn note_deep(&mut self) -> deep::Indicators {
         let mut findings = std::mem::take(&mut self.findings);
-        let resolvers = Resolvers::new(self.vantage, self.criteria.dns_alibi);
-        let proof = deep::Proof {
-            family: &|family, at| self.proven_at(family, at),
-            source: &|server, at| resolvers.believed(server, at),
-        };
-        let indicators = deep::judge(self.observation, &proof, &mut findings);
+        let indicators = self.with_proof(|proof| deep::judge(self.observation, proof, &mut findings));
         self.findings = findings;
         indicators
     }
 
-    pub(super) fn faulty_links(&self) -> Vec<FaultyLink> {
+    /// What was proven of the vantage and its resolvers, for what is judged beside the verdict.
+    fn with_proof<T>(&self, judge: impl FnOnce(&deep::Proof<'_>) -> T) -> T {
         let resolvers = Resolvers::new(self.vantage, self.criteria.dns_alibi);
-        let proof = deep::Proof {
+        judge(&deep::Proof {
             family: &|family, at| self.proven_at(family, at),
             source: &|server, at| resolvers.believed(server, at),
-        };
-        deep::faulty_links(self.observation, &proof)
+        })
+    }
+
+    pub(super) fn faulty_links(&self) -> Vec<FaultyLink> {
+        self.with_proof(|proof| deep::faulty_links(self.observation, proof))
     }
 
     /// The mail of its name. A first look asks for no proofs and no second round: it is what a second round is made for.
     pub(super) fn note_mail(&mut self) -> Option<MailReadiness> {
         let mut findings = std::mem::take(&mut self.findings);
-        let resolvers = Resolvers::new(self.vantage, self.criteria.dns_alibi);
-        let proof = deep::Proof {
-            family: &|family, at| self.proven_at(family, at),
-            source: &|server, at| resolvers.believed(server, at),
-        };
         let demands = mail::Demands {
             rounds: if self.vantage.is_some() { self.criteria.rounds } else { 1 },
             alibi_ms: u64::try_from(self.criteria.alibi.as_millis()).unwrap_or(u64::MAX),
         };
-        let readiness = mail::judge(self.observation, &proof, demands, &mut findings);
+        let readiness = self.with_proof(|proof| mail::judge(self.observation, proof, demands, &mut findings));
         self.findings = findings;
         readiness
     }

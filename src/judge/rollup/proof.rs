@@ -173,10 +173,9 @@ impl Case<'_> {
     /// Two sources have given nothing but addresses that were dialled: what others gave besides makes no difference.
     pub(super) fn is_dialled(&self, family: Family) -> bool {
         let facts = || self.observation.rounds.iter().flat_map(|round| &round.addresses);
-        let left_out: HashSet<IpAddr> =
-            facts().filter(|fact| fact.scope.is_public()).map(|fact| fact.address).collect();
+        let public: HashSet<IpAddr> = facts().filter(|fact| fact.scope.is_public()).map(|fact| fact.address).collect();
         let dialled: HashSet<IpAddr> = facts().filter(|fact| fact.dialled).map(|fact| fact.address).collect();
-        let done = |address: IpAddr| dialled.contains(&address) || !left_out.contains(&address);
+        let done = |address: IpAddr| dialled.contains(&address) || !public.contains(&address);
         self.says(family, |lookup| {
             lookup.outcome == LookupOutcome::Answer && lookup.addresses.iter().all(|given| done(given.address))
         })
