@@ -268,15 +268,16 @@ pub(super) fn gate(config: &Config, opt_outs: &OptOuts) -> GateRules {
     }
 }
 
-/// How the scan is run. The number of sites at once is what the configuration says, as far as descriptors reach: first those
-/// in the places for all, then the slow.
+/// How many sites at once there are descriptors for. None: not known on this system.
+pub(super) fn room() -> Option<usize> {
+    descriptor_limit().map(|limit| limit.saturating_sub(SPARE_DESCRIPTORS) / DESCRIPTORS_PER_SITE)
+}
+
+/// How the scan is run.
 pub(super) fn scan_rules(config: &Config, transports: Transports) -> ScanRules {
-    let affordable =
-        descriptor_limit().map_or(usize::MAX, |limit| limit.saturating_sub(SPARE_DESCRIPTORS) / DESCRIPTORS_PER_SITE);
-    let jobs = config.pace.jobs.min(affordable).max(1);
     ScanRules {
-        jobs,
-        slow_jobs: config.pace.slow_jobs.min(affordable.saturating_sub(jobs)),
+        jobs: config.pace.jobs,
+        slow_jobs: config.pace.slow_jobs,
         slow_after: config.pace.slow_after,
         second_round_after: config.attempts.second_round_after,
         canary_interval: config.gate.canary_interval,
@@ -322,11 +323,15 @@ pub(super) fn freeze(config: &Config) -> Freeze {
     Freeze::read(&config.pace.freeze, super::settings::zone(config)).unwrap_or_default()
 }
 
-/// The soft limit of open descriptors. None: not known on this system.
+/// The soft limit of open descriptors. None: not known on this system, or there is none.
 pub(super) fn descriptor_limit() -> Option<usize> {
-    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find(|line| line.starts_with("Max open files"))?;
-    line.split_whitespace().nth(3)?.parse().ok()
+    // Asked of the system itself: a file could not be opened when it matters.
+    #[cfg(unix)]
+    return rustix::process::getrlimit(rustix::process::Resource::Nofile)
+        .current
+        .and_then(|limit| limit.try_into().ok());
+    #[cfg(not(unix))]
+    None
 }
 
 /// Transports by the flag.

@@ -211,6 +211,7 @@ pub(super) async fn measure(
         canaries: opening.canaries,
         dns_controls: opening.dns_controls,
         wall: Arc::new(SystemClock),
+        room: Arc::new(assemble::room),
         listener: progress::with_heartbeat(progress::listener(plan.mode, plan.lang), plan.heartbeat.clone()),
         sink,
         stop: stop.clone(),

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::ScanEvent;
 use super::breaker::{Breaker, Turn};
+use super::crew::Crew;
 use super::dns_watch::{DnsWatch, Seen};
 use super::gate::Canary;
 use super::resume::Standing;
@@ -31,15 +32,10 @@ use crate::model::evidence::{EVIDENCE_VERSION, Observation, Round, Walk};
 use crate::model::outage::{Line, Outage, Trigger};
 use crate::model::run::{Proof, RunEnd};
 use crate::model::time::Timestamp;
-use crate::net::work::{self, Places};
+use crate::net::work;
 
 /// Looks at a site that may be spoilt by this machine before one is kept as it is.
 const SPOILT: u8 = 3;
-/// Sites that may be under way or wait for their turns, where fewer are under way. A bound on memory: what a site that
-/// waits keeps is some ten kilobytes.
-const IN_FLIGHT: usize = 4096;
-/// Clean looks after which one more site may be under way, up to the configured number.
-const RELIEF: usize = 20;
 
 /// What a probe's task gives back.
 struct Probed {
@@ -49,6 +45,8 @@ struct Probed {
     /// How long the server asked to be left alone. Zero: it did not.
     asked: Duration,
     symptoms: Symptoms,
+    /// This machine ran short of something in the look.
+    short: bool,
     /// What its answers hang on. None: it left none behind.
     seen: Option<Seen>,
     /// The look was spoilt by this machine and left nothing behind.
@@ -81,10 +79,8 @@ pub(super) struct Course {
     complete: bool,
     /// Since when no site may be started.
     unproven: Option<Instant>,
-    /// Sites at once, as far as this machine bears it.
-    jobs: usize,
-    /// Their places.
-    places: Arc<Places>,
+    /// How many sites at once, and their places.
+    crew: Crew,
     /// Until when nothing may be begun. None: now it may.
     frozen: Option<Timestamp>,
     /// No canary has come back since that was over.
@@ -93,8 +89,6 @@ pub(super) struct Course {
     untested: bool,
     /// Until when something failed that wants no second look, but a canary after it. None: nothing did since the last one.
     owed: Option<Instant>,
-    /// When it was last lowered, and clean looks since.
-    pressed: (Option<Instant>, usize),
 }
 
 impl Course {
@@ -116,13 +110,11 @@ impl Course {
             lost,
             complete: true,
             unproven: None,
-            jobs: rules.jobs.max(1),
-            places: Places::new(rules.jobs.max(1), rules.slow_jobs, rules.slow_after),
+            crew: Crew::new(rules, (scan.room)()),
             frozen: None,
             stale: false,
             untested: false,
             owed: None,
-            pressed: (None, 0),
             scan,
         }
     }
@@ -132,6 +124,7 @@ impl Course {
         let mut stop = self.scan.stop.clone();
         loop {
             self.look_at_the_calendar();
+            self.look_for_room();
             if self.untested && self.breaker.is_closed() {
                 unless_stopped(&mut stop, Stop::Drain, self.dns.test()).await;
                 self.untested = false;
@@ -144,7 +137,7 @@ impl Course {
                 self.watch.send(self.urgency());
             }
             let wake = self.wake();
-            let (places, wanted) = (Arc::clone(&self.places), self.wants_a_place());
+            let (places, wanted) = (Arc::clone(self.crew.places()), self.wants_a_place());
             tokio::select! {
                 biased;
                 () = stopped(&mut stop, Stop::Drain) => self.complete = false,
@@ -250,7 +243,7 @@ impl Course {
 
     /// Sites may be begun.
     fn may_start(&self) -> bool {
-        let room = self.tasks.len() < IN_FLIGHT.max(self.jobs);
+        let room = self.tasks.len() < self.crew.in_flight();
         self.breaker.is_closed() && self.frozen.is_none() && !self.stale && room
     }
 
@@ -268,7 +261,7 @@ impl Course {
         if released > 0 {
             (self.scan.listener)(ScanEvent::Requeued { sites: released });
         }
-        while self.places.is_free()
+        while self.crew.places().is_free()
             && self.may_start()
             && let Some(job) = self.work.take(Instant::now())
         {
@@ -304,15 +297,17 @@ impl Course {
         let listener = Arc::clone(&self.scan.listener);
         let rules = self.scan.rules.clone();
         let (site, number, patient) = (job.site.clone(), job.number, job.spoilt < SPOILT);
-        let work = work::Work::at(&self.places);
+        let work = work::Work::at(self.crew.places());
         let look = work.run(async move {
             let began = Instant::now();
             let round = prober.observe(&site, number, rules.transports).await;
             let symptoms = symptoms(&round);
-            let spoilt = patient && symptoms.short;
+            // Also where no failure shows it: a step that was left out for it shows nothing at all.
+            let short = symptoms.short || work::shortages() > 0;
+            let spoilt = patient && short;
             if spoilt {
                 let (asked, lost, unstored) = (Duration::ZERO, false, false);
-                return Probed { began, again: true, asked, symptoms, seen: None, spoilt, lost, unstored };
+                return Probed { began, again: true, asked, symptoms, short, seen: None, spoilt, lost, unstored };
             }
             let asked = asked_to_wait(&round);
             let observation = Observation { version: EVIDENCE_VERSION, site: site.clone(), rounds: vec![round] };
@@ -327,7 +322,7 @@ impl Course {
                 unstored = sink.send((site.clone(), round)).await.is_err();
             }
             listener(ScanEvent::Probed { site: site.key.clone(), round: number, readiness, again });
-            Probed { began, again, asked, symptoms, seen, spoilt, lost: false, unstored }
+            Probed { began, again, asked, symptoms, short, seen, spoilt, lost: false, unstored }
         });
         let otherwise = self.give_up(job);
         async move {
@@ -348,7 +343,17 @@ impl Course {
             let symptoms = symptoms(&round);
             let unstored = sink.send((site, round)).await.is_err();
             let (began, asked) = (Instant::now(), Duration::ZERO);
-            Probed { began, again: false, asked, symptoms, seen: None, spoilt: false, lost: true, unstored }
+            Probed {
+                began,
+                again: false,
+                asked,
+                symptoms,
+                short: false,
+                seen: None,
+                spoilt: false,
+                lost: true,
+                unstored,
+            }
         }
     }
 
@@ -372,13 +377,18 @@ impl Course {
             self.work.settled(&job);
             return;
         };
-        self.press(&probed.symptoms);
+        if probed.short {
+            self.ran_short();
+        } else {
+            self.crew.had_enough();
+        }
         let now = Instant::now();
         if probed.symptoms.unproven {
             self.owed = Some(now);
         }
         if probed.spoilt {
-            self.work.spoilt(job, now + self.scan.rules.recovery_interval);
+            let counts = self.crew.is_of_this_size(probed.began);
+            self.work.spoilt(job, now + self.scan.rules.recovery_interval, counts);
             return;
         }
         self.breaker.finished(Line::Dns, probed.symptoms.failed.has(Line::Dns), 0);
@@ -408,26 +418,17 @@ impl Course {
         }
     }
 
-    /// This machine ran short of something: half as many sites at once, and slowly more again.
-    fn press(&mut self, symptoms: &Symptoms) {
-        let now = Instant::now();
-        if symptoms.short {
-            // Sites that were under way together ran short together.
-            let since = self.pressed.0.is_some_and(|at| now - at < self.scan.rules.recovery_interval);
-            self.pressed.1 = 0;
-            if !since {
-                self.pressed.0 = Some(now);
-                self.jobs = (self.jobs / 2).max(1);
-                self.places.set_limit(self.jobs);
-                (self.scan.listener)(ScanEvent::Pressure { jobs: self.jobs });
-            }
-        } else if self.jobs < self.scan.rules.jobs {
-            self.pressed.1 += 1;
-            if self.pressed.1 >= RELIEF {
-                self.pressed.1 = 0;
-                self.jobs += 1;
-                self.places.set_limit(self.jobs);
-            }
+    /// This machine ran short of something.
+    fn ran_short(&mut self) {
+        if self.crew.ran_short() {
+            (self.scan.listener)(ScanEvent::Pressure { jobs: self.crew.size() });
+        }
+    }
+
+    /// Notices that this machine has room for fewer sites than it had, or for more.
+    fn look_for_room(&mut self) {
+        if self.crew.fits((self.scan.room)()) {
+            (self.scan.listener)(ScanEvent::Pressure { jobs: self.crew.size() });
         }
     }
 
@@ -436,7 +437,7 @@ impl Course {
         let Some(canary) = canary else { return };
         self.stale = false;
         if canary.spoilt {
-            self.press(&Symptoms { short: true, ..Symptoms::default() });
+            self.ran_short();
         }
         for proof in &canary.proofs {
             (self.scan.listener)(ScanEvent::Canary { family: proof.family, good: proof.good });

@@ -20,6 +20,7 @@ use crate::model::outage::Line;
 use crate::model::run::{CheckOutcome, ClockProof, DnsProof, Gate, GateCheck, Proof};
 use crate::model::site::Site;
 use crate::net::dns::exchange::{Ask, Heard};
+use crate::net::work;
 use crate::probe::{Prober, Transports};
 
 /// How long a negative control may take to fail.
@@ -168,7 +169,7 @@ pub async fn canary(prober: &Prober, canaries: &[Site], turn: usize, transports:
         let resolved = Family::BOTH.into_iter().filter(used).all(found);
         // What is missing may be what we did not ask for.
         let unasked = round.lookups.iter().any(|lookup| lookup.outcome == LookupOutcome::NotAsked);
-        canary.spoilt |= symptoms(&round).short || (unasked && !resolved);
+        canary.spoilt |= symptoms(&round).short || work::shortages() > 0 || (unasked && !resolved);
         if canary.spoilt {
             canary.proofs.clear();
             break;

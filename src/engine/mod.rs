@@ -7,6 +7,7 @@
 
 pub mod breaker;
 mod course;
+mod crew;
 mod dns_watch;
 pub mod gate;
 pub mod pace;

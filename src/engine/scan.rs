@@ -24,7 +24,7 @@ use crate::probe::{Prober, Transports};
 /// How a scan is run.
 #[derive(Clone, Debug)]
 pub struct ScanRules {
-    /// Sites under way at once. One that is slow or only waits for its turns is not counted.
+    /// Sites under way at once, as far as there is room. One that is slow or only waits for its turns is not counted.
     pub jobs: usize,
     /// Slow sites under way besides these. 0: slow ones hold the places of the others.
     pub slow_jobs: usize,
@@ -95,6 +95,10 @@ pub struct Journal {
     pub outages: Vec<Outage>,
 }
 
+/// How many sites at once this machine has descriptors for. Asked now and then, since the limit can be changed from outside.
+/// None: not known on this system, so there is no bound.
+pub type Room = Arc<dyn Fn() -> Option<usize> + Send + Sync>;
+
 /// Where events go.
 pub type Listener = Arc<dyn Fn(ScanEvent) + Send + Sync>;
 
@@ -110,6 +114,8 @@ pub struct Scan {
     pub dns_controls: DnsControls,
     /// The machine's own clock, which may jump. The prober's does not.
     pub wall: Arc<dyn Clock>,
+    /// How many sites at once this machine can bear.
+    pub room: Room,
     /// Where events go.
     pub listener: Listener,
     /// Where evidence goes.

@@ -16,6 +16,7 @@ use crate::model::address::Family;
 use crate::model::outage::{Line, Trigger};
 use crate::model::site::Site;
 use crate::model::time::Timestamp;
+use crate::net::work::Work;
 use crate::probe::{Prober, Transports};
 
 /// Between two looks at this host's own addresses and routes.
@@ -46,7 +47,8 @@ pub(super) struct Watch {
     sent: Option<Instant>,
     /// The last canary said nothing, for a reason of this machine's.
     spoilt: bool,
-    identities: [u64; 2],
+    /// Of this host in each family, as last known.
+    identities: [Option<u64>; 2],
     jumps: Jumps,
     /// The clock jumped; then there was no jump yet at this moment.
     jumped: Option<Timestamp>,
@@ -116,7 +118,8 @@ impl Watch {
         let (turn, transports) = (self.turn, self.transports);
         self.turn = after(self.turn, self.canaries.len());
         self.sent = Some(now);
-        self.flying.spawn(async move { gate::canary(&prober, &canaries, turn, transports).await });
+        let canary = async move { gate::canary(&prober, &canaries, turn, transports).await };
+        self.flying.spawn(Work::default().run(canary));
     }
 
     /// Waits for the canary that is under way; for ever, if there is none. None: it was lost.
@@ -155,8 +158,9 @@ impl Watch {
         let used = |family: Family| family == Family::V4 || self.transports == Transports::Both;
         let mut changed = Vec::new();
         for (known, family) in self.identities.iter_mut().zip(Family::BOTH) {
-            let identity = route.identity(family);
-            let moved = std::mem::replace(known, identity) != identity;
+            let identity = route.identity(family).or(*known);
+            let moved = known.is_some() && *known != identity;
+            *known = identity;
             if (moved || jumped) && used(family) {
                 changed.push((Line::of(family), if moved { Trigger::Route } else { Trigger::Clock }));
             }

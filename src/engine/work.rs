@@ -141,9 +141,10 @@ impl Work {
         Some((self.queue.len(), due))
     }
 
-    /// A look that was spoilt by this machine and left nothing behind: once more, later.
-    pub(super) fn spoilt(&mut self, job: Job, due: Instant) {
-        self.later.push_back(Job { spoilt: job.spoilt + 1, due: Some(due), ..job });
+    /// A look that was spoilt by this machine and left nothing behind: once more, later. It counts towards those after which one
+    /// is kept as it is, unless it was made among more sites than there will be then.
+    pub(super) fn spoilt(&mut self, job: Job, due: Instant, counts: bool) {
+        self.later.push_back(Job { spoilt: job.spoilt + u8::from(counts), due: Some(due), ..job });
     }
 
     /// A look that wants no second one.
@@ -449,11 +450,14 @@ mod tests {
     fn a_spoilt_look_is_made_later_under_the_same_number() {
         let (mut work, zero) = work(2);
         let job = work.take(zero).expect("a job");
-        let due = zero + Duration::from_secs(5);
-        work.spoilt(job, due);
+        let (site, due) = (job.site.clone(), zero + Duration::from_secs(5));
+        work.spoilt(job, due, true);
         assert!(work.take(zero).is_some_and(|job| job.spoilt == 0), "others do not wait for it");
         assert_eq!((work.take(zero), work.due(zero)), (None, Some(due)));
         assert!(work.take(due).is_some_and(|job| (job.number, job.spoilt) == (1, 1)));
+        let job = Job { spoilt: 1, ..Job::first(site) };
+        work.spoilt(job, due, false);
+        assert!(work.take(due).is_some_and(|job| job.spoilt == 1), "the crowd's shortage is not counted");
     }
 }
 

@@ -152,7 +152,7 @@ impl Route for LabRoute {
         }
     }
 
-    fn identity(&self, family: Family) -> u64 {
+    fn identity(&self, family: Family) -> Option<u64> {
         self.shared.uplink.identity(family)
     }
 }

@@ -1,7 +1,9 @@
-//! The one place where the operating system's errors become words of [`Failure`].
+//! The one place where the operating system's errors become words of [`Failure`]. A shortage of this machine is also told to the
+//! site's work, since whatever its look then misses is missed through no doing of the site's ([`super::work::ran_short`]).
 
 use std::io;
 
+use super::work;
 use crate::model::failure::{Failure, Icmp};
 
 /// When the error came, which decides whose fault it is.
@@ -22,6 +24,9 @@ const EACCES: i32 = 13;
 const EPERM: i32 = 1;
 const ENOBUFS: i32 = if cfg!(target_os = "linux") { 105 } else { 55 };
 const EPROTO: i32 = if cfg!(target_os = "linux") { 71 } else { 100 };
+const ENOMEM: i32 = 12;
+const EAGAIN: i32 = if cfg!(target_os = "linux") { 11 } else { 35 };
+const EADDRNOTAVAIL: i32 = if cfg!(target_os = "linux") { 99 } else { 49 };
 const EAFNOSUPPORT: i32 = if cfg!(target_os = "linux") { 97 } else { 47 };
 
 /// Names an error of a socket operation.
@@ -29,6 +34,24 @@ const EAFNOSUPPORT: i32 = if cfg!(target_os = "linux") { 97 } else { 47 };
 /// Network or host unreachable *before* any packet left is our own missing route; the same error while connecting is an
 /// ICMP message from a router, and evidence (docs/method/connect.md).
 pub(crate) fn failure_of(error: &io::Error, when: When) -> Failure {
+    if is_shortage(error, when) {
+        work::ran_short();
+    }
+    named(error, when)
+}
+
+/// This machine had no descriptor, buffer, memory or port to give; it may have one soon.
+fn is_shortage(error: &io::Error, when: When) -> bool {
+    match error.raw_os_error() {
+        Some(EMFILE | ENFILE | ENOBUFS | ENOMEM) => true,
+        Some(EAGAIN) => when == When::Before,
+        // Before, it means that there is no source address of the family.
+        Some(EADDRNOTAVAIL) => when != When::Before,
+        _ => false,
+    }
+}
+
+fn named(error: &io::Error, when: When) -> Failure {
     use io::ErrorKind;
     match error.raw_os_error() {
         Some(EMFILE | ENFILE | ENOBUFS) => return Failure::LocalResource,
@@ -62,9 +85,6 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn what_is_ours_is_never_evidence() {
-        const ENOMEM: i32 = 12;
-        const EAGAIN: i32 = 11;
-        const EADDRNOTAVAIL: i32 = 99;
         const ENETUNREACH: i32 = 101;
         const ECONNREFUSED: i32 = 111;
         const EHOSTUNREACH: i32 = 113;
@@ -86,6 +106,27 @@ mod tests {
         ];
         for (number, when, failure) in cases {
             assert_eq!(failure_of(&io::Error::from_raw_os_error(number), when), failure, "{number} {when:?}");
+        }
+    }
+
+    #[tokio::test]
+    #[cfg(target_os = "linux")]
+    async fn a_shortage_is_told_to_the_site_s_work_and_a_way_that_is_missing_or_shut_is_none() {
+        const ENETUNREACH: i32 = 101;
+        for (number, when, short) in [
+            (EMFILE, When::Before, 1),
+            (ENOMEM, When::Open, 1),
+            (EAGAIN, When::Before, 1),
+            (EADDRNOTAVAIL, When::Connecting, 1),
+            (EADDRNOTAVAIL, When::Before, 0),
+            (ENETUNREACH, When::Before, 0),
+            (EPERM, When::Before, 0),
+        ] {
+            let step = async {
+                failure_of(&io::Error::from_raw_os_error(number), when);
+                work::shortages()
+            };
+            assert_eq!(work::Work::default().run(step).await, short, "{number} {when:?}");
         }
     }
 }

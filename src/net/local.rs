@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -28,15 +29,21 @@ pub fn has_default_route() -> Option<bool> {
     Some(default_v4(&v4) || default_v6(&v6))
 }
 
-/// A number that changes with this host's addresses (IPv6) and default routes of a family.
-pub fn identity(family: Family) -> u64 {
-    match family {
-        Family::V4 => digest(ways_out_v4(&read("/proc/net/route"))),
+/// A number that changes with this host's addresses (IPv6) and default routes of a family. None: they could not be read just
+/// now, which is no change of theirs (no descriptor is left, for example).
+pub fn identity(family: Family) -> Option<u64> {
+    // A kernel without the family has no such file, and a system of another kind has none of them.
+    let table = |path| match fs::read_to_string(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => None,
+        table => Some(table.unwrap_or_default()),
+    };
+    Some(match family {
+        Family::V4 => digest(ways_out_v4(&table("/proc/net/route")?)),
         Family::V6 => {
-            let addresses = addresses_v6(&read("/proc/net/if_inet6"));
-            digest(addresses.into_iter().chain(ways_out_v6(&read("/proc/net/ipv6_route"))).collect())
+            let (addresses, ways) = (table("/proc/net/if_inet6")?, table("/proc/net/ipv6_route")?);
+            digest(addresses_v6(&addresses).into_iter().chain(ways_out_v6(&ways)).collect())
         }
-    }
+    })
 }
 
 fn digest(mut lines: Vec<String>) -> u64 {

@@ -47,8 +47,8 @@ pub trait Route: fmt::Debug + Send + Sync {
     fn standing_in_for(&self, target: SocketAddr) -> Option<SocketAddr>;
 
     /// A number that changes when this host's own addresses or default routes of a family do: what was proven before is
-    /// proven no more then. Always the same where that cannot be known.
-    fn identity(&self, family: Family) -> u64;
+    /// proven no more then. Always the same where that cannot be known. None: it cannot be read just now.
+    fn identity(&self, family: Family) -> Option<u64>;
 }
 
 /// The real Internet.
@@ -66,7 +66,7 @@ impl Route for Direct {
         None
     }
 
-    fn identity(&self, family: Family) -> u64 {
+    fn identity(&self, family: Family) -> Option<u64> {
         super::local::identity(family)
     }
 }
@@ -88,7 +88,7 @@ impl Route for WithoutIpv6 {
         self.0.standing_in_for(target)
     }
 
-    fn identity(&self, family: Family) -> u64 {
+    fn identity(&self, family: Family) -> Option<u64> {
         self.0.identity(family)
     }
 }

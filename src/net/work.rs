@@ -6,7 +6,8 @@
 //! ([`super::turn`]), and how many places there are (the engine).
 //!
 //! The steps of a site run side by side in places ([`both`], [`all`]); it waits when every one of them does. The state
-//! belongs to the task, not to a parameter that every step would have to hand on.
+//! belongs to the task, not to a parameter that every step would have to hand on; so does the count of what this machine had not
+//! to give to the site.
 
 use std::future::Future;
 use std::pin::pin;
@@ -72,10 +73,18 @@ impl Places {
         Arc::new(Self { usual: Lane::new(limit), slow: Lane::new(slow), slow_after })
     }
 
-    /// So many usual ones from now on.
-    pub fn set_limit(&self, limit: usize) {
-        self.usual.limit.store(limit, Ordering::SeqCst);
-        self.usual.freed.notify_one();
+    /// So many from now on, and so many for slow ones. Who has one keeps it.
+    pub fn set_limits(&self, usual: usize, slow: usize) {
+        for (lane, limit) in [(&self.usual, usual), (&self.slow, slow)] {
+            lane.limit.store(limit, Ordering::SeqCst);
+            lane.freed.notify_one();
+        }
+    }
+
+    /// How many there are, and how many for slow ones.
+    pub fn limits(&self) -> (usize, usize) {
+        let limit = |lane: &Lane| lane.limit.load(Ordering::SeqCst);
+        (limit(&self.usual), limit(&self.slow))
     }
 
     /// There is a free one for a new site.
@@ -101,6 +110,8 @@ pub struct Work {
     /// Where it has its place while it works. None: it needs none.
     places: Option<Arc<Places>>,
     state: Mutex<State>,
+    /// Descriptors, buffers, ports that could not be had.
+    shortages: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -125,7 +136,7 @@ impl Work {
     /// A site that begins, with a place among these.
     pub fn at(places: &Arc<Places>) -> Self {
         places.usual.take();
-        Self { places: Some(Arc::clone(places)), state: Mutex::default() }
+        Self { places: Some(Arc::clone(places)), state: Mutex::default(), shortages: AtomicUsize::new(0) }
     }
 
     /// Runs the site's steps.
@@ -239,6 +250,17 @@ pub async fn waiting<F: Future>(turn: F) -> F::Output {
     work.pause();
     let _paused = Paused(&work);
     turn.await
+}
+
+/// This machine had no descriptor, buffer or port to give to the site in flight.
+pub fn ran_short() {
+    // What belongs to no site is nobody's look.
+    let _ = WORK.try_with(|work| work.shortages.fetch_add(1, Ordering::Relaxed));
+}
+
+/// How often that happened to the site in flight. 0 also where there is none.
+pub fn shortages() -> usize {
+    WORK.try_with(|work| work.shortages.load(Ordering::Relaxed)).unwrap_or(0)
 }
 
 /// Runs a site's steps until they have worked for longer than this, waiting not counted. None: they had.

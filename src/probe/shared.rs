@@ -53,14 +53,19 @@ impl<T> fmt::Debug for Shared<T> {
 
 impl<T: Lasting> Shared<T> {
     /// The value of a name. Whoever comes first in a round makes it. The others wait for that, which is no work of theirs: it
-    /// takes neither their time nor their places.
+    /// takes neither their time nor their places. What this machine ran short in making is not kept: the look it is for is made
+    /// again, and those of the others are to miss nothing.
     pub(super) async fn get(&self, name: &str, round: u8, make: impl Future<Output = T>) -> Arc<T> {
         let cell = self.cell(name, round);
         let _turn = work::waiting(cell.turn.lock()).await;
         if let Some(value) = cell.value.get() {
             return Arc::clone(value);
         }
+        let before = work::shortages();
         let fresh = Arc::new(make.await);
+        if work::shortages() > before {
+            return fresh;
+        }
         // Somebody may have put one there meanwhile: all must have the same.
         Arc::clone(cell.value.get_or_init(|| fresh))
     }
@@ -140,6 +145,26 @@ mod tests {
         let (first, second, free) = tokio::join!(first, second, looking);
         assert_eq!((first.0, second.0), (1, 1));
         assert!(free, "the one that waits has none");
+    }
+
+    #[tokio::test]
+    async fn what_this_machine_ran_short_in_making_serves_one_look_only() {
+        let (shared, places) = (Shared::default(), Places::new(9, 0, Duration::from_secs(1)));
+        let short = async {
+            work::ran_short();
+            Value(1, true)
+        };
+        let first =
+            work::Work::at(&places).run(async { (shared.get("zone", 1, short).await, work::shortages()) }).await;
+        assert_eq!((first.0.0, first.1), (1, 1));
+        assert_eq!(shared.peek("zone", 1), None);
+        // An earlier shortage of the same site is none of this value's.
+        let later = work::Work::at(&places).run(async {
+            work::ran_short();
+            shared.get("zone", 1, std::future::ready(Value(2, true))).await
+        });
+        assert_eq!(later.await.0, 2);
+        assert_eq!(shared.get("zone", 1, std::future::ready(Value(3, true))).await.0, 2);
     }
 
     #[tokio::test]

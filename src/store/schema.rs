@@ -24,6 +24,9 @@ pub(super) const MIGRATIONS: [(u32, &str); 2] =
 /// The newest schema version.
 pub const SCHEMA_VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
+/// Connections of one pool at most: the evidence's writer, the journal's, and who reads beside them.
+const CONNECTIONS: u32 = 3;
+
 /// Opens, checks and migrates.
 pub(super) async fn open(path: &Path, mode: OpenMode) -> Result<SqlitePool, StoreError> {
     match mode {
@@ -38,7 +41,8 @@ pub(super) async fn open(path: &Path, mode: OpenMode) -> Result<SqlitePool, Stor
                 .journal_mode(SqliteJournalMode::Wal)
                 // With NORMAL, a power cut may take back batches that were acknowledged.
                 .synchronous(SqliteSynchronous::Full);
-            connect(path, options).await
+            // All of them now: in mid-run there may be no descriptor left for one more.
+            connect(path, options, CONNECTIONS).await
         }
         OpenMode::ReadOnly => {
             if !path.exists() {
@@ -57,7 +61,7 @@ pub(super) async fn open(path: &Path, mode: OpenMode) -> Result<SqlitePool, Stor
 }
 
 async fn open_for_reading(path: &Path, options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
-    let pool = connect(path, options).await?;
+    let pool = connect(path, options, 0).await?;
     let mut connection = pool.acquire().await.map_err(|error| StoreError::sql(path, "open a connection", error))?;
     let found = version(&mut connection, path).await?;
     if found < SCHEMA_VERSION {
@@ -93,9 +97,11 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-async fn connect(path: &Path, options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
+/// A pool with so many connections from the beginning; more come as they are needed.
+async fn connect(path: &Path, options: SqliteConnectOptions, from: u32) -> Result<SqlitePool, StoreError> {
     SqlitePoolOptions::new()
-        .max_connections(4)
+        .min_connections(from)
+        .max_connections(CONNECTIONS)
         // A connection is a file handle of our own process: it neither goes stale nor dies.
         .test_before_acquire(false)
         .idle_timeout(None)

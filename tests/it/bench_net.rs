@@ -259,6 +259,7 @@ pub(crate) async fn scan_under(setting: Setting, prober: Prober, sites: Vec<Site
         canaries: opening.canaries,
         dns_controls: opening.dns_controls,
         wall,
+        room: Arc::new(|| None),
         listener,
         sink,
         stop,

@@ -304,7 +304,7 @@ impl Route for NoWayTo {
         self.1.standing_in_for(target)
     }
 
-    fn identity(&self, family: Family) -> u64 {
+    fn identity(&self, family: Family) -> Option<u64> {
         self.1.identity(family)
     }
 }

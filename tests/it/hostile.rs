@@ -341,7 +341,7 @@ impl Route for Hole {
         self.lab.standing_in_for(target)
     }
 
-    fn identity(&self, family: Family) -> u64 {
+    fn identity(&self, family: Family) -> Option<u64> {
         self.lab.identity(family)
     }
 }

@@ -101,6 +101,7 @@ async fn until_all_normal_are_done(lab: &Lab, sites: Vec<Site>) -> f64 {
         canaries: Vec::new(),
         dns_controls: DnsControls::default(),
         wall: Arc::new(SystemClock),
+        room: Arc::new(|| None),
         listener,
         sink,
         stop,

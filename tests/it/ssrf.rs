@@ -78,7 +78,7 @@ impl Route for Outside {
         self.inner(target).standing_in_for(target)
     }
 
-    fn identity(&self, family: Family) -> u64 {
+    fn identity(&self, family: Family) -> Option<u64> {
         self.lab.identity(family)
     }
 }

@@ -77,7 +77,7 @@ impl Route for Lossy {
         self.inner.standing_in_for(target)
     }
 
-    fn identity(&self, family: Family) -> u64 {
+    fn identity(&self, family: Family) -> Option<u64> {
         self.inner.identity(family)
     }
 }

@@ -23,6 +23,7 @@ use super::wire::{EDNS_PAYLOAD, text};
 use crate::model::evidence::ServerRole;
 use crate::net::connect::Connector;
 use crate::net::turn::{Subject, Turns};
+use crate::net::work;
 
 /// Name servers looked at per zone.
 const NAME_SERVERS: usize = 13;
@@ -43,6 +44,8 @@ pub struct Authorities {
     connector: Connector,
     /// Questions that could not be asked, for a reason of this machine's.
     spoilt: Arc<AtomicU64>,
+    /// Those of them that a shortage of this machine's was the reason for.
+    short: Arc<AtomicU64>,
     zones: Mutex<HashMap<String, Shared>>,
 }
 
@@ -95,12 +98,13 @@ impl Authorities {
         connector: Connector,
         turns: Arc<dyn Turns>,
     ) -> Result<Self, NetError> {
-        let spoilt = Arc::new(AtomicU64::new(0));
+        let (spoilt, short) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let provider = Provider {
             connector: connector.clone(),
             turns: Arc::clone(&turns),
             handle: TokioHandle::default(),
             spoilt: Arc::clone(&spoilt),
+            short: Arc::clone(&short),
         };
         let each = |server: &SocketAddr| {
             let stub = |connection| stub(*server, connection, timeout, provider.clone());
@@ -108,7 +112,7 @@ impl Authorities {
         };
         let resolvers = resolvers.iter().map(each).collect::<Result<_, NetError>>()?;
         let (preferred, zones) = (AtomicUsize::new(0), Mutex::new(HashMap::new()));
-        Ok(Self { resolvers, preferred, turns, connector, spoilt, zones })
+        Ok(Self { resolvers, preferred, turns, connector, spoilt, short, zones })
     }
 
     /// Addresses of the authoritative servers of the zone a name is in, public ones only, IPv4 before IPv6, one
@@ -125,15 +129,20 @@ impl Authorities {
             Arc::clone(zones.entry(zone.to_owned()).or_default())
         };
         // That nothing was found may be an outage, which is over when the next name of the zone is asked for.
-        let found =
-            cell.get_or_try_init(|| async { Some(self.servers_of(zone).await).filter(|f| !f.is_empty()).ok_or(()) });
-        found.await.map_or_else(|()| Arc::from([]), Arc::clone)
+        let found = cell.get_or_try_init(|| async {
+            let before = work::shortages();
+            let servers = self.servers_of(zone).await;
+            // Some of them may be missing that are asked for when the look is made again.
+            if servers.is_empty() || work::shortages() > before { Err(servers) } else { Ok(servers) }
+        });
+        found.await.map_or_else(|few| few, Arc::clone)
     }
 
     /// Asks the resolvers one after another until one says something.
     async fn lookup(&self, name: Name, rtype: RecordType) -> Said {
         let first = self.preferred.load(Ordering::Relaxed);
-        let spoilt = self.spoilt.load(Ordering::Relaxed);
+        let counts = || [&self.spoilt, &self.short].map(|count| count.load(Ordering::Relaxed));
+        let [spoilt, short] = counts();
         for number in 0..self.resolvers.len() {
             let index = (first + number) % self.resolvers.len();
             let said = match self.resolvers[index].ask(&name, rtype, self.turns.as_ref()).await {
@@ -141,7 +150,9 @@ impl Authorities {
                 Err(NetError::Dns(DnsError::NoRecordsFound(nothing))) if is_denial(&nothing) => Said::Nothing(nothing),
                 Err(error) => {
                     // More questions wait than hickory holds.
-                    self.spoilt.fetch_add(u64::from(matches!(error, NetError::Busy)), Ordering::Relaxed);
+                    let busy = u64::from(matches!(error, NetError::Busy));
+                    self.spoilt.fetch_add(busy, Ordering::Relaxed);
+                    self.short.fetch_add(busy, Ordering::Relaxed);
                     continue;
                 }
             };
@@ -149,7 +160,11 @@ impl Authorities {
             return said;
         }
         // Questions of other sites count as well: then more is left unknown than need be, and nothing wrong is said.
-        if self.spoilt.load(Ordering::Relaxed) == spoilt { Said::Silence } else { Said::NotAsked }
+        let now = counts();
+        if now[1] != short {
+            work::ran_short();
+        }
+        if now[0] == spoilt { Said::Silence } else { Said::NotAsked }
     }
 
     /// The zone a name is in: the owner of the SOA that comes with the answer. Labels are never counted, since

@@ -106,12 +106,15 @@ pub(crate) struct Provider {
     pub(crate) handle: TokioHandle,
     /// Sockets that could not be had, for a reason of this machine's.
     pub(crate) spoilt: Arc<AtomicU64>,
+    /// Those of them that were for a shortage.
+    pub(crate) short: Arc<AtomicU64>,
 }
 
 impl Provider {
     fn failed(&self, failure: &Failure) -> io::Error {
         if failure.is_local() {
             self.spoilt.fetch_add(1, Ordering::Relaxed);
+            self.short.fetch_add(u64::from(*failure == Failure::LocalResource), Ordering::Relaxed);
         }
         as_io(failure)
     }
