@@ -1,16 +1,18 @@
 //! What the deep profile gave, as files and lines: `links.csv` with a line for each site, `faulty_links.csv` with one for each
-//! link to mend, `blocking.csv` with the hosts that are in the way in each region, those that hold back most schools first. Made only where something was measured.
+//! link to mend, `blocking.csv` with the hosts that are in the way in each region and everything below it, those that hold back most
+//! schools first. Made only where something was measured.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::File;
 use super::csv::{cell, table};
 use super::format::percent;
-use super::model::{Report, SchoolRow};
+use super::model::{RegionInfo, Report, SchoolRow};
 use super::text::Text;
 use super::trail::link_end as end;
 use crate::model::deep::{FaultyLink, FaultyLinks, HostClass, Rate};
 use crate::model::evidence::Owner;
+use crate::model::school::RegionCode;
 
 /// Columns of `links.csv`. For each rate four columns.
 const LINKS: [&str; 4] = ["domain", "name", "region_code", "region"];
@@ -39,7 +41,7 @@ pub(super) fn render(report: &Report, faulty: &FaultyLinks) -> Vec<File> {
     vec![
         ("links.csv".into(), table(&columns, measured.iter().map(|row| links(row)))),
         ("faulty_links.csv".into(), table(&FAULTY, measured.iter().flat_map(|row| faulty_links(row, faulty)))),
-        ("blocking.csv".into(), table(&BLOCKING, blocking(&measured).into_iter())),
+        ("blocking.csv".into(), table(&BLOCKING, blocking(report, &measured).into_iter())),
     ]
 }
 
@@ -97,43 +99,53 @@ fn faulty_links(row: &SchoolRow, faulty: &FaultyLinks) -> Vec<Vec<String>> {
 
 /// What is known of a host that is in the way in one region.
 struct InTheWay {
-    region_name: String,
     class: HostClass,
     dead: bool,
     schools: BTreeSet<usize>,
     resources: u32,
 }
 
-fn blocking(rows: &[&SchoolRow]) -> Vec<Vec<String>> {
-    let mut hosts: BTreeMap<(String, String), InTheWay> = BTreeMap::new();
+/// One line for each region and host, the schools of regions below it among them.
+fn blocking(report: &Report, rows: &[&SchoolRow]) -> Vec<Vec<String>> {
+    let known: BTreeMap<&RegionCode, &RegionInfo> = report.regions.iter().map(|info| (&info.code, info)).collect();
+    let mut names: BTreeMap<&RegionCode, &str> = known.iter().map(|(code, info)| (*code, info.name.as_str())).collect();
+    let mut hosts: BTreeMap<(&RegionCode, &str), InTheWay> = BTreeMap::new();
     for row in rows {
+        names.entry(&row.region).or_insert(&row.region_name);
         for host in row.deep.skylight.iter().flat_map(|skylight| &skylight.blocking) {
-            let known = hosts.entry((row.region.0.clone(), host.host.clone())).or_insert_with(|| InTheWay {
-                region_name: row.region_name.clone(),
-                class: host.class,
-                dead: host.dead,
-                schools: BTreeSet::new(),
-                resources: 0,
-            });
-            known.schools.insert(row.school);
-            known.resources += host.resources;
+            for region in lineage(&row.region, &known) {
+                let blank = || InTheWay { class: host.class, dead: host.dead, schools: BTreeSet::new(), resources: 0 };
+                let in_the_way = hosts.entry((region, &host.host)).or_insert_with(blank);
+                in_the_way.schools.insert(row.school);
+                in_the_way.resources += host.resources;
+            }
         }
     }
     let mut sorted: Vec<_> = hosts.into_iter().collect();
     // Stable: hosts of equal weight stay in the order of their names.
     sorted.sort_by(|((one, _), a), ((other, _), b)| one.cmp(other).then(b.schools.len().cmp(&a.schools.len())));
-    let line = |((region, host), known): ((String, String), InTheWay)| {
+    let line = |((region, host), in_the_way): ((&RegionCode, &str), InTheWay)| {
         vec![
-            cell(&region),
-            cell(&known.region_name),
-            cell(&host),
-            known.class.name().to_owned(),
-            if known.dead { "yes" } else { "no" }.to_owned(),
-            known.schools.len().to_string(),
-            known.resources.to_string(),
+            cell(&region.0),
+            cell(names.get(region).copied().unwrap_or_default()),
+            cell(host),
+            in_the_way.class.name().to_owned(),
+            if in_the_way.dead { "yes" } else { "no" }.to_owned(),
+            in_the_way.schools.len().to_string(),
+            in_the_way.resources.to_string(),
         ]
     };
     sorted.into_iter().map(line).collect()
+}
+
+/// A region and everything above it. A list whose parents run in a circle is walked once round.
+fn lineage<'a>(start: &'a RegionCode, known: &BTreeMap<&RegionCode, &'a RegionInfo>) -> BTreeSet<&'a RegionCode> {
+    let mut line = BTreeSet::new();
+    let mut next = Some(start);
+    while let Some(code) = next.filter(|code| line.insert(*code)) {
+        next = known.get(code).and_then(|info| info.parent.as_ref());
+    }
+    line
 }
 
 /// Lines of a school on its region's page: key of the label, and text.
