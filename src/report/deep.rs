@@ -40,7 +40,7 @@ pub(super) fn render(report: &Report, faulty: &FaultyLinks) -> Vec<File> {
         columns.extend(["supported", "judged", "found", "capped"].map(|part| format!("{rate}_{part}")));
     }
     columns.extend(SAMPLES.iter().map(|name| (*name).to_owned()));
-    columns.push("resources_weighted_pct".to_owned());
+    columns.extend(["resources_weighted_pct", "scripts"].map(str::to_owned));
     columns.extend(time_columns());
     vec![
         ("links.csv".into(), table(&columns, measured.iter().map(|row| links(row)))),
@@ -84,6 +84,7 @@ fn links(row: &SchoolRow) -> Vec<String> {
     }
     let weighted = skylight.and_then(|skylight| skylight.weighted);
     cells.push(weighted.map(|share| format!("{:.2}", share * 100.0)).unwrap_or_default());
+    cells.push(skylight.map(|skylight| skylight.scripts.to_string()).unwrap_or_default());
     cells.extend(times(samples.as_ref()));
     cells
 }

@@ -348,6 +348,7 @@ fn every_number_of_the_deep_profile_is_in_a_file_and_on_the_page() {
         ("level2_supported", "3"),
         ("level3_judged", "0"),
         ("resources_weighted_pct", "40.00"),
+        ("scripts", "2"),
         ("success_v6", "9"),
         ("dns_v6_median_ms", ""),
         ("dns_degradation_pct", ""),
