@@ -395,11 +395,11 @@ fn the_deep_profile_fills_its_sheets_and_nothing_judged_is_no_zero() {
     assert_eq!(table(of_region, "问题链接", "链接").len(), 2);
     let hosts = table(book, "外链情况", "归属");
     assert_eq!((text(&hosts[0]["主机"]), text(&hosts[0]["归属"])), ("cdn.example".into(), "公共分发网络".into()));
-    let lines = csv(&files, "blocking.csv");
-    assert_eq!(lines[0]["resources"], count(&hosts[0]["页面资源"]).to_string());
+    let in_the_way = csv(&files, "blocking.csv");
+    assert_eq!(in_the_way[0]["resources"], count(&hosts[0]["页面资源"]).to_string());
     // Every region that a school is in, at each level.
     let of: Vec<[&str; 3]> =
-        lines.iter().map(|line| ["region_code", "region", "schools"].map(|name| &*line[name])).collect();
+        in_the_way.iter().map(|line| ["region_code", "region", "schools"].map(|name| &*line[name])).collect();
     assert_eq!(of, [["990000", "示例省", "2"], ["990100", "甲州市", "2"]]);
     assert_eq!(count(&hosts[0]["影响学校数"]), 2, "two schools share the site");
     // Without it, the sheet says so.
