@@ -185,7 +185,11 @@ fn a_bound_that_was_hit_shows() {
     let links = vec![link("https://www.a.example/x", FetchEnd::Status(200), FetchEnd::Status(200))];
     let (indicators, codes) = judged(vec![with_links(7, links)], true, true);
     let expected = Rate { supported: 1, judged: 1, found: 7, capped: true };
-    assert_eq!((indicators.links.unwrap().level2, codes), (expected, vec![Code::LinkCapped]));
+    let rates = indicators.links.unwrap();
+    assert_eq!((rates.level2, codes), (expected, vec![Code::LinkCapped]));
+    // What stands on the six pages that were not requested is not known.
+    assert_eq!((rates.level3, rates.level2_external.capped), (Rate { capped: true, ..Rate::default() }, false));
+    assert!(rates.level3_external.capped);
 }
 
 #[test]

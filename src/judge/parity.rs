@@ -1,8 +1,8 @@
 //! Whether two pages are the same page, from what was kept of them.
 //!
 //! Tried in this order: identical bodies; then title, links, resources and visible text together. The noise floor is the
-//! same comparison of the IPv4 page with itself, fetched twice: families are never asked to agree better than that. Size
-//! never decides, and order-blind byte statistics are not used at all.
+//! same comparison of the IPv4 page with itself, fetched twice: families are never asked to agree better than that, and
+//! where a page is hardly like itself nothing is said. Size never decides, and order-blind byte statistics are not used at all.
 
 use crate::model::evidence::{Exchange, Page};
 
@@ -15,7 +15,7 @@ pub(super) enum Sameness {
     Similar,
     /// Another page.
     Different,
-    /// Nothing to compare: cut short, not text, or made by scripts.
+    /// Nothing to compare: cut short, not text, made by scripts, or hardly like itself on the next request.
     NotComparable,
 }
 
@@ -23,8 +23,10 @@ pub(super) enum Sameness {
 const SAME: f64 = 0.75;
 /// Below this, pages are different.
 const SIMILAR: f64 = 0.35;
-/// How far below the noise floor families may agree and still be the same.
+/// How far below the noise floor families may agree and still be within it.
 const NOISE_MARGIN: f64 = 0.1;
+/// The same as a share of the noise floor.
+const NOISE_SHARE: f64 = 0.6;
 
 /// Compares the landing pages of the two families.
 pub(super) fn compare(v4: &Exchange, v6: &Exchange, again: Option<&Exchange>) -> Sameness {
@@ -44,12 +46,13 @@ pub(super) fn compare(v4: &Exchange, v6: &Exchange, again: Option<&Exchange>) ->
     }
     let Some(likeness) = likeness(page4, page6) else { return Sameness::NotComparable };
     let noise = again.and_then(|again| self::likeness(page4, again.page.as_ref()?)).unwrap_or(1.0);
-    if likeness >= SAME || likeness >= noise - NOISE_MARGIN {
-        Sameness::Same
-    } else if likeness >= SIMILAR || likeness >= noise * 0.6 {
-        Sameness::Similar
-    } else {
-        Sameness::Different
+    let within = likeness >= noise - NOISE_MARGIN;
+    match () {
+        () if likeness >= SAME || (likeness >= SIMILAR && within) => Sameness::Same,
+        () if likeness >= SIMILAR => Sameness::Similar,
+        // Whatever else stood there would be as unlike it: noise lifts similar pages, and proves nothing of others.
+        () if within || likeness >= noise * NOISE_SHARE => Sameness::NotComparable,
+        () => Sameness::Different,
     }
 }
 
@@ -121,11 +124,23 @@ mod tests {
         assert_eq!(compare(&a, &b, None), Sameness::Same);
     }
 
+    /// Three pages of equal length that have nothing in common.
+    fn unrelated() -> [Exchange; 3] {
+        let pages = [
+            page("第一中学", ["通知公告", "招生简章", "校园新闻"], "1"),
+            page("第二小学", ["食堂菜单", "图书目录", "社团活动"], "2"),
+            page("第三学院", ["科研成果", "师资队伍", "人才招聘"], "3"),
+        ];
+        assert!(pages.iter().all(|page| page.len() == pages[0].len()));
+        pages.map(|page| exchange(&page))
+    }
+
     #[test]
     fn unrelated_pages_of_equal_size_are_different() {
-        let a = exchange(&page("第一中学", ["通知公告", "招生简章", "校园新闻"], "1"));
-        let b = exchange(&page("第二小学", ["食堂菜单", "图书目录", "社团活动"], "2"));
+        let [a, b, _] = unrelated();
         assert_eq!(compare(&a, &b, None), Sameness::Different);
+        assert_eq!(compare(&b, &a, None), Sameness::Different);
+        assert_eq!(compare(&a, &b, Some(&a)), Sameness::Different);
     }
 
     #[test]
@@ -140,9 +155,52 @@ mod tests {
 
     #[test]
     fn a_page_unlike_itself_says_nothing() {
-        let a = exchange(&page("第一中学", ["甲甲甲", "乙乙乙", "丙丙丙"], "1"));
-        let b = exchange(&page("第二小学", ["丁丁丁", "戊戊戊", "己己己"], "2"));
-        let again = exchange(&page("第三小学", ["庚庚庚", "辛辛辛", "壬壬壬"], "3"));
-        assert_eq!(compare(&a, &b, Some(&again)), Sameness::Same);
+        let [a, b, again] = unrelated();
+        assert_eq!(compare(&a, &b, Some(&again)), Sameness::NotComparable);
+        // What is the same is so whatever IPv4 brings the next time.
+        assert_eq!(compare(&a, &a, Some(&again)), Sameness::Same);
+    }
+
+    #[test]
+    fn noise_lifts_similar_pages_and_no_others() {
+        // Twelve links from a number on, and nothing else that any two of them share but the title.
+        let of = |title: &str, from: usize| {
+            let item = |at: usize| "甲".repeat(at);
+            let list = (from..from + 12).map(|at| format!("<li><a href=/{at}.htm>{}</a></li>", item(at)));
+            exchange(&format!("<title>{title}</title><ul>{}</ul>", list.collect::<String>()))
+        };
+        let steady = of("第一中学", 1);
+        // Where the links of the IPv6 page begin, and those of the IPv4 page on the next request.
+        let cases = [
+            (5, 1, Sameness::Similar),
+            (5, 6, Sameness::Same),
+            (100, 1, Sameness::Different),
+            (100, 200, Sameness::NotComparable),
+        ];
+        for (shown, again, expected) in cases {
+            let found = compare(&steady, &of("第一中学", shown), Some(&of("第一中学", again)));
+            assert_eq!(found, expected, "{shown} {again}");
+        }
+    }
+
+    proptest::proptest! {
+        /// Pages of equal length without one word in common, with whatever IPv4 brings the next time.
+        #[test]
+        fn unrelated_pages_are_never_the_same(words in proptest::collection::vec("[天地玄黄宇宙洪荒]{4}", 6), again in 0_usize..4) {
+            let other = |word: &String| -> String {
+                word.chars().map(|c| char::from_u32(c as u32 + 1).unwrap_or(c)).collect()
+            };
+            let spell = |words: &[String]| {
+                let items: [&str; 6] = std::array::from_fn(|at| words[at].as_str());
+                page(&words.concat(), items, "1").replace("/app.js", &format!("/{}.js", words[0])).replace("访问量", &words[1])
+            };
+            let others: Vec<String> = words.iter().map(other).collect();
+            let thirds: Vec<String> = others.iter().map(other).collect();
+            let (a, b) = (spell(&words), spell(&others));
+            proptest::prop_assert_eq!(a.len(), b.len());
+            let again = [None, Some(&a), Some(&b), Some(&spell(&thirds))][again].map(|html| exchange(html));
+            let found = compare(&exchange(&a), &exchange(&b), again.as_ref());
+            proptest::prop_assert!(!matches!(found, Sameness::Same | Sameness::Similar), "{:?}", found);
+        }
     }
 }

@@ -298,6 +298,32 @@ mod tests {
         Pages::new(Family::V4, connector, &tls, "test", HttpLimits::default()).unwrap()
     }
 
+    /// Nobody resolves a literal, so that no resolver could stand in the way: it is compared before the call.
+    #[tokio::test]
+    async fn nothing_but_the_checked_address_is_dialled() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let pages = pages();
+        // The host of the URL, and the address that was checked for it.
+        let cases = [
+            ("127.0.0.1", "127.0.0.2"),
+            ("2130706433", "127.0.0.2"),
+            ("0x7f.1", "127.0.0.2"),
+            ("[::ffff:127.0.0.1]", "127.0.0.1"),
+            ("[::1]", "127.0.0.1"),
+            ("a.example", "10.0.0.1"),
+            ("a.example", "::1"),
+            ("a.example", "::ffff:127.0.0.1"),
+        ];
+        for (host, address) in cases {
+            let url = Url::parse(&format!("http://{host}:{port}/")).unwrap();
+            let outcome = pages.get(&url, address.parse().unwrap(), Visit::Once).await;
+            assert!(matches!(outcome, Err(Failure::ScopeRefused(_))), "{host} {address}");
+        }
+        let accepted = tokio::time::timeout(Duration::from_millis(100), listener.accept()).await;
+        assert!(accepted.is_err(), "nobody came");
+    }
+
     #[tokio::test]
     async fn a_kept_connection_that_was_closed_says_nothing() {
         for reset in [true, false] {

@@ -32,8 +32,9 @@ static READ: LazyLock<Selector> = LazyLock::new(|| {
     )
 });
 /// Words in a link that say that following it would change something: parts of a word, and whole words.
-const ACTING_PARTS: [&str; 6] = ["logout", "logoff", "signout", "unsubscribe", "退出", "注销"];
-const ACTING_WORDS: [&str; 4] = ["exit", "quit", "delete", "remove"];
+const ACTING_PARTS: [&str; 10] =
+    ["logout", "loginout", "logoff", "signout", "signoff", "unsubscribe", "退出", "登出", "注销", "退订"];
+const ACTING_WORDS: [&str; 5] = ["exit", "quit", "del", "delete", "remove"];
 /// Files that are no pages, by the end of their path.
 const FILES: [&str; 28] = [
     ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".wps", ".et", ".ofd", ".zip", ".rar", ".7z", ".gz",
@@ -114,11 +115,25 @@ fn absolute(base: &Url, reference: &str) -> Option<Url> {
 
 /// Following the link would end a session or take something away.
 fn acts(link: &Url) -> bool {
-    let tail = &link[url::Position::BeforePath..];
-    let tail = percent_decoded(tail).to_lowercase();
-    let mut words = tail.split(|c: char| !c.is_alphanumeric());
-    ACTING_PARTS.iter().any(|part| tail.replace(['-', '_'], "").contains(part))
-        || words.any(|word| ACTING_WORDS.contains(&word))
+    let tail = percent_decoded(&link[url::Position::BeforePath..]);
+    let folded = tail.to_lowercase().replace(['-', '_'], "");
+    let humps = with_humps_apart(&tail).to_lowercase();
+    let mut words = humps.split(|c: char| !c.is_alphanumeric());
+    ACTING_PARTS.iter().any(|part| folded.contains(part)) || words.any(|word| ACTING_WORDS.contains(&word))
+}
+
+/// `doDelete` as `do Delete`.
+fn with_humps_apart(text: &str) -> String {
+    let mut apart = String::with_capacity(text.len());
+    let mut after_small = false;
+    for c in text.chars() {
+        if after_small && c.is_uppercase() {
+            apart.push(' ');
+        }
+        after_small = c.is_lowercase();
+        apart.push(c);
+    }
+    apart
 }
 
 fn percent_decoded(text: &str) -> String {

@@ -56,6 +56,12 @@ fn what_is_no_link_or_not_to_be_followed() {
         "<a href='/exit.do'>",
         "<a href='/x?do=delete&id=3'>",
         "<a href='/%E9%80%80%E5%87%BA'>",
+        "<a href='/user/登出'>",
+        "<a href='/loginOut.do'>",
+        "<a href='/SignOff'>",
+        "<a href='/news/doDelete.action?id=3'>",
+        "<a href='/userExit.jsp'>",
+        "<a href='/x?act=del&id=3'>",
         "<!-- <a href=/x> -->",
         "<script>document.write('<a href=/x>')</script>",
     ];
@@ -63,6 +69,7 @@ fn what_is_no_link_or_not_to_be_followed() {
         assert_eq!(links(body), [] as [&str; 0], "{body}");
     }
     assert_eq!(links("<a href=/existing.htm><a href=/deleted-scenes><a href=/existing.htm#2>").len(), 2);
+    assert_eq!(links("<a href=/Delta/model.htm><a href=/exITS><a href=/login.jsp><a href=/register>").len(), 4);
 }
 
 #[test]

@@ -1,16 +1,18 @@
 //! What the deep profile gave, as files and lines: `links.csv` with a line for each site, `faulty_links.csv` with one for each
-//! link to mend, `blocking.csv` with the hosts that are in the way in each region, those that hold back most schools first. Made only where something was measured.
+//! link to mend, `blocking.csv` with the hosts that are in the way in each region and everything below it, those that hold back most
+//! schools first. Made only where something was measured.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::File;
 use super::csv::{cell, table};
-use super::format::percent;
-use super::model::{Report, SchoolRow};
+use super::format::{duration, percent};
+use super::model::{RegionInfo, Report, SchoolRow};
 use super::text::Text;
 use super::trail::link_end as end;
-use crate::model::deep::{FaultyLink, FaultyLinks, HostClass, Rate};
+use crate::model::deep::{FaultyLink, FaultyLinks, HostClass, Latencies, Pair, Rate, Spread};
 use crate::model::evidence::Owner;
+use crate::model::school::RegionCode;
 
 /// Columns of `links.csv`. For each rate four columns.
 const LINKS: [&str; 4] = ["domain", "name", "region_code", "region"];
@@ -19,6 +21,8 @@ const RATES: [&str; 6] = ["level2", "level2_external", "level3", "level3_externa
 /// The columns of the samples that follow.
 const SAMPLES: [&str; 6] =
     ["success_v6", "samples_v6", "success_v4", "samples_v4", "page_v6_median_ms", "page_v4_median_ms"];
+/// The steps that samples time, by the beginning of their columns' names and the end of their labels' keys.
+const STEPS: [&str; 4] = ["dns", "tcp", "first_byte", "page"];
 /// Columns of `blocking.csv`.
 const BLOCKING: [&str; 7] = ["region_code", "region", "host", "class", "dead", "schools", "resources"];
 
@@ -36,10 +40,12 @@ pub(super) fn render(report: &Report, faulty: &FaultyLinks) -> Vec<File> {
         columns.extend(["supported", "judged", "found", "capped"].map(|part| format!("{rate}_{part}")));
     }
     columns.extend(SAMPLES.iter().map(|name| (*name).to_owned()));
+    columns.extend(["resources_weighted_pct", "scripts"].map(str::to_owned));
+    columns.extend(time_columns());
     vec![
         ("links.csv".into(), table(&columns, measured.iter().map(|row| links(row)))),
         ("faulty_links.csv".into(), table(&FAULTY, measured.iter().flat_map(|row| faulty_links(row, faulty)))),
-        ("blocking.csv".into(), table(&BLOCKING, blocking(&measured).into_iter())),
+        ("blocking.csv".into(), table(&BLOCKING, blocking(report, &measured).into_iter())),
     ]
 }
 
@@ -76,7 +82,47 @@ fn links(row: &SchoolRow) -> Vec<String> {
     for spread in [page.and_then(|page| page.v6), page.and_then(|page| page.v4)] {
         cells.push(spread.map(|spread| (spread.median_us / 1000).to_string()).unwrap_or_default());
     }
+    let weighted = skylight.and_then(|skylight| skylight.weighted);
+    cells.push(weighted.map(|share| format!("{:.2}", share * 100.0)).unwrap_or_default());
+    cells.push(skylight.map(|skylight| skylight.scripts.to_string()).unwrap_or_default());
+    cells.extend(times(samples.as_ref()));
     cells
+}
+
+/// Times of each step: median and quartiles over either family, and the degradation. The page's medians stand before.
+fn time_columns() -> Vec<String> {
+    let mut columns = Vec::new();
+    for step in STEPS {
+        let parts: &[&str] = if step == "page" { &["q1", "q3"] } else { &["median", "q1", "q3"] };
+        for family in ["v6", "v4"] {
+            columns.extend(parts.iter().map(|part| format!("{step}_{family}_{part}_ms")));
+        }
+        columns.push(format!("{step}_degradation_pct"));
+    }
+    columns
+}
+
+/// The cells of [`time_columns`].
+fn times(samples: Option<&Latencies>) -> Vec<String> {
+    let mut cells = Vec::new();
+    for (step, pair) in STEPS.into_iter().zip(pairs(samples)) {
+        for spread in [pair.v6, pair.v4] {
+            let ms = |us: fn(Spread) -> u64| {
+                spread.map(|spread| format!("{:.1}", us(spread) as f64 / 1000.0)).unwrap_or_default()
+            };
+            if step != "page" {
+                cells.push(ms(|spread| spread.median_us));
+            }
+            cells.extend([ms(|spread| spread.quartiles_us.0), ms(|spread| spread.quartiles_us.1)]);
+        }
+        cells.push(pair.degradation.map(|ratio| format!("{:.1}", ratio * 100.0)).unwrap_or_default());
+    }
+    cells
+}
+
+/// The pairs of [`STEPS`], empty where nothing was measured.
+fn pairs(samples: Option<&Latencies>) -> [Pair; 4] {
+    samples.map(|of| [of.dns, of.tcp, of.first_byte, of.page]).unwrap_or_default()
 }
 
 fn faulty_links(row: &SchoolRow, faulty: &FaultyLinks) -> Vec<Vec<String>> {
@@ -97,43 +143,53 @@ fn faulty_links(row: &SchoolRow, faulty: &FaultyLinks) -> Vec<Vec<String>> {
 
 /// What is known of a host that is in the way in one region.
 struct InTheWay {
-    region_name: String,
     class: HostClass,
     dead: bool,
     schools: BTreeSet<usize>,
     resources: u32,
 }
 
-fn blocking(rows: &[&SchoolRow]) -> Vec<Vec<String>> {
-    let mut hosts: BTreeMap<(String, String), InTheWay> = BTreeMap::new();
+/// One line for each region and host, the schools of regions below it among them.
+fn blocking(report: &Report, rows: &[&SchoolRow]) -> Vec<Vec<String>> {
+    let known: BTreeMap<&RegionCode, &RegionInfo> = report.regions.iter().map(|info| (&info.code, info)).collect();
+    let mut names: BTreeMap<&RegionCode, &str> = known.iter().map(|(code, info)| (*code, info.name.as_str())).collect();
+    let mut hosts: BTreeMap<(&RegionCode, &str), InTheWay> = BTreeMap::new();
     for row in rows {
+        names.entry(&row.region).or_insert(&row.region_name);
         for host in row.deep.skylight.iter().flat_map(|skylight| &skylight.blocking) {
-            let known = hosts.entry((row.region.0.clone(), host.host.clone())).or_insert_with(|| InTheWay {
-                region_name: row.region_name.clone(),
-                class: host.class,
-                dead: host.dead,
-                schools: BTreeSet::new(),
-                resources: 0,
-            });
-            known.schools.insert(row.school);
-            known.resources += host.resources;
+            for region in lineage(&row.region, &known) {
+                let blank = || InTheWay { class: host.class, dead: host.dead, schools: BTreeSet::new(), resources: 0 };
+                let in_the_way = hosts.entry((region, &host.host)).or_insert_with(blank);
+                in_the_way.schools.insert(row.school);
+                in_the_way.resources += host.resources;
+            }
         }
     }
     let mut sorted: Vec<_> = hosts.into_iter().collect();
     // Stable: hosts of equal weight stay in the order of their names.
     sorted.sort_by(|((one, _), a), ((other, _), b)| one.cmp(other).then(b.schools.len().cmp(&a.schools.len())));
-    let line = |((region, host), known): ((String, String), InTheWay)| {
+    let line = |((region, host), in_the_way): ((&RegionCode, &str), InTheWay)| {
         vec![
-            cell(&region),
-            cell(&known.region_name),
-            cell(&host),
-            known.class.name().to_owned(),
-            if known.dead { "yes" } else { "no" }.to_owned(),
-            known.schools.len().to_string(),
-            known.resources.to_string(),
+            cell(&region.0),
+            cell(names.get(region).copied().unwrap_or_default()),
+            cell(host),
+            in_the_way.class.name().to_owned(),
+            if in_the_way.dead { "yes" } else { "no" }.to_owned(),
+            in_the_way.schools.len().to_string(),
+            in_the_way.resources.to_string(),
         ]
     };
     sorted.into_iter().map(line).collect()
+}
+
+/// A region and everything above it. A list whose parents run in a circle is walked once round.
+fn lineage<'a>(start: &'a RegionCode, known: &BTreeMap<&RegionCode, &'a RegionInfo>) -> BTreeSet<&'a RegionCode> {
+    let mut line = BTreeSet::new();
+    let mut next = Some(start);
+    while let Some(code) = next.filter(|code| line.insert(*code)) {
+        next = known.get(code).and_then(|info| info.parent.as_ref());
+    }
+    line
 }
 
 /// Lines of a school on its region's page: key of the label, and text.
@@ -145,6 +201,11 @@ pub(super) fn lines(row: &SchoolRow, text: &Text) -> Vec<(&'static str, String)>
     }
     if let Some(skylight) = &row.deep.skylight {
         let mut line = rate(skylight.hosts, text);
+        line = format!("{line} · {}", text.fill("s.resources", &[("share", &rate(skylight.resources, text))]));
+        if let Some(weighted) = skylight.weighted {
+            let share = format!("{:.2}", weighted * 100.0);
+            line = format!("{line} · {}", text.fill("s.weighted", &[("percent", &share)]));
+        }
         let named: Vec<&str> = skylight.blocking.iter().take(5).map(|host| host.host.as_str()).collect();
         if !named.is_empty() {
             line = format!("{line} · {}", named.join(text.w("sep")));
@@ -157,6 +218,9 @@ pub(super) fn lines(row: &SchoolRow, text: &Text) -> Vec<(&'static str, String)>
     if let Some(latencies) = row.deep.latencies {
         let ((good6, all6), (good4, all4)) = (latencies.success6, latencies.success4);
         lines.push(("s.samples", format!("IPv6 {good6} / {all6} · IPv4 {good4} / {all4}")));
+        let labels = ["s.time.dns", "s.time.tcp", "s.time.first_byte", "s.time.page"];
+        let timed = labels.into_iter().zip(pairs(Some(&latencies)));
+        lines.extend(timed.filter_map(|(label, pair)| Some((label, time(&pair, text)?))));
     }
     if let Some(mail) = &row.mail {
         let mut line = text.w(&format!("s.mail.{}", mail.state.name())).to_owned();
@@ -166,6 +230,25 @@ pub(super) fn lines(row: &SchoolRow, text: &Text) -> Vec<(&'static str, String)>
         lines.push(("s.mail", line));
     }
     lines
+}
+
+/// Median and quartiles over both families, and how much slower IPv6 is. None: it was measured over neither.
+fn time(pair: &Pair, text: &Text) -> Option<String> {
+    if pair.v4.is_none() && pair.v6.is_none() {
+        return None;
+    }
+    let shown = |spread: Option<Spread>| match spread {
+        Some(Spread { n, median_us, quartiles_us: (first, third) }) => {
+            format!("{} ({}–{}, n={n})", duration(median_us), duration(first), duration(third))
+        }
+        None => "–".to_owned(),
+    };
+    let degradation = match pair.degradation {
+        None => text.w("s.time.few").to_owned(),
+        Some(0.0) => text.w("s.time.equal").to_owned(),
+        Some(ratio) => text.fill("s.time.degradation", &[("percent", &format!("{:+.1}", ratio * 100.0))]),
+    };
+    Some(format!("IPv6 {} · IPv4 {} · {degradation}", shown(pair.v6), shown(pair.v4)))
 }
 
 /// `15 / 20 (75.00 %)`, how many there are where that is more, and that only a part was looked at.

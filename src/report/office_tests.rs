@@ -14,7 +14,7 @@ use super::model::Report;
 use super::text::Text;
 use super::{File, Format, Lang, Template, render_all};
 use crate::judge::summarise::Standing;
-use crate::model::deep::{BlockingHost, FaultyLink, HostClass, LinkRates, Rate, Skylight};
+use crate::model::deep::{BlockingHost, FaultyLink, HostClass, Latencies, LinkRates, Pair, Rate, Skylight, Spread};
 use crate::model::evidence::{FetchEnd, Owner};
 use crate::model::school::Category;
 use crate::model::site::SiteKey;
@@ -126,8 +126,20 @@ fn deep() -> Fixture {
     assessment.facts.links = Some(LinkRates { level2: rate(3, 4), level3: rate(0, 0), ..LinkRates::default() });
     assessment.facts.skylight = Some(Skylight {
         hosts: rate(1, 2),
+        resources: rate(3, 10),
+        weighted: Some(0.4),
         blocking: vec![BlockingHost { host: "cdn.example".into(), class: HostClass::Cdn, dead: false, resources: 7 }],
-        ..Skylight::default()
+        scripts: 2,
+    });
+    let spread = |median_us| Spread { n: 10, median_us, quartiles_us: (median_us - 500, median_us + 500) };
+    let pair = |v4, v6, degradation| Pair { v4: Some(spread(v4)), v6: Some(spread(v6)), degradation };
+    assessment.facts.latencies = Some(Latencies {
+        success6: (9, 10),
+        success4: (10, 10),
+        dns: Pair::default(),
+        tcp: pair(20_000, 30_000, Some(0.0)),
+        first_byte: pair(900_000, 1_000_000, None),
+        page: pair(2_000_000, 3_000_000, Some(0.5)),
     });
     let faulty = FaultyLink {
         url: "http://old.example/=cmd".into(),
@@ -329,6 +341,43 @@ fn a_bureaus_workbook_has_its_schools_and_no_others() {
 }
 
 #[test]
+fn every_number_of_the_deep_profile_is_in_a_file_and_on_the_page() {
+    let files = files(&deep(), Lang::Zh);
+    let line = csv(&files, "links.csv").remove(0);
+    for (column, value) in [
+        ("level2_supported", "3"),
+        ("level3_judged", "0"),
+        ("resources_weighted_pct", "40.00"),
+        ("scripts", "2"),
+        ("success_v6", "9"),
+        ("dns_v6_median_ms", ""),
+        ("dns_degradation_pct", ""),
+        ("tcp_v6_median_ms", "30.0"),
+        ("tcp_v4_q1_ms", "19.5"),
+        ("tcp_degradation_pct", "0.0"),
+        ("first_byte_v6_q3_ms", "1000.5"),
+        ("first_byte_degradation_pct", ""),
+        ("page_v6_median_ms", "3000"),
+        ("page_v4_q3_ms", "2000.5"),
+        ("page_degradation_pct", "50.0"),
+    ] {
+        assert_eq!(line[column], value, "{column}");
+    }
+    let page = std::str::from_utf8(bytes(&files, "regions/990100.html")).unwrap();
+    for shown in [
+        "3 / 4 (75.00%)",
+        "未判定（找到 0 个）",
+        "1 / 2 (50.00%) · 资源 3 / 10 (30.00%) · 按类型加权 40.00% · cdn.example · 页面含脚本，脚本运行后才生成或加载的内容不在检查范围内",
+        "IPv6 9 / 10 · IPv4 10 / 10",
+        "IPv6 30 ms (30 ms–31 ms, n=10) · IPv4 20 ms (20 ms–21 ms, n=10) · 两种协议视为相同",
+        "IPv6 3.0 s (2.9 s–3.0 s, n=10) · IPv4 2.0 s (1.9 s–2.0 s, n=10) · IPv6 较 IPv4 +50.0%",
+    ] {
+        assert!(page.contains(shown), "{shown}");
+    }
+    assert!(page.contains("样本不足，不比较") && !page.contains("DNS 解析耗时"));
+}
+
+#[test]
 fn the_deep_profile_fills_its_sheets_and_nothing_judged_is_no_zero() {
     let files = files(&deep(), Lang::Zh);
     let book = bytes(&files, "workbook.xlsx");
@@ -346,8 +395,12 @@ fn the_deep_profile_fills_its_sheets_and_nothing_judged_is_no_zero() {
     assert_eq!(table(of_region, "问题链接", "链接").len(), 2);
     let hosts = table(book, "外链情况", "归属");
     assert_eq!((text(&hosts[0]["主机"]), text(&hosts[0]["归属"])), ("cdn.example".into(), "公共分发网络".into()));
-    let line = csv(&files, "blocking.csv").remove(0);
-    assert_eq!(line["resources"], count(&hosts[0]["页面资源"]).to_string());
+    let in_the_way = csv(&files, "blocking.csv");
+    assert_eq!(in_the_way[0]["resources"], count(&hosts[0]["页面资源"]).to_string());
+    // Every region that a school is in, at each level.
+    let of: Vec<[&str; 3]> =
+        in_the_way.iter().map(|line| ["region_code", "region", "schools"].map(|name| &*line[name])).collect();
+    assert_eq!(of, [["990000", "示例省", "2"], ["990100", "甲州市", "2"]]);
     assert_eq!(count(&hosts[0]["影响学校数"]), 2, "two schools share the site");
     // Without it, the sheet says so.
     let plain = self::files(&fixture(), Lang::Zh);

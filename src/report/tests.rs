@@ -191,6 +191,27 @@ fn services_are_counted_apart_and_shared_sites_say_so() {
     assert!(file(&files, "regions/990100.html").contains("2 所学校共用，只探测一次"));
 }
 
+/// Whose network an address is in, and that it looks translated and why, is said and counts for nothing.
+#[test]
+fn hints_about_addresses_are_shown_and_change_no_number() {
+    let mut hinted = fixture();
+    let site = SiteKey("www.yz1.school.example".into());
+    let facts = &mut hinted.assessments.get_mut(&site).unwrap().facts;
+    // It ends in the site's own IPv4 address, 192.0.2.10.
+    facts.aaaa = vec!["2001:da8::c000:20a".parse().unwrap()];
+    let (plain, hinted) = (render_all(&fixture().input(Lang::Zh)), render_all(&hinted.input(Lang::Zh)));
+    let page = file(&hinted, "regions/990100.html");
+    assert!(page.contains("教育网（疑似协议转换：地址末尾即本站的 IPv4 地址）"));
+    let index = file(&hinted, "index.html");
+    assert!(index.contains("仅供参考，不影响判定。按 2026-11-25 的地址段表（") && index.contains("其中疑似转换或隧道"));
+    let (before, after) = (json(&plain, "summary.json"), json(&hinted, "summary.json"));
+    let operators: Vec<&serde_json::Value> = after["operators"].as_array().unwrap().iter().collect();
+    assert_eq!(operators[0], &serde_json::json!({"operator": "cernet", "sites": 1, "not_native": 1}));
+    for number in ["total", "services", "regions", "causes", "rule_sets"] {
+        assert_eq!(before[number], after[number], "{number}");
+    }
+}
+
 #[test]
 fn rule_sets_stand_side_by_side() {
     let files = render_all(&fixture().input(Lang::Zh));

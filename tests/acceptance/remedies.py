@@ -14,11 +14,12 @@ import xml.dom.minidom
 import xml.parsers.expat
 
 # What every part must be found at least, over both languages: a check that finds nothing proves nothing.
-AT_LEAST = {"nginx": 8, "apache": 2, "tomcat": 2, "nft": 12, "ip6tables": 4, "zone": 8, "named": 2}
+AT_LEAST = {"nginx": 8, "apache": 2, "tomcat": 2, "nft": 12, "ip6tables": 4, "zone": 8, "named": 4, "shell": 80, "tcpdump": 4}
 
 # What a server has already, and the other names that an example stands for.
 SAMPLES = {
     "host": "www.example.edu.cn",
+    "hosts": "cdn.example.com",
     "sibling": "example.edu.cn",
     "zone": "example.edu.cn",
     "address": "2001:db8::10",
@@ -45,10 +46,10 @@ def parts(example):
     """Heading and lines of each part."""
     heading, lines = "", []
     for line in example.splitlines():
-        if line.startswith(("# ", "; ")):
+        if line.startswith(("# ", "; ", "// ")):
             if lines:
                 yield heading, lines
-            heading, lines = line[2:].lower(), []
+            heading, lines = line.lstrip("#;/ ").lower(), []
         elif line.strip():
             lines.append(line)
     if lines:
@@ -126,9 +127,22 @@ def filters(what, lines, set_up):
     run(what, ["unshare", "--net", "bash", "-c", script])
 
 
+def commands(what, example):
+    """What is pasted into a shell must be whole lines of its language, and filters of packets must compile."""
+    lines = [line for line in example.splitlines() if re.match(r"(curl|dig|delv|ip|ss|for|openssl|tcpdump|traceroute|tracepath) ", line)]
+    for line in lines:
+        seen["shell"] += 1
+        run(f"{what} shell", ["bash", "-n", "-c", line])
+        if line.startswith("tcpdump "):
+            seen["tcpdump"] += 1
+            run(f"{what} tcpdump", ["tcpdump", "-y", "EN10MB", "-d", line.split("'")[1]])
+
+
 def one_example(folder, what, example):
+    commands(what, example)
     for heading, lines in parts(example):
-        if "nginx" in heading:
+        # Two examples begin without a heading.
+        if "nginx" in heading or lines[0].startswith(("server {", "proxy_set_header ")):
             seen["nginx"] += 1
             nginx(folder, f"{what} nginx", lines)
         elif "apache" in heading:
@@ -137,6 +151,9 @@ def one_example(folder, what, example):
         elif "tomcat" in heading:
             seen["tomcat"] += 1
             tomcat(f"{what} tomcat", "\n".join(lines))
+        elif lines[0].startswith("view "):
+            seen["named"] += 1
+            run(f"{what} named", ["named-checkconf", write(folder, "named.conf", "\n".join(lines))])
         elif "bind" in heading and "named.conf" in heading:
             seen["named"] += 1
             body = "\n".join(lines)

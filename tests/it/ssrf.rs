@@ -15,10 +15,11 @@ use tokio::net::TcpListener;
 use v6ready::lab::Lab;
 use v6ready::lab::scenario::Scenario;
 use v6ready::model::address::Family;
-use v6ready::model::evidence::WalkEnd;
+use v6ready::model::evidence::{Link, WalkEnd};
 use v6ready::net::route::{Dial, Direct, Route, Transport};
 use v6ready::net::scope::AddressPolicy;
-use v6ready::probe::{Prober, Transports};
+use v6ready::probe::deep::{Deep, DeepRules};
+use v6ready::probe::{Prober, Profile, Transports};
 
 use crate::bench_net::{Patience, lab_policy, lab_resolvers, prober_on, site};
 
@@ -272,6 +273,45 @@ async fn redirects_that_lead_inside_are_not_followed() {
 }
 
 /// The proof above would mean nothing if the canaries could not be met at all.
+/// One page with every target as a link, an image and a style sheet.
+fn page_inside(port: u16) -> String {
+    let mut page = String::from("<title>学校</title><p>欢迎访问</p>");
+    for target in targets_inside(port) {
+        let _ = write!(page, "<a href='{target}'>x</a><img src='{target}'><link rel=stylesheet href='{target}'>");
+    }
+    let mut world = "[dns.\"inner.example\"]\na = [\"127.0.0.1\"]\naaaa = [\"::1\"]\n".to_owned();
+    world.push_str("[dns.\"page.example\"]\na = [\"192.0.2.60\"]\naaaa = [\"2001:db8:1::1\"]\n");
+    for address in ["192.0.2.60", "2001:db8:1::1"] {
+        let _ = writeln!(world, "[host.\"{address}\"]\nports = {{ {port} = {{ body = \"{page}\" }} }}");
+    }
+    world
+}
+
+#[tokio::test]
+async fn links_and_resources_that_lead_inside_are_not_followed() {
+    let mut bench = bench(page_inside, lab_policy()).await;
+    let rules =
+        DeepRules { level2: 200, external: 200, requests: 1000, hosts: 200, styles: 200, ..DeepRules::default() };
+    bench.prober.profile = Profile::Deep;
+    bench.prober.deep = Arc::new(Deep::new(DeepRules { samples: 0, ..rules }));
+    let listed = site(&format!("http://page.example:{}/", bench.canaries.port));
+    let round = bench.prober.observe(&listed, 1, Transports::Both).await;
+    let links = round.links.expect("the page was read").links;
+    // Some targets are paths on the page's own host, by the rules of URLs.
+    let elsewhere: Vec<&Link> = links.iter().filter(|link| !link.url.starts_with("http://page.example:")).collect();
+    assert!(elsewhere.len() >= 15, "{elsewhere:?}");
+    for fetch in elsewhere.iter().flat_map(|link| [&link.v4, &link.v6]) {
+        assert!(fetch.address.is_none() && fetch.tries == 0, "{fetch:?}");
+    }
+    let hosts = round.resources.expect("the page was read").hosts;
+    assert!(hosts.len() >= 8, "{hosts:?}");
+    let elsewhere = hosts.iter().filter(|host| host.check.host != "page.example");
+    for side in elsewhere.flat_map(|host| [&host.check.v4, &host.check.v6]) {
+        assert!(side.connects.is_empty(), "{side:?}");
+    }
+    bench.nobody_came().await;
+}
+
 #[tokio::test]
 async fn the_canaries_are_met_where_the_policy_lets_them_be() {
     let loopback = ["127.0.0.0/8", "::1/128"].iter().map(|prefix| prefix.parse::<ipnet::IpNet>().expect("a prefix"));

@@ -76,16 +76,24 @@ pub(super) fn faulty(observation: &Observation, proof: &Proof<'_>) -> Vec<Faulty
 pub(super) fn judge(observation: &Observation, proof: &Proof<'_>, findings: &mut Findings) -> Option<LinkRates> {
     let looked = Looked::at(observation, proof)?;
     let last = looked.links;
-    let rate = |level: u8, owner: Owner| {
-        let of = |link: &&Link| link.level == level && link.owner == owner;
+    let found = |level: u8, owner: Owner| {
         let found = last.found.iter().find(|found| found.level == level && found.owner == owner);
-        let found = found.map_or(0, |found| found.links);
-        let links: Vec<&Link> = last.links.iter().filter(of).collect();
+        found.map_or(0, |found| found.links)
+    };
+    let requested = |level: u8, owner: Owner| {
+        let of = |link: &&Link| link.level == level && link.owner == owner;
+        last.links.iter().filter(of).collect::<Vec<&Link>>()
+    };
+    // On pages that were not requested there may be more.
+    let unread = found(2, Owner::Internal) as usize > requested(2, Owner::Internal).len();
+    let rate = |level: u8, owner: Owner| {
+        let (found, links) = (found(level, owner), requested(level, owner));
         let count = |wanted: Support| {
             links.iter().filter(|link| !is_intranet(link, proof) && looked.is(link, wanted)).count() as u32
         };
         let (yes, no) = (count(Support::Yes), count(Support::No));
-        Rate { supported: yes, judged: yes + no, found, capped: last.cut || found as usize > links.len() }
+        let capped = last.cut || found as usize > links.len() || (level == 3 && unread);
+        Rate { supported: yes, judged: yes + no, found, capped }
     };
     let rates = LinkRates {
         level2: rate(2, Owner::Internal),
@@ -116,8 +124,9 @@ fn note(looked: &Looked<'_>, rates: &LinkRates, proof: &Proof<'_>, findings: &mu
     for host in hosts.into_iter().take(NAMED) {
         findings.add_with(Code::LinkIntranet, &[("hosts", host)], &hidden);
     }
-    for rate in [&rates.level2, &rates.level3].into_iter().filter(|rate| rate.capped) {
-        let args = [("found", rate.found.to_string()), ("judged", rate.judged.to_string())];
+    if rates.level2.capped || rates.level3.capped {
+        let of = |rate: &Rate| format!("{}/{}", rate.judged, rate.found);
+        let args = [("level2", of(&rates.level2)), ("level3", of(&rates.level3))];
         findings.add_with(Code::LinkCapped, &args, &[Pointer { round: number, step: StepKind::Round, index: 0 }]);
     }
 }
