@@ -23,7 +23,7 @@ pub(super) struct Cli {
 }
 
 /// Arguments of every command.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Common {
     /// Configuration file [default: v6ready.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE", env = "V6READY_CONFIG")]

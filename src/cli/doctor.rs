@@ -39,14 +39,14 @@ pub(super) async fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, CliE
         json(&serde_json::json!({"open": open, "checks": checks}));
     } else {
         for check in &checks {
-            line(gate_line(check));
+            line(gate_line(check, lang));
         }
         line(if open {
             say(lang, "本机可以测量。", "This machine can measure.")
         } else {
             say(
                 lang,
-                "本机目前不能测量：见上面标为 FAILED 的各项。",
+                "本机目前不能测量：见上面标为“未通过”的各项。",
                 "This machine cannot measure now: see what FAILED above.",
             )
         });

@@ -52,10 +52,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
+    let common = cli.common.clone();
     match run(cli) {
         Ok(exit) => exit,
         Err(error) => {
-            output::error(&error);
+            output::error(&error, settings::spoken(&common));
             Exit::from(&error)
         }
     }

@@ -20,6 +20,7 @@ use crate::net::mailer::{self, Account, Letter, Security};
 use crate::net::webhook;
 use crate::report::Lang;
 use crate::report::clean::clean;
+use crate::report::text::Text;
 use crate::upkeep::ledger::Attempt;
 use crate::upkeep::notice::{Bot, Notice, accepted, request};
 
@@ -185,7 +186,10 @@ fn of_failure(now: &Attempt, vantage: &str, lang: Lang) -> Notice {
     Notice {
         title: say(lang, "IPv6 升级改造监测：扫描未完成", "IPv6 upgrade readiness: the scan failed").to_owned(),
         text: match lang {
-            Lang::Zh => format!("测量点 {vantage} 的扫描以退出码 {} 结束：{error}", now.exit),
+            Lang::Zh => {
+                let error = Text::of(lang).message(&error);
+                format!("测量点 {vantage} 的扫描以退出码 {} 结束：{error}", now.exit)
+            }
             Lang::En => format!("the scan at vantage {vantage} ended with exit code {}: {error}", now.exit),
         },
         link: None,

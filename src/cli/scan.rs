@@ -25,10 +25,11 @@ use crate::engine::{gate, gate::GateRules, gate::Opening};
 use crate::exit::Exit;
 use crate::model::METHOD_VERSION;
 use crate::model::outage::Trigger;
-use crate::model::run::{CheckOutcome, Run, RunEnd, RunId, Vantage};
+use crate::model::run::{CheckOutcome, GateCheck, Run, RunEnd, RunId, Vantage};
 use crate::model::time::Timestamp;
 use crate::probe::{Prober, Transports};
 use crate::report::Lang;
+use crate::report::text::Text;
 use crate::store::{Sound, Store, StoreError, Writer};
 use crate::targets::{LoadOptions, Loaded, load};
 use crate::upkeep::heartbeat::Heartbeat;
@@ -380,7 +381,7 @@ fn print_gate(opening: &Opening, plan: &RunPlan) {
             CheckOutcome::Fail => true,
         };
         if shown {
-            note(gate_line(check));
+            note(gate_line(check, plan.lang));
         }
     }
     if !open {
@@ -396,21 +397,25 @@ fn print_gate(opening: &Opening, plan: &RunPlan) {
 }
 
 /// One check of the gate as a line, with its advice.
-pub(super) fn gate_line(check: &crate::model::run::GateCheck) -> String {
+pub(super) fn gate_line(check: &GateCheck, lang: Lang) -> String {
+    let text = Text::of(lang);
     let word = match check.outcome {
+        _ if lang == Lang::Zh => text.outcome(check.outcome),
         CheckOutcome::Pass => "ok",
         CheckOutcome::Warn => "warning",
         CheckOutcome::Fail => "FAILED",
         CheckOutcome::Skipped => "skipped",
     };
-    let mut text = format!("  {:<14} {word:<8} {}", check.name, check.detail);
+    // A Chinese character takes two places.
+    let width = if lang == Lang::Zh { 8 - word.chars().count().min(8) } else { 8 };
+    let mut line = format!("  {:<14} {word:<width$} {}", check.name, text.message(&check.detail));
     if !check.advice.is_empty() {
-        text.push('\n');
-        text.push_str(&" ".repeat(25));
-        text.push_str("→ ");
-        text.push_str(&check.advice);
+        line.push('\n');
+        line.push_str(&" ".repeat(25));
+        line.push_str("→ ");
+        line.push_str(&text.message(&check.advice));
     }
-    text
+    line
 }
 
 /// `20261123T191000Z`.

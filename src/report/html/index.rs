@@ -279,8 +279,8 @@ fn checks(input: &ReportInput, text: &Text) -> Vec<CheckView> {
         .map(|check| CheckView {
             name: clean(&check.name).into_owned(),
             outcome: text.outcome(check.outcome).to_owned(),
-            detail: clean(&check.detail).into_owned(),
-            advice: clean(&check.advice).into_owned(),
+            detail: clean(&text.message(&check.detail)).into_owned(),
+            advice: clean(&text.message(&check.advice)).into_owned(),
         })
         .collect()
 }

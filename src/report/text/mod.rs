@@ -3,6 +3,8 @@
 //! Nothing is decided here. Arguments of findings are untrusted: they are made visible ([`super::clean`]) before they go
 //! into a sentence, and go into a ready-to-paste example only if a shell would take them for plain words.
 
+mod messages;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
