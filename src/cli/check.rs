@@ -16,7 +16,10 @@ use crate::judge::{Criteria, assess, first_look};
 use crate::model::evidence::{EVIDENCE_VERSION, Observation};
 use crate::model::optout::OptOuts;
 use crate::model::run::{ClockProof, DnsProof, Proof, Vantage};
+use crate::model::school::RowProblem;
 use crate::model::site::Site;
+use crate::report::Lang;
+use crate::targets::wording::{Fault, in_chinese};
 use crate::targets::{LoadOptions, load_bytes};
 
 /// Anchors that are asked what time it is, until enough have said so.
@@ -32,16 +35,12 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     let list = args.names.join("\n");
     let options = LoadOptions { allow_reserved: surroundings.lab, ..LoadOptions::default() };
     let loaded = load_bytes(&[("arguments.txt", list.as_bytes())], &options)?;
-    for row in &loaded.roster.rows {
-        if let Some(problem) = &row.problem {
-            note(format!("{}: {} ({})", problem.text, problem.reason, problem.remedy));
-        }
-    }
-    for row in &loaded.roster.rejected {
-        note(format!("{}: {} ({})", row.problem.text, row.problem.reason, row.problem.remedy));
+    let problems = loaded.roster.rows.iter().filter_map(|row| row.problem.as_ref());
+    for problem in problems.chain(loaded.roster.rejected.iter().map(|row| &row.problem)) {
+        note(refusal(problem, lang));
     }
     if loaded.roster.sites.is_empty() {
-        return Err(CliError::NothingToProbe);
+        return Err(CliError::NoNames);
     }
     assemble::deny_nat64(config, &mut surroundings).await;
     let prober = assemble::prober(config, &surroundings)?;
@@ -103,4 +102,26 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
         }
     }
     Ok(Exit::Done)
+}
+
+/// Why a name is not probed. One of the demo's exists in the demo alone, where it can be looked at.
+fn refusal(problem: &RowProblem, lang: Lang) -> String {
+    let (name, reserved) = (&problem.text, problem.reason == Fault::Reserved.reason());
+    match lang {
+        Lang::Zh => {
+            let demo = format!(
+                "\n  虚构学校的域名在互联网上不存在；演示结果请用 `v6ready show demo {name} --store reports/demo.db` 查看"
+            );
+            let demo = if reserved { demo } else { String::new() };
+            format!("{name}：{}（{}）{demo}", in_chinese(&problem.reason), in_chinese(&problem.remedy))
+        }
+        Lang::En => {
+            let demo = format!(
+                "\n  names of invented schools are not on the Internet: `v6ready show demo {name} --store reports/demo.db` has what the \
+                 demo saw"
+            );
+            let demo = if reserved { demo } else { String::new() };
+            format!("{name}: {} ({}){demo}", problem.reason, problem.remedy)
+        }
+    }
 }

@@ -76,8 +76,10 @@ pub(super) async fn run(common: &Common, args: &ScanArgs, told: &mut Option<Publ
         ..LoadOptions::default()
     };
     let loaded = load(&args.targets, &options)?;
-    if loaded.roster.sites.is_empty() {
-        return Err(CliError::NothingToProbe);
+    match loaded.roster.rows_in() {
+        0 => return Err(CliError::EmptyLists),
+        _ if loaded.roster.sites.is_empty() => return Err(CliError::NothingToProbe),
+        _ => {}
     }
     announce(&loaded, lang);
     space::enough(&args.store, &args.reports, loaded.roster.sites.len())?;
@@ -354,9 +356,24 @@ async fn wait_until_allowed(freeze: &Freeze, clock: &dyn Clock, lang: Lang) {
 
 fn announce(loaded: &Loaded, lang: Lang) {
     let roster = &loaded.roster;
+    let offices = roster.schools.iter().filter(|school| !school.category.is_of_schools()).count();
     note(match lang {
+        Lang::Zh if offices > 0 => format!(
+            "名单：{} 行，学校及其他单位 {} 个（其中非学校单位 {offices} 个），网站 {} 个，无法读取 {} 行（详见 v6ready targets check）",
+            roster.rows_in(),
+            roster.schools.len(),
+            roster.sites.len(),
+            roster.rejected.len()
+        ),
         Lang::Zh => format!(
             "名单：{} 行，学校 {} 所，网站 {} 个，无法读取 {} 行（详见 v6ready targets check）",
+            roster.rows_in(),
+            roster.schools.len(),
+            roster.sites.len(),
+            roster.rejected.len()
+        ),
+        Lang::En if offices > 0 => format!(
+            "lists: {} rows, {} schools and offices ({offices} of them no schools), {} sites, {} rows rejected (see v6ready targets check)",
             roster.rows_in(),
             roster.schools.len(),
             roster.sites.len(),

@@ -163,6 +163,12 @@ impl Text {
         self.reasons.get(bare).or_else(|| self.reasons.get(stem)).cloned().unwrap_or_else(|| clean(reason).into_owned())
     }
 
+    /// Why it came to this verdict, in words. Where the verdict is certain, so is what its DNS shows.
+    pub fn why(&self, standing: Standing, reason: &str) -> String {
+        let open = standing == Standing::Verdict(Readiness::Inconclusive);
+        self.reason(if reason == "dns" && !open { "dns_fails" } else { reason })
+    }
+
     /// Name of a category.
     pub fn category(&self, category: Category) -> &str {
         look_up(&self.categories, category.name())
