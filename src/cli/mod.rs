@@ -19,6 +19,7 @@ mod notify;
 mod output;
 mod past;
 mod progress;
+mod proving;
 mod prune;
 mod resume;
 #[cfg(all(test, feature = "lab"))]

@@ -12,16 +12,18 @@ use super::error::CliError;
 use super::finish::{Judged, Shown, judge_run, print_result, remember, report_run};
 use super::output::{json, note, say};
 use super::progress::{self, Mode};
+use super::proving;
 use super::resume::{self, Earlier, Found, Wanted};
 use super::settings;
 use super::signals::{self, Listening};
 use super::space;
 use crate::calendar::Freeze;
 use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::engine::gate::{GateRules, Opening};
 use crate::engine::plan::order;
 use crate::engine::resume::Standing;
 use crate::engine::scan::{Journal, Scan, ScanRules, Stop};
-use crate::engine::{gate, gate::GateRules, gate::Opening};
 use crate::exit::Exit;
 use crate::model::METHOD_VERSION;
 use crate::model::outage::Trigger;
@@ -82,11 +84,17 @@ pub(super) async fn run(common: &Common, args: &ScanArgs, told: &mut Option<Publ
         _ => {}
     }
     announce(&loaded, lang);
+    if !args.quiet {
+        anonymous(config, lang);
+    }
     space::enough(&args.store, &args.reports, loaded.roster.sites.len())?;
     // Outputs are opened before the long run, so that a bad path fails at once.
     let Sound { store, lock: _lock, aside } = Store::open_for_scan(&args.store, SystemClock.now()).await?;
     if let Some((aside, why)) = aside {
         say_set_aside(&aside, &why, lang);
+    }
+    if !args.quiet && !args.json {
+        proving::announce(&surroundings.resolvers, config.gate.anchors.len(), lang);
     }
     assemble::deny_nat64(config, &mut surroundings).await;
     let mut prober = assemble::prober(config, &surroundings)?;
@@ -162,7 +170,8 @@ pub(super) async fn measure(
     if plan.mode == Mode::Human {
         note(say(plan.lang, "测量点自检……", "checking this vantage ..."));
     }
-    let opening = gate::check(&prober, gate_rules, rules.transports).await;
+    let told = (plan.mode == Mode::Human).then_some(plan.lang);
+    let opening = proving::open(&prober, gate_rules, rules.transports, told).await;
     print_gate(&opening, plan);
     if !opening.gate.is_open() {
         return Err(CliError::GateShut);
@@ -351,6 +360,19 @@ async fn wait_until_allowed(freeze: &Freeze, clock: &dyn Clock, lang: Lang) {
                 format!("next window without measurements: {from} to {until}; a scan that is not done by then waits")
             }
         });
+    }
+}
+
+/// Whoever is probed must be able to find out by whom.
+fn anonymous(config: &Config, lang: Lang) {
+    let project = &config.project;
+    if project.contact.is_empty() || project.has_default_page() {
+        note(say(
+            lang,
+            "注意：project.contact 或 project.url 仍为默认值，学校无从得知由谁探测、如何联系；正式扫描前请填写（见 v6ready doctor）",
+            "warning: project.contact or project.url is at its default, so schools cannot find out who probes them: set both before a \
+             real scan (see v6ready doctor)",
+        ));
     }
 }
 

@@ -135,12 +135,13 @@ mod tests {
     use super::*;
 
     /// Where the sentences are made.
-    const SOURCES: [&str; 14] = [
+    const SOURCES: [&str; 15] = [
         include_str!("../../engine/gate.rs"),
         include_str!("../../engine/resolvers.rs"),
         include_str!("../../engine/wall.rs"),
         include_str!("../../cli/doctor.rs"),
         include_str!("../../cli/error.rs"),
+        include_str!("../../cli/proving.rs"),
         include_str!("../../cli/vantages.rs"),
         include_str!("../../config/error.rs"),
         include_str!("../../config/validate.rs"),
