@@ -18,6 +18,7 @@ mod manual;
 mod notify;
 mod output;
 mod past;
+mod place;
 mod progress;
 mod proving;
 mod prune;

@@ -7,11 +7,9 @@ use jiff::tz::TimeZone;
 
 use super::args::{Common, LangArg, MeasureArgs, OutputArgs, ProfileArg, ScanArgs};
 use super::error::CliError;
+use super::place;
 use crate::config::{Config, FlagValues, Format, Language, Resolved};
 use crate::report::{self, Lang};
-
-/// Used when it is there and no other file was named.
-const DEFAULT_FILE: &str = "v6ready.toml";
 
 /// Flags as values of the configuration's keys.
 pub(super) fn flags(common: &Common, measure: Option<&MeasureArgs>, scan: Option<&ScanArgs>) -> FlagValues {
@@ -94,8 +92,9 @@ pub(super) fn formats(config: &Config) -> BTreeSet<report::Format> {
 
 /// The file the configuration is in. None: there is none.
 fn file(common: &Common) -> Option<&Path> {
-    let default = Path::new(DEFAULT_FILE);
-    common.config.as_deref().or_else(|| default.is_file().then_some(default))
+    let local = || Some(Path::new(place::LOCAL_FILE)).filter(|file| file.is_file());
+    let system = || place::is_system().then_some(Path::new(place::SYSTEM_FILE));
+    common.config.as_deref().or_else(local).or_else(system)
 }
 
 /// Resolves the configuration.
