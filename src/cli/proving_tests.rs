@@ -66,7 +66,7 @@ async fn one_resolver_alone_is_no_second_source() {
     assert_eq!(second_source(&prober, &rules).await.outcome, CheckOutcome::Pass);
     let mut silent: Vec<IpAddr> = Vec::new();
     for anchor in ANCHORS {
-        silent.extend(prober.net.authorities.of(anchor).await.iter().map(|server| server.ip()));
+        silent.extend(prober.net.authorities.of(anchor).await.iter().map(SocketAddr::ip));
     }
     assert!(!silent.is_empty());
     let (_lab, prober, rules) = laboratory(&silent, 1).await;

@@ -289,7 +289,8 @@ impl Writer {
     /// What was not read, and what would have been.
     fn columns(&mut self, reading: &Reading) {
         let each = |(title, known): &(String, Option<&'static str>)| match known {
-            Some(known) => format!("{} ({} {known})", quote(title), self.choose("did you mean", "是否应为")),
+            Some(known) if self.language == Language::Zh => format!("{}（是否应为“{known}”？）", quote(title)),
+            Some(known) => format!("{} (did you mean {known}?)", quote(title)),
             None => quote(title),
         };
         if !reading.unused.is_empty() {

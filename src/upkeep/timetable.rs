@@ -33,7 +33,7 @@ const FIELDS: [(&str, &str); 5] =
     [("minute", "0-59"), ("hour", "0-23"), ("day of the month", "1-31"), ("month", "1-12"), ("weekday", "0-7")];
 
 /// Which field is wrong, in words. None: each of them can be used alone.
-fn wrong_field(parser: &CronParser, cron: &str) -> Option<String> {
+fn wrong_field(parser: CronParser, cron: &str) -> Option<String> {
     let fields: Vec<&str> = cron.split_whitespace().collect();
     if fields.len() != FIELDS.len() {
         return Some(format!("has {} fields, not 5", fields.len()));
@@ -51,7 +51,7 @@ impl Timetable {
     pub fn read(cron: &str, zone: TimeZone) -> Result<Self, String> {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).build();
         let cron =
-            parser.parse(cron).map_err(|error| wrong_field(&parser, cron).unwrap_or_else(|| error.to_string()))?;
+            parser.parse(cron).map_err(|error| wrong_field(parser, cron).unwrap_or_else(|| error.to_string()))?;
         let timetable = Self { cron, zone };
         // `0 0 30 2 *` can be read and never happens.
         match timetable.next(Timestamp(0)) {

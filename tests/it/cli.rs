@@ -217,7 +217,7 @@ fn a_shut_gate_leaves_nothing_behind() {
     let doctor = run(folder.path(), &["--lang", "zh", "doctor"]);
     assert_eq!(code(&doctor), 4);
     let told = String::from_utf8_lossy(&doctor.stdout).into_owned();
-    assert!(told.matches("未通过").count() > 3 && !told.contains("FAILED"), "{told}");
+    assert!(told.contains("未通过") && !told.contains("FAILED"), "{told}");
     assert!(told.lines().filter_map(|line| line.split_once("→ ")).all(|(_, advice)| !advice.is_ascii()), "{told}");
     assert!(stderr(&doctor).contains("本测量点目前不具备测量条件"), "{}", stderr(&doctor));
     assert!(String::from_utf8_lossy(&doctor.stdout).contains("anchors-ipv6"));

@@ -180,7 +180,7 @@ mod tests {
         while let Some((before, behind)) = rest.split_once('{') {
             let Some((_, behind)) = behind.split_once('}') else { break };
             place += 1;
-            key += &format!("{before}{{{place}}}");
+            key.extend([before, "{", &place.to_string(), "}"]);
             bare += before;
             rest = behind;
         }
