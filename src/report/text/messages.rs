@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     /// Where the sentences are made.
-    const SOURCES: [&str; 15] = [
+    const SOURCES: [&str; 16] = [
         include_str!("../../engine/gate.rs"),
         include_str!("../../engine/resolvers.rs"),
         include_str!("../../engine/wall.rs"),
@@ -149,6 +149,7 @@ mod tests {
         include_str!("../../targets/mod.rs"),
         include_str!("../../targets/policy.rs"),
         include_str!("../../store/error.rs"),
+        include_str!("../../net/mailer.rs"),
         include_str!("../../report/publish.rs"),
         include_str!("../../upkeep/timetable.rs"),
     ];
