@@ -50,7 +50,9 @@ impl Sentences {
         let (with, whole): (Vec<_>, Vec<_>) = table.into_iter().partition(|(english, _)| english.contains("{1}"));
         let mut patterns: Vec<Pattern> =
             with.into_iter().map(|(english, other)| Pattern { fixed: fixed_parts(&english), other }).collect();
-        patterns.sort_by_key(|pattern| std::cmp::Reverse(pattern.fixed.iter().map(String::len).sum::<usize>()));
+        // One that begins with an argument could take the beginning of a sentence around it for that.
+        let says = |pattern: &Pattern| pattern.fixed.iter().map(String::len).sum::<usize>();
+        patterns.sort_by_key(|pattern| (pattern.fixed[0].is_empty(), std::cmp::Reverse(says(pattern))));
         Self { whole: whole.into_iter().collect(), patterns }
     }
 
@@ -234,6 +236,10 @@ mod tests {
             ("400 s behind 5 anchors", "与 5 个锚点相比，本机时钟慢 400 秒"),
             ("cannot set up the resolver: no answer: 192.0.2.1", "无法初始化解析器：无应答：192.0.2.1"),
             ("the history h.db is in use by process 7", "历史库 h.db 正在使用中：进程 7"),
+            (
+                "these runs cannot be taken together: 2 runs were given, and 3 vantages at least are needed",
+                "这些批次不能合并判定：只给出 2 个批次，至少需要 3 个测量点",
+            ),
             ("the history h.db has no run `x`: there is a, b", "历史库 h.db 中没有批次 `x`；现有 a, b"),
             ("192.0.2.1:53: ipv4only.arpa timeout", "192.0.2.1:53: ipv4only.arpa timeout"),
             ("lists.csv:3: who asked is missing", "lists.csv:3：缺少申请人"),
