@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::place;
+
 /// The version with what is compiled in and grows old.
 const LONG_VERSION: &str =
     concat!(env!("CARGO_PKG_VERSION"), "\nIANA special-purpose address registries up to 2025-04");
@@ -23,9 +25,9 @@ pub(super) struct Cli {
 }
 
 /// Arguments of every command.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Common {
-    /// Configuration file [default: v6ready.toml, if there is one]
+    /// Configuration file [default: v6ready.toml, if there is one; of an installed program, else /etc/v6ready/v6ready.toml]
     #[arg(long, global = true, value_name = "FILE", env = "V6READY_CONFIG")]
     pub(super) config: Option<PathBuf>,
     /// Language of reports and messages [default: zh]
@@ -186,10 +188,10 @@ pub(super) struct ScanArgs {
     #[command(flatten)]
     pub(super) measure: MeasureArgs,
     /// History database
-    #[arg(long, value_name = "FILE", default_value = "reports/history.db", env = "V6READY_STORE")]
+    #[arg(long, value_name = "FILE", default_value_os_t = place::store(), env = "V6READY_STORE")]
     pub(super) store: PathBuf,
     /// Folder for reports
-    #[arg(long, value_name = "DIR", default_value = "reports", env = "V6READY_REPORTS")]
+    #[arg(long, value_name = "DIR", default_value_os_t = place::reports(), env = "V6READY_REPORTS")]
     pub(super) reports: PathBuf,
     /// Go on with the interrupted run of the same lists, if there is one
     #[arg(long)]
@@ -278,7 +280,7 @@ pub(super) enum TargetsCommand {
 #[derive(Debug, Args)]
 pub(super) struct StoreArgs {
     /// History database
-    #[arg(long, value_name = "FILE", default_value = "reports/history.db", env = "V6READY_STORE")]
+    #[arg(long, value_name = "FILE", default_value_os_t = place::store(), env = "V6READY_STORE")]
     pub(super) store: PathBuf,
 }
 
@@ -355,7 +357,7 @@ pub(super) struct ReportArgs {
     #[command(flatten)]
     pub(super) store: StoreArgs,
     /// Folder for reports
-    #[arg(long, value_name = "DIR", default_value = "reports", env = "V6READY_REPORTS")]
+    #[arg(long, value_name = "DIR", default_value_os_t = place::reports(), env = "V6READY_REPORTS")]
     pub(super) reports: PathBuf,
 }
 

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::model::run::RunEnd;
 use crate::model::time::Timestamp;
+use crate::report::text::Text;
 use crate::upkeep::ledger::{Attempt, GoodRun, Ledger};
 use crate::upkeep::metrics;
 
@@ -49,7 +50,7 @@ fn leave(config: &Config, args: &ScanArgs, attempt: Attempt, published: Option<&
         let summary = published.map(|published| (&published.judged.summary, ended(published, &attempt)));
         if let Err(error) = metrics::write(path, &attempt, summary) {
             let text = say(lang, "监控指标文件写入失败", "cannot write the metrics");
-            note(format!("{text} {}: {error}", path.display()));
+            note(format!("{text} {}: {}", path.display(), Text::of(lang).message(&error.to_string())));
         }
     }
     let mut ledger = Ledger::read(&args.store);
@@ -61,7 +62,7 @@ fn leave(config: &Config, args: &ScanArgs, attempt: Attempt, published: Option<&
     let stored = args.store.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir());
     if stored && let Err(error) = ledger.write(&args.store) {
         let text = say(lang, "运行台账写入失败", "cannot write the ledger beside");
-        note(format!("{text} {}: {error}", args.store.display()));
+        note(format!("{text} {}: {}", args.store.display(), Text::of(lang).message(&error.to_string())));
     }
 }
 

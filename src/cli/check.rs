@@ -16,8 +16,10 @@ use crate::judge::{Criteria, assess, first_look};
 use crate::model::evidence::{EVIDENCE_VERSION, Observation};
 use crate::model::optout::OptOuts;
 use crate::model::run::{ClockProof, DnsProof, Proof, Vantage};
-use crate::model::site::Site;
-use crate::targets::{LoadOptions, load_bytes};
+use crate::model::site::{Site, SiteKey};
+use crate::report::Lang;
+use crate::targets::normalise::{Named, cell};
+use crate::targets::wording::{Fault, in_chinese};
 
 /// Anchors that are asked what time it is, until enough have said so.
 const WITNESS_TURNS: usize = 5;
@@ -28,20 +30,12 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     let lang = settings::lang(config);
     let transports = assemble::transports(args.measure.without_ipv6);
     let mut surroundings = Surroundings::real(config)?.over(transports);
-    // The names go through the same reader as any list.
-    let list = args.names.join("\n");
-    let options = LoadOptions { allow_reserved: surroundings.lab, ..LoadOptions::default() };
-    let loaded = load_bytes(&[("arguments.txt", list.as_bytes())], &options)?;
-    for row in &loaded.roster.rows {
-        if let Some(problem) = &row.problem {
-            note(format!("{}: {} ({})", problem.text, problem.reason, problem.remedy));
-        }
+    let (sites, refused) = read(&args.names, surroundings.lab);
+    for (name, fault) in &refused {
+        note(refusal(name, *fault, lang));
     }
-    for row in &loaded.roster.rejected {
-        note(format!("{}: {} ({})", row.problem.text, row.problem.reason, row.problem.remedy));
-    }
-    if loaded.roster.sites.is_empty() {
-        return Err(CliError::NothingToProbe);
+    if sites.is_empty() {
+        return Err(CliError::NoNames);
     }
     assemble::deny_nat64(config, &mut surroundings).await;
     let prober = assemble::prober(config, &surroundings)?;
@@ -54,7 +48,7 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
     let controls = DnsControls::new(&gate_rules);
     let mut dns_proofs: Vec<DnsProof> = self_test(&prober, &controls, 0).await;
     let mut observations = Vec::new();
-    for site in loaded.roster.sites.values() {
+    for site in sites.values() {
         let round = prober.observe(site, 1, transports).await;
         observations.push(Observation { version: EVIDENCE_VERSION, site: site.clone(), rounds: vec![round] });
     }
@@ -103,4 +97,61 @@ pub(super) async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, CliEr
         }
     }
     Ok(Exit::Done)
+}
+
+/// The names as they would be read in a list, and those that no list could have.
+fn read(names: &[String], allow_reserved: bool) -> (BTreeMap<SiteKey, Site>, Vec<(String, Fault)>) {
+    let (mut sites, mut refused) = (BTreeMap::new(), Vec::new());
+    for name in names {
+        let found = cell(name, allow_reserved);
+        if found.is_empty() {
+            refused.push((name.clone(), Fault::Empty));
+        }
+        for Named { site, text, .. } in found {
+            match site {
+                Ok(site) => {
+                    sites.insert(site.key.clone(), site);
+                }
+                Err(fault) => refused.push((text, fault)),
+            }
+        }
+    }
+    (sites, refused)
+}
+
+/// Why a name is not probed. One of the demo's exists in the demo alone, where it can be looked at.
+fn refusal(name: &str, fault: Fault, lang: Lang) -> String {
+    let (reason, remedy) = (fault.reason(), fault.remedy());
+    let said = match lang {
+        Lang::Zh => format!("{name}：{}（{}）", in_chinese(reason), in_chinese(remedy)),
+        Lang::En => format!("{name}: {reason} ({remedy})"),
+    };
+    let demo = format!("`v6ready show demo {name} --store reports/demo.db`");
+    match (fault, lang) {
+        (Fault::Reserved, Lang::Zh) => {
+            format!("{said}\n  虚构学校的域名在互联网上不存在；演示结果请用 {demo} 查看")
+        }
+        (Fault::Reserved, Lang::En) => {
+            format!("{said}\n  names of invented schools are not on the Internet: {demo} has what the demo saw")
+        }
+        _ => said,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_probed_is_named_with_its_reason() {
+        let names = ["www.school.edu.cn", "WWW.school.edu.cn.", "www.a.example", "nodot", "无"];
+        let (sites, refused) = read(&names.map(str::to_owned), false);
+        assert_eq!(sites.keys().map(SiteKey::as_str).collect::<Vec<_>>(), ["www.school.edu.cn"]);
+        let wanted = [("www.a.example", Fault::Reserved), ("nodot", Fault::SingleLabel), ("无", Fault::Empty)];
+        assert_eq!(refused, wanted.map(|(name, fault)| (name.to_owned(), fault)));
+        let said = refusal("www.a.example", Fault::Reserved, Lang::Zh);
+        assert!(said.contains("show demo www.a.example") && said.contains("保留"), "{said}");
+        assert!(!refusal("nodot", Fault::SingleLabel, Lang::En).contains("demo"));
+        assert_eq!(read(&["www.a.example".to_owned()], true).1, []);
+    }
 }

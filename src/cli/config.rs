@@ -6,8 +6,9 @@ use super::error::CliError;
 use super::output::line;
 use super::settings;
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, Language};
 use crate::exit::Exit;
+use crate::report::Lang;
 
 pub(super) fn run(common: &Common, args: &ConfigArgs) -> Result<Exit, CliError> {
     match args.command {
@@ -19,7 +20,10 @@ pub(super) fn run(common: &Common, args: &ConfigArgs) -> Result<Exit, CliError> 
                 line(format!("# pace.freeze: {} to {}", freeze.say(next.from), freeze.say(next.until)));
             }
         }
-        ConfigCommand::Init => line(Config::default_toml()),
+        ConfigCommand::Init => line(Config::default_toml(match settings::spoken(common) {
+            Lang::Zh => Language::Zh,
+            Lang::En => Language::En,
+        })),
     }
     Ok(Exit::Done)
 }

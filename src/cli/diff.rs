@@ -30,6 +30,9 @@ pub(super) async fn run(common: &Common, args: &DiffArgs) -> Result<Exit, CliErr
     let lang = settings::lang(&config);
     let store = Store::open(&args.store.store, OpenMode::ReadOnly).await?;
     let (from, to) = (store.resolve_run(&args.from).await?, store.resolve_run(&args.to).await?);
+    if from == to {
+        return Err(CliError::SameRun { run: from });
+    }
     let (from, to) = (judge_run(&store, &from, None).await?, judge_run(&store, &to, None).await?);
     if (from.run.started, &from.run.id) >= (to.run.started, &to.run.id) {
         return Err(CliError::NotEarlier { from: from.run.id.0, to: to.run.id.0 });
@@ -192,6 +195,6 @@ fn moved(row: &SchoolRow, text: &Text) -> String {
         Standing::Roster(_) => text.standing(row.standing),
     };
     let site = row.domain.as_ref().map(|key| clean(key.as_str()).into_owned()).unwrap_or_default();
-    let why = if row.reason.is_empty() { String::new() } else { format!("  {}", text.reason(&row.reason)) };
+    let why = if row.reason.is_empty() { String::new() } else { format!("  {}", text.why(row.standing, &row.reason)) };
     format!("{}  {}  {site}  {then} → {now}{why}", clean(&row.region_name), clean(&row.name))
 }

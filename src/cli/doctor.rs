@@ -4,11 +4,11 @@ use super::args::{Common, DoctorArgs};
 use super::assemble::{self, Surroundings};
 use super::error::CliError;
 use super::output::{json, line, say};
+use super::proving;
 use super::scan::gate_line;
 use super::settings;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::engine::gate;
 use crate::exit::Exit;
 use crate::model::optout::OptOuts;
 use crate::model::run::{CheckOutcome, GateCheck};
@@ -20,6 +20,10 @@ pub(super) async fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, CliE
     let lang = settings::lang(config);
     let transports = assemble::transports(args.measure.without_ipv6);
     let mut surroundings = Surroundings::real(config)?.over(transports);
+    let told = (!args.json).then_some(lang);
+    if told.is_some() {
+        proving::announce(&surroundings.resolvers, config.gate.anchors.len(), lang);
+    }
     assemble::deny_nat64(config, &mut surroundings).await;
     let prober = assemble::prober(config, &surroundings)?;
     let mut checks = own_checks(config);
@@ -31,22 +35,27 @@ pub(super) async fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, CliE
             "check its spelling with `v6ready config show`",
         ));
     }
-    let opening = gate::check(&prober, &assemble::gate(config, &OptOuts::default()), transports).await;
+    let rules = assemble::gate(config, &OptOuts::default());
+    let opening = proving::open(&prober, &rules, transports, told).await;
     let own_fault = checks.iter().any(|check| check.outcome == CheckOutcome::Fail);
     let open = opening.gate.is_open() && !own_fault;
     checks.extend(opening.gate.checks);
+    // Where no name was resolved, no server is known whom to ask.
+    if !opening.canaries.is_empty() {
+        checks.push(proving::second_source(&prober, &rules).await);
+    }
     if args.json {
         json(&serde_json::json!({"open": open, "checks": checks}));
     } else {
         for check in &checks {
-            line(gate_line(check));
+            line(gate_line(check, lang));
         }
         line(if open {
             say(lang, "本机可以测量。", "This machine can measure.")
         } else {
             say(
                 lang,
-                "本机目前不能测量：见上面标为 FAILED 的各项。",
+                "本机目前不能测量：见上面标为“未通过”的各项。",
                 "This machine cannot measure now: see what FAILED above.",
             )
         });
@@ -88,6 +97,16 @@ fn own_checks(config: &Config) -> Vec<GateCheck> {
         )
     } else {
         own("contact", CheckOutcome::Pass, format!("User-Agent: {}", config.project.user_agent()), "")
+    });
+    checks.push(if config.project.has_default_page() {
+        own(
+            "project-page",
+            CheckOutcome::Warn,
+            format!("project.url is still {}", config.project.url),
+            "publish a page about the scan (docs/scanner-page.md) and give its address as project.url: site owners look there",
+        )
+    } else {
+        own("project-page", CheckOutcome::Pass, config.project.url.clone(), "")
     });
     checks.push(match local::has_default_route() {
         Some(false) => own(

@@ -24,6 +24,20 @@ pub(super) enum CliError {
     /// No row of the lists names a site.
     #[error("no row of the target lists names a site to probe; `v6ready targets check` explains every row")]
     NothingToProbe,
+    /// The lists are there, and empty.
+    #[error("the target lists have no rows: a list needs a line for each school below its header")]
+    EmptyLists,
+    /// None of the names on the command line can be probed. Why not was printed before.
+    #[error("none of the names given can be probed, for the reasons above")]
+    NoNames,
+    /// One run, twice.
+    #[error(
+        "run {run} was given twice, and nothing changed from it to itself: give two runs, the earlier one first (`v6ready runs` lists them)"
+    )]
+    SameRun {
+        /// The run.
+        run: RunId,
+    },
     /// History.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -172,7 +186,11 @@ impl From<&CliError> for Exit {
             CliError::Config(error) => error.into(),
             CliError::Store(error) => error.into(),
             CliError::Create { .. } => Self::CannotCreate,
-            CliError::Targets(_) | CliError::NothingToProbe | CliError::Read { .. } => Self::Unusable,
+            CliError::Targets(_)
+            | CliError::NothingToProbe
+            | CliError::EmptyLists
+            | CliError::NoNames
+            | CliError::Read { .. } => Self::Unusable,
             CliError::Rules(_) | CliError::Template(_) | CliError::NoSuchRules { .. } => Self::Unusable,
             CliError::NotALab | CliError::FewDescriptors { .. } | CliError::Tls(_) => Self::Unusable,
             CliError::Publish(error) => match error.io_kind() {
@@ -183,6 +201,7 @@ impl From<&CliError> for Exit {
             CliError::NoEvidence { .. }
             | CliError::NotTogether { .. }
             | CliError::NotEarlier { .. }
+            | CliError::SameRun { .. }
             | CliError::NoTimetable => Self::Usage,
             CliError::CannotResume { .. } => Self::Unusable,
             CliError::GateShut => Self::GateShut,

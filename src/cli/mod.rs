@@ -18,7 +18,9 @@ mod manual;
 mod notify;
 mod output;
 mod past;
+mod place;
 mod progress;
+mod proving;
 mod prune;
 mod resume;
 #[cfg(all(test, feature = "lab"))]
@@ -52,10 +54,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
+    let common = cli.common.clone();
     match run(cli) {
         Ok(exit) => exit,
         Err(error) => {
-            output::error(&error);
+            output::error(&error, settings::spoken(&common));
             Exit::from(&error)
         }
     }

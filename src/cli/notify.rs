@@ -20,6 +20,7 @@ use crate::net::mailer::{self, Account, Letter, Security};
 use crate::net::webhook;
 use crate::report::Lang;
 use crate::report::clean::clean;
+use crate::report::text::Text;
 use crate::upkeep::ledger::Attempt;
 use crate::upkeep::notice::{Bot, Notice, accepted, request};
 
@@ -51,13 +52,13 @@ pub(super) async fn tell(config: &Config, before: Option<&Attempt>, now: &Attemp
         && let Err(why) = send(config, bot, &notice).await
     {
         let what = say(lang, "通知发送失败（不影响扫描结果）", "nobody could be told (the scan is as it is)");
-        note(format!("{what}: {why}"));
+        note(format!("{what}: {}", Text::of(lang).message(&why)));
     }
     if config.smtp.server.is_some()
         && let Err(why) = post(config, &notice).await
     {
         let what = say(lang, "通知邮件发送失败（不影响扫描结果）", "the mail could not be sent (the scan is as it is)");
-        note(format!("{what}: {why}"));
+        note(format!("{what}: {}", Text::of(lang).message(&why)));
     }
 }
 
@@ -141,7 +142,17 @@ fn of_run(published: &Published, now: &Attempt, link: Option<&str>, lang: Lang) 
         (false, false, Lang::En) => "[incomplete] ",
         (false, true, _) => "",
     };
+    // Offices are counted as well where they are listed, and are no schools.
+    let schools = published.judged.summary.categories.keys().all(|category| category.is_of_schools());
     let mut text = match lang {
+        Lang::Zh if !schools => format!(
+            "共监测学校及其他单位 {} 个，已判定 {judged} 个，其中就绪 {ready} 个，完成率 {percent}；未判定 {open} 个",
+            total.listed
+        ),
+        Lang::En if !schools => format!(
+            "{} schools and offices listed, {judged} judged, {ready} of them ready: {percent}; {open} not judged",
+            total.listed
+        ),
         Lang::Zh => format!(
             "共监测学校 {} 所，已判定 {judged} 所，其中就绪 {ready} 所，完成率 {percent}；未判定 {open} 所",
             total.listed
@@ -151,8 +162,9 @@ fn of_run(published: &Published, now: &Attempt, link: Option<&str>, lang: Lang) 
             total.listed
         ),
     };
+    let unit = if schools { "所" } else { "个" };
     let since = compared.map(|(gained, lost)| match lang {
-        Lang::Zh => format!("；较上次新达标 {gained} 所，退步 {lost} 所"),
+        Lang::Zh => format!("；较上次新达标 {gained} {unit}，退步 {lost} {unit}"),
         Lang::En => format!("; gained {gained}, lost {lost} since the run before"),
     });
     text.push_str(since.as_deref().unwrap_or_default());
@@ -185,7 +197,10 @@ fn of_failure(now: &Attempt, vantage: &str, lang: Lang) -> Notice {
     Notice {
         title: say(lang, "IPv6 升级改造监测：扫描未完成", "IPv6 upgrade readiness: the scan failed").to_owned(),
         text: match lang {
-            Lang::Zh => format!("测量点 {vantage} 的扫描以退出码 {} 结束：{error}", now.exit),
+            Lang::Zh => {
+                let error = Text::of(lang).message(&error);
+                format!("测量点 {vantage} 的扫描以退出码 {} 结束：{error}", now.exit)
+            }
             Lang::En => format!("the scan at vantage {vantage} ended with exit code {}: {error}", now.exit),
         },
         link: None,

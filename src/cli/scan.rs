@@ -12,23 +12,26 @@ use super::error::CliError;
 use super::finish::{Judged, Shown, judge_run, print_result, remember, report_run};
 use super::output::{json, note, say};
 use super::progress::{self, Mode};
+use super::proving;
 use super::resume::{self, Earlier, Found, Wanted};
 use super::settings;
 use super::signals::{self, Listening};
 use super::space;
 use crate::calendar::Freeze;
 use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::engine::gate::{GateRules, Opening};
 use crate::engine::plan::order;
 use crate::engine::resume::Standing;
 use crate::engine::scan::{Journal, Scan, ScanRules, Stop};
-use crate::engine::{gate, gate::GateRules, gate::Opening};
 use crate::exit::Exit;
 use crate::model::METHOD_VERSION;
 use crate::model::outage::Trigger;
-use crate::model::run::{CheckOutcome, Run, RunEnd, RunId, Vantage};
+use crate::model::run::{CheckOutcome, GateCheck, Run, RunEnd, RunId, Vantage};
 use crate::model::time::Timestamp;
 use crate::probe::{Prober, Transports};
 use crate::report::Lang;
+use crate::report::text::Text;
 use crate::store::{Sound, Store, StoreError, Writer};
 use crate::targets::{LoadOptions, Loaded, load};
 use crate::upkeep::heartbeat::Heartbeat;
@@ -75,15 +78,23 @@ pub(super) async fn run(common: &Common, args: &ScanArgs, told: &mut Option<Publ
         ..LoadOptions::default()
     };
     let loaded = load(&args.targets, &options)?;
-    if loaded.roster.sites.is_empty() {
-        return Err(CliError::NothingToProbe);
+    match loaded.roster.rows_in() {
+        0 => return Err(CliError::EmptyLists),
+        _ if loaded.roster.sites.is_empty() => return Err(CliError::NothingToProbe),
+        _ => {}
     }
     announce(&loaded, lang);
+    if !args.quiet {
+        anonymous(config, lang);
+    }
     space::enough(&args.store, &args.reports, loaded.roster.sites.len())?;
     // Outputs are opened before the long run, so that a bad path fails at once.
     let Sound { store, lock: _lock, aside } = Store::open_for_scan(&args.store, SystemClock.now()).await?;
     if let Some((aside, why)) = aside {
         say_set_aside(&aside, &why, lang);
+    }
+    if !args.quiet && !args.json {
+        proving::announce(&surroundings.resolvers, config.gate.anchors.len(), lang);
     }
     assemble::deny_nat64(config, &mut surroundings).await;
     let mut prober = assemble::prober(config, &surroundings)?;
@@ -159,7 +170,8 @@ pub(super) async fn measure(
     if plan.mode == Mode::Human {
         note(say(plan.lang, "测量点自检……", "checking this vantage ..."));
     }
-    let opening = gate::check(&prober, gate_rules, rules.transports).await;
+    let told = (plan.mode == Mode::Human).then_some(plan.lang);
+    let opening = proving::open(&prober, gate_rules, rules.transports, told).await;
     print_gate(&opening, plan);
     if !opening.gate.is_open() {
         return Err(CliError::GateShut);
@@ -352,11 +364,39 @@ async fn wait_until_allowed(freeze: &Freeze, clock: &dyn Clock, lang: Lang) {
     }
 }
 
+/// Whoever is probed must be able to find out by whom.
+fn anonymous(config: &Config, lang: Lang) {
+    let project = &config.project;
+    if project.contact.is_empty() || project.has_default_page() {
+        note(say(
+            lang,
+            "注意：project.contact 或 project.url 仍为默认值，学校无从得知由谁探测、如何联系；正式扫描前请填写（见 v6ready doctor）",
+            "warning: project.contact or project.url is at its default, so schools cannot find out who probes them: set both before a \
+             real scan (see v6ready doctor)",
+        ));
+    }
+}
+
 fn announce(loaded: &Loaded, lang: Lang) {
     let roster = &loaded.roster;
+    let offices = roster.schools.iter().filter(|school| !school.category.is_of_schools()).count();
     note(match lang {
+        Lang::Zh if offices > 0 => format!(
+            "名单：{} 行，学校及其他单位 {} 个（其中非学校单位 {offices} 个），网站 {} 个，无法读取 {} 行（详见 v6ready targets check）",
+            roster.rows_in(),
+            roster.schools.len(),
+            roster.sites.len(),
+            roster.rejected.len()
+        ),
         Lang::Zh => format!(
             "名单：{} 行，学校 {} 所，网站 {} 个，无法读取 {} 行（详见 v6ready targets check）",
+            roster.rows_in(),
+            roster.schools.len(),
+            roster.sites.len(),
+            roster.rejected.len()
+        ),
+        Lang::En if offices > 0 => format!(
+            "lists: {} rows, {} schools and offices ({offices} of them no schools), {} sites, {} rows rejected (see v6ready targets check)",
             roster.rows_in(),
             roster.schools.len(),
             roster.sites.len(),
@@ -381,7 +421,7 @@ fn print_gate(opening: &Opening, plan: &RunPlan) {
             CheckOutcome::Fail => true,
         };
         if shown {
-            note(gate_line(check));
+            note(gate_line(check, plan.lang));
         }
     }
     if !open {
@@ -397,21 +437,25 @@ fn print_gate(opening: &Opening, plan: &RunPlan) {
 }
 
 /// One check of the gate as a line, with its advice.
-pub(super) fn gate_line(check: &crate::model::run::GateCheck) -> String {
+pub(super) fn gate_line(check: &GateCheck, lang: Lang) -> String {
+    let text = Text::of(lang);
     let word = match check.outcome {
+        _ if lang == Lang::Zh => text.outcome(check.outcome),
         CheckOutcome::Pass => "ok",
         CheckOutcome::Warn => "warning",
         CheckOutcome::Fail => "FAILED",
         CheckOutcome::Skipped => "skipped",
     };
-    let mut text = format!("  {:<14} {word:<8} {}", check.name, check.detail);
+    // A Chinese character takes two places.
+    let width = if lang == Lang::Zh { 8 - word.chars().count().min(8) } else { 8 };
+    let mut line = format!("  {:<14} {word:<width$} {}", check.name, text.message(&check.detail));
     if !check.advice.is_empty() {
-        text.push('\n');
-        text.push_str(&" ".repeat(25));
-        text.push_str("→ ");
-        text.push_str(&check.advice);
+        line.push('\n');
+        line.push_str(&" ".repeat(25));
+        line.push_str("→ ");
+        line.push_str(&text.message(&check.advice));
     }
-    text
+    line
 }
 
 /// `20261123T191000Z`.

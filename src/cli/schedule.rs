@@ -150,7 +150,7 @@ impl World for Machine<'_> {
         match attempt::run(self.common, &self.args.scan).await {
             Ok(exit) => exit,
             Err(error) => {
-                output::error(&error);
+                output::error(&error, self.lang);
                 Exit::from(&error)
             }
         }

@@ -7,11 +7,9 @@ use jiff::tz::TimeZone;
 
 use super::args::{Common, LangArg, MeasureArgs, OutputArgs, ProfileArg, ScanArgs};
 use super::error::CliError;
+use super::place;
 use crate::config::{Config, FlagValues, Format, Language, Resolved};
 use crate::report::{self, Lang};
-
-/// Used when it is there and no other file was named.
-const DEFAULT_FILE: &str = "v6ready.toml";
 
 /// Flags as values of the configuration's keys.
 pub(super) fn flags(common: &Common, measure: Option<&MeasureArgs>, scan: Option<&ScanArgs>) -> FlagValues {
@@ -92,13 +90,18 @@ pub(super) fn formats(config: &Config) -> BTreeSet<report::Format> {
     config.report.formats.iter().map(format).collect()
 }
 
+/// The file the configuration is in. None: there is none.
+fn file(common: &Common) -> Option<&Path> {
+    let local = || Some(Path::new(place::LOCAL_FILE)).filter(|file| file.is_file());
+    let system = || place::is_system().then_some(Path::new(place::SYSTEM_FILE));
+    common.config.as_deref().or_else(local).or_else(system)
+}
+
 /// Resolves the configuration.
 pub(super) fn resolve(common: &Common, flags: &FlagValues) -> Result<Resolved, CliError> {
-    let default = Path::new(DEFAULT_FILE);
-    let file = common.config.as_deref().or_else(|| default.is_file().then_some(default));
     let environment: BTreeMap<String, String> =
         std::env::vars().filter(|(name, _)| name.starts_with("V6READY_") && !is_own_flag(name)).collect();
-    Ok(Config::resolve(file, &environment, flags)?)
+    Ok(Config::resolve(file(common), &environment, flags)?)
 }
 
 /// Variables that are flags of the command line or secrets, not keys of the configuration.
@@ -112,6 +115,20 @@ fn is_own_flag(name: &str) -> bool {
 /// The configured time zone. Whether there is one of that name was asked when the configuration was read.
 pub(super) fn zone(config: &Config) -> TimeZone {
     TimeZone::get(&config.report.timezone).unwrap_or(TimeZone::UTC)
+}
+
+/// The language that errors are said in. Where the configuration cannot be used, the flag, the variable or the file may still say it.
+pub(super) fn spoken(common: &Common) -> Lang {
+    if let Ok(resolved) = resolve(common, &flags(common, None, None)) {
+        return lang(&resolved.config);
+    }
+    let flag = common.lang.map(|lang| lang == LangArg::En);
+    let variable = || std::env::var("V6READY_REPORT_LANG").ok().map(|lang| lang == "en");
+    let file = || {
+        let table: toml::Table = std::fs::read_to_string(file(common)?).ok()?.parse().ok()?;
+        Some(table.get("report")?.get("lang")?.as_str()? == "en")
+    };
+    if flag.or_else(variable).or_else(file).unwrap_or(false) { Lang::En } else { Lang::Zh }
 }
 
 /// The configured language, as reports know it.

@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::model::run::RunEnd;
 use crate::model::time::Timestamp;
 use crate::report::Lang;
+use crate::report::text::Text;
 use crate::store::{Holder, OpenMode, Store, holder};
 use crate::upkeep::health::{Demands, Facts, Problem, problems};
 use crate::upkeep::heartbeat;
@@ -119,7 +120,8 @@ impl Status {
         add(say("最近一次完整扫描：", "last complete run:  "), good);
         let attempt = self.facts.ledger.attempt.as_ref().map_or_else(none, |attempt| {
             let code = format!("{} {}", say("退出码", "exit code"), attempt.exit);
-            let error = attempt.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+            let error =
+                attempt.error.as_ref().map(|error| format!(": {}", Text::of(lang).message(error))).unwrap_or_default();
             format!("{}  {code}{error}", local(attempt.ended))
         });
         add(say("最近一次启动结果：", "last start ended:   "), attempt);

@@ -21,6 +21,7 @@ pub(super) fn run(common: &Common, args: &TargetsArgs) -> Result<Exit, CliError>
         direct_counties: resolved.config.targets.direct_counties,
         ..LoadOptions::default()
     };
-    line(check(targets, &options, *most)?.text(language));
-    Ok(Exit::Done)
+    let report = check(targets, &options, *most)?;
+    line(report.text(language).trim_end());
+    if report.is_empty() { Err(CliError::EmptyLists) } else { Ok(Exit::Done) }
 }

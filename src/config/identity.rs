@@ -38,6 +38,11 @@ impl Default for Project {
 }
 
 impl Project {
+    /// Whether the page is still the program's own, which says nothing about who scans.
+    pub fn has_default_page(&self) -> bool {
+        self.url == Self::default().url
+    }
+
     /// The User-Agent of every request (RFC 9110 §10.1.5), attributable as RFC 9511 asks of probes.
     pub fn user_agent(&self) -> String {
         let version = env!("CARGO_PKG_VERSION");
@@ -52,6 +57,12 @@ impl Project {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_of_ones_own_is_told_from_the_programs() {
+        assert!(Project::default().has_default_page());
+        assert!(!Project { url: "https://scan.example/".into(), contact: String::new() }.has_default_page());
+    }
 
     #[test]
     fn the_user_agent_names_page_and_contact() {

@@ -72,9 +72,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// A file with every key, its default and what it is for.
-    pub fn default_toml() -> &'static str {
-        include_str!("default.toml")
+    /// A file with every key, its default and what it is for, in this language.
+    pub fn default_toml(language: Language) -> &'static str {
+        match language {
+            Language::Zh => include_str!("default.zh.toml"),
+            Language::En => include_str!("default.toml"),
+        }
     }
 }
 
@@ -84,13 +87,31 @@ mod tests {
 
     #[test]
     fn the_documented_file_is_the_default() {
-        let file: Config = toml::from_str(Config::default_toml()).unwrap();
-        assert_eq!(file, Config::default());
+        for language in [Language::Zh, Language::En] {
+            let file: Config = toml::from_str(Config::default_toml(language)).unwrap();
+            assert_eq!(file, Config::default());
+        }
+    }
+
+    /// Both say the same: without their comments they are one file, and no comment is missing.
+    #[test]
+    fn the_languages_of_the_documented_file_agree() {
+        let is_comment = |line: &&str| line.starts_with('#');
+        let bare =
+            |language| Config::default_toml(language).lines().filter(|line| !is_comment(line)).collect::<Vec<_>>();
+        assert_eq!(bare(Language::Zh), bare(Language::En));
+        let blocks = |language| {
+            let lines: Vec<&str> = Config::default_toml(language).lines().collect();
+            lines.windows(2).filter(|pair| is_comment(&pair[0]) && !is_comment(&pair[1])).count()
+        };
+        assert_eq!(blocks(Language::Zh), blocks(Language::En));
+        let comments = Config::default_toml(Language::Zh).lines().filter(|line| is_comment(line) && line.len() > 1);
+        assert!(comments.into_iter().filter(|line| line.is_ascii()).count() <= 1);
     }
 
     #[test]
     fn the_documented_file_has_every_key() {
-        let file: toml::Table = toml::from_str(Config::default_toml()).unwrap();
+        let file: toml::Table = toml::from_str(Config::default_toml(Language::Zh)).unwrap();
         let default = toml::Table::try_from(Config::default()).unwrap();
         let keys = |table: &toml::Table| -> Vec<String> {
             table

@@ -26,7 +26,7 @@ fn without_anything_it_is_the_default() {
     let resolved = Config::resolve(None, &BTreeMap::new(), &FlagValues::default()).unwrap();
     assert_eq!(resolved.config, Config::default());
     assert_eq!(resolved.origin("pace.jobs"), &Origin::Default);
-    let documented = from_file(Config::default_toml()).unwrap();
+    let documented = from_file(Config::default_toml(crate::config::Language::En)).unwrap();
     assert_eq!(documented.config, Config::default());
     assert_eq!(documented.sha256().unwrap(), resolved.sha256().unwrap());
 }

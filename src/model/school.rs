@@ -67,6 +67,11 @@ pub enum Category {
 }
 
 impl Category {
+    /// Whether it holds schools alone, and no offices, platforms or institutes.
+    pub fn is_of_schools(self) -> bool {
+        matches!(self, Self::K12 | Self::SecondaryVocational | Self::HigherEducation | Self::AdultHigherEducation)
+    }
+
     /// Every category, in report order.
     pub const ALL: [Self; 7] = [
         Self::K12,

@@ -443,6 +443,18 @@ fn sheets_are_made_to_be_worked_with() {
 }
 
 #[test]
+fn offices_that_are_counted_are_not_called_schools() {
+    let mut fixture = fixture();
+    fixture.roster.schools[0].category = crate::model::school::Category::EducationAuthority;
+    fixture.recount();
+    let made = files(&fixture, Lang::Zh);
+    let said = words(bytes(&made, "bulletin.docx"));
+    assert!(said.contains("学校共 21 所（含教育行政部门等其他单位 1 个），"), "{said}");
+    let page = String::from_utf8_lossy(bytes(&made, "index.html")).into_owned();
+    assert!(page.contains("列入监测的学校及其他单位共 21 个") && !page.contains("列入监测的 21 所学校"));
+}
+
+#[test]
 fn the_circular_has_the_figures_of_the_pages() {
     let fixture = fixture();
     let files = files(&fixture, Lang::Zh);

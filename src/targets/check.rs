@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use super::columns::SITE_TITLES;
 use super::roster::Built;
 use super::tally::Tally;
 use super::text::quote;
@@ -175,6 +176,11 @@ impl CheckReport {
         self.invalid.count == 0 && self.rejected.count == 0
     }
 
+    /// Whether there is no row in any of the lists.
+    pub fn is_empty(&self) -> bool {
+        self.files.iter().all(|file| file.rows == 0)
+    }
+
     /// The report as text. Control and bidirectional characters are escaped.
     pub fn text(&self, language: Language) -> String {
         let mut writer = Writer { out: String::new(), language };
@@ -187,7 +193,7 @@ impl CheckReport {
         for file in &self.files {
             writer.file(file);
         }
-        let zh = format!("学校 {} 所，待测网站 {} 个", self.schools, self.sites);
+        let zh = format!("学校及其他单位 {} 个，待测网站 {} 个", self.schools, self.sites);
         writer.say(&format!("{} schools, {} sites to probe", self.schools, self.sites), &zh);
         for (state, count) in &self.states {
             let (en, zh) = state_words(*state);
@@ -254,7 +260,7 @@ impl Writer {
         let separator = match file.reading.separator {
             None => self.choose("one column", "单列").to_owned(),
             Some('\t') => self.choose("separator TAB", "分隔符 TAB").to_owned(),
-            Some(separator) => format!("{} {separator}", self.choose("separator", "分隔符")),
+            Some(separator) => format!("{} \"{separator}\"", self.choose("separator", "分隔符")),
         };
         let header = if file.reading.header {
             self.choose("header", "有表头")
@@ -274,6 +280,29 @@ impl Writer {
             file.rows, file.rejected
         );
         self.line(0, &text);
+        self.columns(&file.reading);
+        if file.rows == 0 {
+            self.say("  THIS LIST HAS NO ROWS", "  该名单没有数据行！");
+        }
+    }
+
+    /// What was not read, and what would have been.
+    fn columns(&mut self, reading: &Reading) {
+        let each = |(title, known): &(String, Option<&'static str>)| match known {
+            Some(known) if self.language == Language::Zh => format!("{}（是否应为“{known}”？）", quote(title)),
+            Some(known) => format!("{} (did you mean {known}?)", quote(title)),
+            None => quote(title),
+        };
+        if !reading.unused.is_empty() {
+            let titles: Vec<String> = reading.unused.iter().map(each).collect();
+            let text = format!("{}: {}", self.choose("columns not used", "未采用的列"), titles.join(", "));
+            self.line(1, &text);
+        }
+        if reading.header && reading.site_column.is_none() {
+            let known = SITE_TITLES.join(", ");
+            let text = format!("{}: {known}", self.choose("a column of sites is titled", "网站列的表头可写作"));
+            self.line(1, &text);
+        }
     }
 
     fn problem(&self, row: &ProblemRow) -> String {
@@ -341,7 +370,10 @@ mod tests {
             "{zh}"
         );
         assert!(en.contains("list.csv:5 [column 学校名称]: names neither a school nor a usable site"), "{en}");
-        assert!(en.contains("list.csv: UTF-8, separator ,, header, sites in column 域名, 6 rows, 1 rejected"), "{en}");
+        assert!(
+            en.contains("list.csv: UTF-8, separator \",\", header, sites in column 域名, 6 rows, 1 rejected"),
+            "{en}"
+        );
         for text in [&zh, &en] {
             assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
         }

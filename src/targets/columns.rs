@@ -167,6 +167,44 @@ fn titled(cell: &str) -> Option<(Column, usize)> {
     find(&title).or_else(|| find(title.split_once('(')?.0))
 }
 
+/// Unused columns that are named at most.
+const MOST_UNUSED: usize = 20;
+
+/// The known title that a title was probably meant to be. None: it is like none of them.
+fn resembling(title: &str) -> Option<&'static str> {
+    if title.len() > 120 {
+        return None;
+    }
+    let title: Vec<char> = plain_title(title).chars().collect();
+    let known = TITLES.iter().flat_map(|(_, titles)| titles.iter());
+    let near = known.filter_map(|known| {
+        let letters: Vec<char> = known.chars().collect();
+        // A Chinese character is half a word; of letters, one in three may be wrong.
+        let most = if known.is_ascii() { (letters.len() / 3).min(2) } else { (letters.len() / 2).min(1) };
+        let apart = apart(&title, &letters);
+        (apart <= most).then_some((apart, *known))
+    });
+    near.min_by_key(|(apart, _)| *apart).map(|(_, known)| known)
+}
+
+/// Characters to put in, take away or change to make one of the other (Levenshtein).
+fn apart(one: &[char], other: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.iter().enumerate() {
+        let mut corner = i;
+        row[0] = i + 1;
+        for (j, b) in other.iter().enumerate() {
+            let changed = corner + usize::from(a != b);
+            corner = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[other.len()]
+}
+
+/// Titles by which a column of sites is known, those that are most used.
+pub(super) const SITE_TITLES: [&str; 5] = ["域名", "网址", "网站", "domain", "url"];
+
 /// Whether a cell is a known column title.
 pub(super) fn is_title(cell: &str) -> bool {
     titled(cell).is_some()
@@ -311,6 +349,13 @@ impl Columns {
         Some(self.titles.get(at).map_or_else(|| (at + 1).to_string(), |title| text::name(title).text))
     }
 
+    /// Titles of columns that are not read, made harmless, each with the known title it resembles. At most [`MOST_UNUSED`].
+    pub(super) fn unused(&self) -> Vec<(String, Option<&'static str>)> {
+        let read = |at: usize| self.places.iter().any(|(_, place)| *place == at);
+        let titles = self.titles.iter().enumerate().filter(|(at, title)| !read(*at) && !title.is_empty());
+        titles.map(|(_, title)| (text::name(title).text, resembling(title))).take(MOST_UNUSED).collect()
+    }
+
     /// Whether a row repeats the header.
     pub(super) fn is_repeated_header<S: AsRef<str>>(&self, fields: &[S]) -> bool {
         fields.len() == self.titles.len() && fields.iter().zip(&self.titles).all(|(a, b)| a.as_ref().trim() == b)
@@ -362,6 +407,15 @@ mod tests {
         assert_eq!(columns.get(Column::Site, &rows[0]), "d.cn");
         assert_eq!(columns.get(Column::Site, &rows[1]), "u.cn");
         assert_eq!(columns.title(Column::Site).as_deref(), Some("domain"));
+    }
+
+    #[test]
+    fn unused_columns_are_named_with_what_they_may_have_been_meant_to_be() {
+        let records = records("学校名称,网扯,domian,备注,电话\n甲校,无,,x,1\n");
+        let columns = Columns::of_header(&records[0], &records[1..]);
+        let wanted = [("网扯", Some("网址")), ("domian", Some("domain")), ("备注", None), ("电话", None)];
+        assert_eq!(columns.unused(), wanted.map(|(title, known)| (title.to_owned(), known)));
+        assert!(SITE_TITLES.iter().all(|title| titled(title).is_some_and(|(column, _)| column == Column::Site)));
     }
 
     #[test]

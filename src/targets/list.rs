@@ -96,7 +96,8 @@ fn read_pieces<B: Book>(
         more = pieces.fill(&mut text, &mut bad_lines, PIECE)?;
     }
     let site_column = columns.title(Column::Site);
-    Ok((Reading { separator, header: columns.has_header(), site_column, repeated_headers }, rows))
+    let (header, unused) = (columns.has_header(), columns.unused());
+    Ok((Reading { separator, header, site_column, repeated_headers, unused }, rows))
 }
 
 /// The columns of a list; the reader is left at its first row.

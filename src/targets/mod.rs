@@ -192,6 +192,8 @@ pub struct Reading {
     pub site_column: Option<String>,
     /// Rows that only repeat the header, not counted as rows.
     pub repeated_headers: u64,
+    /// Titles of columns that mean nothing to the program, made harmless, each with the known title it resembles, if any.
+    pub unused: Vec<(String, Option<&'static str>)>,
 }
 
 /// `targets.toml`.

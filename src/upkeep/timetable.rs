@@ -28,11 +28,30 @@ pub struct Missed {
     pub count: usize,
 }
 
+/// The fields of an expression, and what can stand in them.
+const FIELDS: [(&str, &str); 5] =
+    [("minute", "0-59"), ("hour", "0-23"), ("day of the month", "1-31"), ("month", "1-12"), ("weekday", "0-7")];
+
+/// Which field is wrong, in words. None: each of them can be used alone.
+fn wrong_field(parser: CronParser, cron: &str) -> Option<String> {
+    let fields: Vec<&str> = cron.split_whitespace().collect();
+    if fields.len() != FIELDS.len() {
+        return Some(format!("has {} fields, not 5", fields.len()));
+    }
+    FIELDS.iter().zip(&fields).enumerate().find_map(|(at, ((name, range), field))| {
+        let mut alone = ["*"; FIELDS.len()];
+        alone[at] = field;
+        let wrong = parser.parse(&alone.join(" ")).is_err();
+        wrong.then(|| format!("has `{field}` as its {name}, where {range} can stand"))
+    })
+}
+
 impl Timetable {
     /// Reads a cron expression; the error says what is wrong with it.
     pub fn read(cron: &str, zone: TimeZone) -> Result<Self, String> {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).build();
-        let cron = parser.parse(cron).map_err(|error| error.to_string())?;
+        let cron =
+            parser.parse(cron).map_err(|error| wrong_field(parser, cron).unwrap_or_else(|| error.to_string()))?;
         let timetable = Self { cron, zone };
         // `0 0 30 2 *` can be read and never happens.
         match timetable.next(Timestamp(0)) {
@@ -109,6 +128,20 @@ mod tests {
         for (from, days) in [("2026-03-27T00:00:00Z", 4), ("2026-10-23T00:00:00Z", 4)] {
             let until = Timestamp(at(from).0 + days * 86_400_000);
             assert_eq!(nightly.missed(at(from), until).map(|missed| missed.count), Some(4), "{from}");
+        }
+    }
+
+    #[test]
+    fn the_wrong_field_is_named() {
+        for (cron, said) in [
+            ("61 * * * *", "has `61` as its minute, where 0-59 can stand"),
+            ("0 25 * * *", "has `25` as its hour, where 0-23 can stand"),
+            ("0 2 * 13 *", "has `13` as its month, where 1-12 can stand"),
+            ("0 2 * * Sunnyday", "has `Sunnyday` as its weekday, where 0-7 can stand"),
+            ("* * * *", "has 4 fields, not 5"),
+            ("0 0 30 2 *", "it never happens"),
+        ] {
+            assert_eq!(Timetable::read(cron, TimeZone::UTC).unwrap_err(), said, "{cron}");
         }
     }
 

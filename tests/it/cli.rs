@@ -213,7 +213,14 @@ fn a_shut_gate_leaves_nothing_behind() {
     assert_eq!((code(&runs), runs.stdout.len()), (0, 0), "{}", stderr(&runs));
     let doctor = run(folder.path(), &["--lang", "en", "doctor"]);
     assert_eq!(code(&doctor), 4);
-    assert!(String::from_utf8_lossy(&doctor.stdout).contains("anchors-ipv6"));
+    // Who reads Chinese is told in Chinese: every advice, and why nothing was done.
+    let doctor = run(folder.path(), &["--lang", "zh", "doctor"]);
+    assert_eq!(code(&doctor), 4);
+    let told = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(told.contains("未通过") && !told.contains("FAILED"), "{told}");
+    assert!(told.lines().filter_map(|line| line.split_once("→ ")).all(|(_, advice)| !advice.is_ascii()), "{told}");
+    assert!(stderr(&doctor).contains("本测量点目前不具备测量条件"), "{}", stderr(&doctor));
+    assert!(String::from_utf8_lossy(&doctor.stdout).contains("无应答：127.0.0.1:9"));
 }
 
 /// A demo that has stored some of its sites, and is then asked to stop.

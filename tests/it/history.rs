@@ -362,7 +362,8 @@ async fn three_vantages_are_taken_together() {
     let line = shown.lines().find(|line| line.contains(" a.history.example")).unwrap();
     assert!(line.starts_with("READY(2/3)") && line.contains("telecom BROKEN[refused]"), "{line}");
     // Fewer than three, and one vantage twice, say nothing together.
-    for (runs, why) in [("campus,telecom", "3 vantages"), ("campus,telecom,campus", "both of vantage campus")] {
+    for (runs, why) in [("campus,telecom", "至少需要 3 个测量点"), ("campus,telecom,campus", "同一测量点 campus")]
+    {
         let output = v6ready(folder, &["judge", "--vantages", runs, "--store", "all.db"]);
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(2) && told.contains(why), "{told}");

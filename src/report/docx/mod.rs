@@ -275,6 +275,14 @@ impl Filler {
             .map(String::as_str)
             .collect();
         let tasks: Vec<String> = report.tasks.iter().map(|task| task_line(task, text)).collect();
+        // Listed and counted like schools, which they are not.
+        let offices: u64 = input
+            .summary
+            .categories
+            .iter()
+            .filter(|(category, _)| !category.is_of_schools())
+            .map(|(_, completion)| completion.listed)
+            .sum();
         Self(BTreeMap::from([
             ("absent", of(Readiness::Absent)),
             ("area", head::area(report, text)),
@@ -289,6 +297,7 @@ impl Filler {
             ("low", low),
             ("minimum", minimum(report).replace(' ', "")),
             ("number", number.to_owned()),
+            ("offices", offices.to_string()),
             ("out", counts.out_of_base.to_string()),
             ("policy", report.policy.title.clone()),
             ("range", range),

@@ -26,7 +26,7 @@ pub struct TemplateError {
 }
 
 /// Placeholders that a paragraph may hold.
-pub const PLACEHOLDERS: [&str; 24] = [
+pub const PLACEHOLDERS: [&str; 25] = [
     "absent",
     "area",
     "broken",
@@ -40,6 +40,7 @@ pub const PLACEHOLDERS: [&str; 24] = [
     "low",
     "minimum",
     "number",
+    "offices",
     "out",
     "policy",
     "range",

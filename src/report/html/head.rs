@@ -191,9 +191,13 @@ fn sentence(input: &ReportInput, text: &Text, area: &str, counts: &Counts) -> St
             ("ready", &*ready),
             ("rate", rate),
         ];
-        match rate {
-            "" => text.fill("sentence.none", &values),
-            _ => text.fill("sentence", &values),
+        // Offices are counted as well where they are listed, and are no schools.
+        let schools = input.summary.categories.keys().all(|category| category.is_of_schools());
+        match (rate, schools) {
+            ("", true) => text.fill("sentence.none", &values),
+            ("", false) => text.fill("sentence.none.units", &values),
+            (_, true) => text.fill("sentence", &values),
+            (_, false) => text.fill("sentence.units", &values),
         }
     };
     values(percent(counts.ready, counts.judged).as_deref().unwrap_or_default())

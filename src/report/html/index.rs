@@ -225,7 +225,7 @@ fn outside(report: &Report, text: &Text) -> Vec<NamedView> {
                 let why = match &row.problem {
                     Some(problem) => format!("{} “{}”", clean(&problem.said[0]), clean(&problem.text)),
                     None if row.reason.is_empty() => text.standing_sentence(row.standing).to_owned(),
-                    None => text.reason(&row.reason),
+                    None => text.why(row.standing, &row.reason),
                 };
                 [clean(&row.region_name).into_owned(), clean(&row.name).into_owned(), domain(row), why]
             })
@@ -279,8 +279,8 @@ fn checks(input: &ReportInput, text: &Text) -> Vec<CheckView> {
         .map(|check| CheckView {
             name: clean(&check.name).into_owned(),
             outcome: text.outcome(check.outcome).to_owned(),
-            detail: clean(&check.detail).into_owned(),
-            advice: clean(&check.advice).into_owned(),
+            detail: clean(&text.message(&check.detail)).into_owned(),
+            advice: clean(&text.message(&check.advice)).into_owned(),
         })
         .collect()
 }

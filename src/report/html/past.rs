@@ -144,7 +144,7 @@ fn moves(text: &Text, rows: &[&SchoolRow]) -> Vec<MoveView> {
                     ("passed", &of.passed.to_string()),
                 ],
             ),
-            None => text.reason(&row.reason),
+            None => text.why(row.standing, &row.reason),
         },
     };
     let changed = |change| counted().filter(|row| row.changed == Some(change)).map(line).collect();

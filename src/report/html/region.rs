@@ -251,7 +251,7 @@ fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> S
         urgency: URGENCY.iter().position(|standing| *standing == row.standing).unwrap_or(URGENCY.len()),
         standing: text.standing(row.standing).to_owned(),
         sentence: text.standing_sentence(row.standing).to_owned(),
-        reason: text.reason(&row.reason),
+        reason: text.why(row.standing, &row.reason),
         name: shown(&row.name),
         service: row.role == Role::Service,
         haystack: shown(&haystack.into_iter().flatten().collect::<Vec<_>>().join(" ").to_lowercase()),

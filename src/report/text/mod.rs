@@ -3,6 +3,8 @@
 //! Nothing is decided here. Arguments of findings are untrusted: they are made visible ([`super::clean`]) before they go
 //! into a sentence, and go into a ready-to-paste example only if a shell would take them for plain words.
 
+mod messages;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -159,6 +161,12 @@ impl Text {
         let bare = reason.split('(').next().unwrap_or(reason);
         let stem = if bare.starts_with("limit_") { "limit" } else { bare };
         self.reasons.get(bare).or_else(|| self.reasons.get(stem)).cloned().unwrap_or_else(|| clean(reason).into_owned())
+    }
+
+    /// Why it came to this verdict, in words. Where the verdict is certain, so is what its DNS shows.
+    pub fn why(&self, standing: Standing, reason: &str) -> String {
+        let open = standing == Standing::Verdict(Readiness::Inconclusive);
+        self.reason(if reason == "dns" && !open { "dns_fails" } else { reason })
     }
 
     /// Name of a category.

@@ -96,6 +96,19 @@ fn every_closed_vocabulary_is_worded() {
     assert_eq!(zh.standing(Standing::Roster(RosterState::NoSite)), "无网站");
 }
 
+/// A site that is down because its DNS fails is no open question.
+#[test]
+fn a_certain_verdict_has_no_uncertain_reason() {
+    for (lang, down, open) in [(Lang::Zh, "DNS 解析失败", "DNS 无定论"), (Lang::En, "DNS fails", "DNS not conclusive")]
+    {
+        let text = Text::of(lang);
+        assert_eq!(text.why(Standing::Verdict(Readiness::Down), "dns"), down);
+        assert_eq!(text.why(Standing::Verdict(Readiness::Broken), "dns"), down);
+        assert_eq!(text.why(Standing::Verdict(Readiness::Inconclusive), "dns"), open);
+        assert_eq!(text.why(Standing::Verdict(Readiness::Down), "refused"), text.reason("refused"));
+    }
+}
+
 /// Every key that a template or a view asks for is in the table.
 #[test]
 fn pages_ask_for_known_words_only() {

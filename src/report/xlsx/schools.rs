@@ -95,7 +95,7 @@ fn reason(book: &Book, school: &SchoolRow) -> String {
         return String::new();
     }
     let named = school.raw_findings.iter().find(|finding| finding.code.name().eq_ignore_ascii_case(&school.reason));
-    let words = book.text.reason(&school.reason);
+    let words = book.text.why(school.standing, &school.reason);
     match named {
         Some(finding) if words == school.reason => book.text.advise(finding, &html::context(school)).title,
         _ => words,
