@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::File;
 use super::csv::{cell, table};
 use super::format::percent;
-use super::model::{Report, SchoolRow};
+use super::model::{Outline, Report, SchoolRow};
 use super::text::Text;
 use super::trail::link_end as end;
+use crate::judge::summarise::Standing;
 use crate::model::deep::{FaultyLink, FaultyLinks, HostClass, Rate};
 use crate::model::evidence::Owner;
 
@@ -27,8 +28,9 @@ const FAULTY: [&str; 10] = ["domain", "name", "region_code", "region", "level", 
 
 /// The files. Empty: nothing was measured.
 pub(super) fn render(report: &Report, faulty: &FaultyLinks) -> Vec<File> {
-    let measured: Vec<&SchoolRow> = report.schools.iter().filter(|row| row.deep.is_measured()).collect();
-    if measured.is_empty() {
+    let judged = |row: &Outline| matches!(row.standing, Standing::Verdict(_));
+    let measured = || report.schools.rows().those(judged).filter(|row| row.deep.is_measured());
+    if measured().next().is_none() {
         return Vec::new();
     }
     let mut columns: Vec<String> = LINKS.iter().map(|name| (*name).to_owned()).collect();
@@ -37,9 +39,9 @@ pub(super) fn render(report: &Report, faulty: &FaultyLinks) -> Vec<File> {
     }
     columns.extend(SAMPLES.iter().map(|name| (*name).to_owned()));
     vec![
-        ("links.csv".into(), table(&columns, measured.iter().map(|row| links(row)))),
-        ("faulty_links.csv".into(), table(&FAULTY, measured.iter().flat_map(|row| faulty_links(row, faulty)))),
-        ("blocking.csv".into(), table(&BLOCKING, blocking(&measured).into_iter())),
+        ("links.csv".into(), table(&columns, measured().map(|row| links(&row)))),
+        ("faulty_links.csv".into(), table(&FAULTY, measured().flat_map(|row| faulty_links(&row, faulty)))),
+        ("blocking.csv".into(), table(&BLOCKING, blocking(measured()).into_iter())),
     ]
 }
 
@@ -104,7 +106,7 @@ struct InTheWay {
     resources: u32,
 }
 
-fn blocking(rows: &[&SchoolRow]) -> Vec<Vec<String>> {
+fn blocking(rows: impl Iterator<Item = SchoolRow>) -> Vec<Vec<String>> {
     let mut hosts: BTreeMap<(String, String), InTheWay> = BTreeMap::new();
     for row in rows {
         for host in row.deep.skylight.iter().flat_map(|skylight| &skylight.blocking) {

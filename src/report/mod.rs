@@ -16,6 +16,7 @@ pub mod json;
 pub mod model;
 pub mod names;
 pub mod publish;
+pub mod rows;
 pub mod text;
 pub mod trail;
 pub mod trails;

@@ -24,7 +24,7 @@ use super::clean::clean;
 use super::format::rfc3339;
 use super::html::head::Banner;
 use super::html::tables::{self, Entry};
-use super::model::{Report, SchoolRow};
+use super::model::{Report, Rows};
 use super::names::region_workbook;
 use super::text::Text;
 use super::{File, RenderError, ReportInput, html};
@@ -34,7 +34,7 @@ use style::Styles;
 
 /// What every sheet of a report shares.
 struct Book<'a> {
-    report: &'a Report,
+    report: &'a Report<'a>,
     input: &'a ReportInput<'a>,
     text: &'static Text,
     styles: Styles,
@@ -45,7 +45,7 @@ struct Book<'a> {
 }
 
 impl<'a> Book<'a> {
-    fn new(report: &'a Report, input: &'a ReportInput) -> Self {
+    fn new(report: &'a Report<'a>, input: &'a ReportInput<'a>) -> Self {
         let text = Text::of(input.lang);
         Self {
             report,
@@ -73,12 +73,15 @@ impl<'a> Book<'a> {
 }
 
 /// Renders all workbooks, each when it is its turn.
-pub fn render<'a>(report: &'a Report, input: &'a ReportInput<'a>) -> impl Iterator<Item = Result<File, RenderError>> {
+pub fn render<'a>(
+    report: &'a Report<'a>,
+    input: &'a ReportInput<'a>,
+) -> impl Iterator<Item = Result<File, RenderError>> {
     let mut book = Book::new(report, input);
     let scopes = tables::scopes(report);
     std::iter::once(None).chain(report.regions.iter().map(Some)).map(move |region| {
         let Some(region) = region else { return file("workbook.xlsx".into(), make(&mut book, province)) };
-        let rows = scopes.get(&region.code).map_or(&[][..], Vec::as_slice);
+        let rows = scopes.of(&region.code);
         let entry = match region.level {
             Some(RegionLevel::Province) => Entry::Direct(region),
             _ => Entry::Whole(region),
@@ -109,24 +112,24 @@ fn file(name: String, bytes: Result<Vec<u8>, XlsxError>) -> Result<File, RenderE
 /// The workbook of the whole province.
 fn province(book: &Book) -> Result<Vec<u8>, XlsxError> {
     let mut workbook = Workbook::new();
-    let rows: Vec<&SchoolRow> = book.report.schools.iter().collect();
+    let rows = book.report.schools.rows();
     let title = html::head::province_title(book.report, book.text);
     let (places, series) = places::sheet(book)?;
     let sheets = vec![
         summary::sheet(book, &title, series.as_ref())?,
         places,
-        schools::sheet(book, large(book, &mut workbook), &rows)?,
-        rectify::sheet(book, large(book, &mut workbook), &rows)?,
-        links::per_site(book, large(book, &mut workbook), &rows)?,
-        faulty::sheet(book, large(book, &mut workbook), &rows)?,
-        links::outside(book, large(book, &mut workbook), &rows)?,
+        schools::sheet(book, large(book, &mut workbook), rows)?,
+        rectify::sheet(book, large(book, &mut workbook), rows)?,
+        links::per_site(book, large(book, &mut workbook), rows)?,
+        faulty::sheet(book, large(book, &mut workbook), rows)?,
+        links::outside(book, large(book, &mut workbook), rows)?,
         notes::sheet(book)?,
     ];
     save(book, workbook, &title, sheets)
 }
 
 /// The workbook of one region: for a province what reports to it directly.
-fn bureau(book: &Book, entry: Entry, rows: &[&SchoolRow]) -> Result<Vec<u8>, XlsxError> {
+fn bureau(book: &Book, entry: Entry, rows: Rows) -> Result<Vec<u8>, XlsxError> {
     let mut workbook = Workbook::new();
     let name = tables::entry_name(book.text, entry);
     let title = book.text.fill("region.title", &[("region", &name)]);
