@@ -83,7 +83,10 @@ pub(super) async fn judge_run(store: &Store, id: &RunId, told: Option<Lang>) -> 
     let mut links = FaultyLinks::default();
     store
         .for_each_observation::<CliError, _>(id, |observation| {
-            let assessment = assess(&observation, &stored.run.vantage, &criteria);
+            let mut assessment = assess(&observation, &stored.run.vantage, &criteria);
+            // Lists of one or two that grew as if they were to be long.
+            assessment.findings.shrink_to_fit();
+            assessment.evidence.shrink_to_fit();
             if let Some(lang) = told {
                 trails.add(assessment.site.clone(), &trail(&observation, lang));
             }

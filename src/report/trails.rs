@@ -54,7 +54,7 @@ impl FromIterator<(SiteKey, Vec<String>)> for Trails {
 
 impl fmt::Debug for Trails {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trails").field("sites", &self.sites.len()).finish()
+        f.debug_struct("Trails").field("sites", &self.sites.len()).finish_non_exhaustive()
     }
 }
 

@@ -209,7 +209,9 @@ fn public(roster: &Roster) -> PublicRoster<'_> {
     let Roster { regions, schools, rows, sites, rejected, sources, tiles, opt_outs, simulated } = roster;
     let folder = common_folder(sources.iter().map(|source| source.path.as_str()));
     let mut sources = sources.clone();
-    sources.iter_mut().for_each(|source| strip(&mut source.path, folder));
+    for source in &mut sources {
+        strip(&mut source.path, folder);
+    }
     PublicRoster {
         regions,
         schools,
