@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::args::{Common, DemoArgs};
 use super::assemble::{self, Surroundings};
 use super::error::CliError;
-use super::finish::{Shown, judge_run, print_result, remember, report_run};
+use super::finish::{Shown, judge_run, print_result, remember, report_run, told_in};
 use super::output::{line, note, say};
 use super::progress::Mode;
 use super::scan::{RunPlan, measure};
@@ -76,7 +76,7 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
     };
     let rules = assemble::scan_rules(&config, Transports::Both);
     let end = measure(&store, prober, &assemble::gate(&config, &loaded.roster.opt_outs), rules, &plan, &loaded).await?;
-    let judged = judge_run(&store, &plan.id, Some(lang)).await?;
+    let judged = judge_run(&store, &plan.id, told_in(&config)).await?;
     remember(&store, &judged).await?;
     let folder = report_run(&store, &judged, &args.reports, &config, &shown).await?;
     store.close().await;

@@ -38,6 +38,8 @@ pub(super) async fn run(common: &Common, args: &DiffArgs) -> Result<Exit, CliErr
         return Err(CliError::NotEarlier { from: from.run.id.0, to: to.run.id.0 });
     }
     let (past, differences) = between_runs(&store, &from, &to).await?;
+    let (trails, links, seen) = (Trails::default(), FaultyLinks::default(), BTreeMap::new());
+    let (zone, formats) = (settings::zone(&config), BTreeSet::new());
     let report = Report::new(&ReportInput {
         run: &to.run,
         roster: &to.roster,
@@ -46,19 +48,19 @@ pub(super) async fn run(common: &Common, args: &DiffArgs) -> Result<Exit, CliErr
         summary: &to.summary,
         causes: &to.causes,
         rules: &[],
-        trails: &Trails::default(),
-        faulty_links: &FaultyLinks::default(),
+        trails: &trails,
+        faulty_links: &links,
         say: str::to_owned,
-        first_seen: &BTreeMap::new(),
+        first_seen: &seen,
         past: &past,
         evidence: None,
         lang,
-        zone: &settings::zone(&config),
-        formats: &BTreeSet::new(),
+        zone: &zone,
+        formats: &formats,
         template: Template::shipped(lang),
     });
     let same = past.delta().map(|delta| same_schools(&delta)).unwrap_or_default();
-    let diff = Diff { from, to, differences, report, same };
+    let diff = Diff { from: &from, to: &to, differences, report, same };
     if args.json {
         json(&diff.as_json());
     } else {
@@ -67,12 +69,12 @@ pub(super) async fn run(common: &Common, args: &DiffArgs) -> Result<Exit, CliErr
     Ok(Exit::Done)
 }
 
-struct Diff {
-    from: Judged,
-    to: Judged,
+struct Diff<'a> {
+    from: &'a Judged,
+    to: &'a Judged,
     /// What stands between the runs.
     differences: Vec<Difference>,
-    report: Report,
+    report: Report<'a>,
     /// Then and now, over the schools that both lists have.
     same: [Completion; 2],
 }
@@ -90,9 +92,10 @@ fn same_schools(delta: &Delta) -> [Completion; 2] {
     sums
 }
 
-impl Diff {
-    fn counted(&self) -> impl Iterator<Item = &SchoolRow> {
-        self.report.schools.iter().filter(|row| row.counted)
+impl Diff<'_> {
+    /// The schools of which this may be said, by the rows that they count by.
+    fn counted(&self, wanted: impl Fn(Option<Change>) -> bool) -> impl Iterator<Item = SchoolRow> {
+        self.report.schools.rows().those(move |row| row.counted && wanted(row.changed()))
     }
 
     fn as_json(&self) -> serde_json::Value {
@@ -108,8 +111,7 @@ impl Diff {
             })
         };
         let schools: Vec<_> = self
-            .counted()
-            .filter(|row| !matches!(row.changed, None | Some(Change::Same | Change::New)))
+            .counted(|changed| !matches!(changed, None | Some(Change::Same | Change::New)))
             .map(|row| {
                 serde_json::json!({
                     "name": row.name, "region": row.region, "domain": row.domain, "changed": row.changed,
@@ -120,7 +122,7 @@ impl Diff {
             .collect();
         serde_json::json!({
             "schema_version": SCHEMA_VERSION,
-            "from": run(&self.from), "to": run(&self.to), "judged_by_method": METHOD_VERSION,
+            "from": run(self.from), "to": run(self.to), "judged_by_method": METHOD_VERSION,
             "differences": self.differences,
             "total": {
                 "from": counts(&self.from.summary.total), "to": counts(&self.to.summary.total),
@@ -153,10 +155,10 @@ impl Diff {
             (Change::Flapping, "change.flapping"),
             (Change::Other, "change.other"),
         ] {
-            let schools: Vec<&SchoolRow> = self.counted().filter(|row| row.changed == Some(change)).collect();
+            let schools: Vec<SchoolRow> = self.counted(|changed| changed == Some(change)).collect();
             line(format!("{} {}", text.w(title), schools.len()));
             for row in schools {
-                line(format!("  {}", moved(row, text)));
+                line(format!("  {}", moved(&row, text)));
             }
         }
         self.print_lists(text);

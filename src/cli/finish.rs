@@ -29,7 +29,7 @@ use crate::report::trails::Packer;
 use crate::report::{
     File, FileEntry, Folder, Format, Lang, Publication, ReportInput, Template, Trails, Written, render_each,
 };
-use crate::store::{Scope, Store, StoreError, StoredRun};
+use crate::store::{Given, Scope, Store, StoreError, StoredRun};
 use crate::targets::wording::in_chinese;
 
 /// A run with its verdicts.
@@ -37,6 +37,8 @@ pub(super) struct Judged {
     pub(super) run: Run,
     pub(super) roster: Roster,
     pub(super) policy: Policy,
+    /// The configuration that the run was made with.
+    pub(super) config: String,
     pub(super) assessments: BTreeMap<SiteKey, Assessment>,
     /// The evidence as lines, where it was asked for.
     pub(super) trails: Trails,
@@ -81,7 +83,10 @@ pub(super) async fn judge_run(store: &Store, id: &RunId, told: Option<Lang>) -> 
     let mut links = FaultyLinks::default();
     store
         .for_each_observation::<CliError, _>(id, |observation| {
-            let assessment = assess(&observation, &stored.run.vantage, &criteria);
+            let mut assessment = assess(&observation, &stored.run.vantage, &criteria);
+            // Lists of one or two that grew as if they were to be long.
+            assessment.findings.shrink_to_fit();
+            assessment.evidence.shrink_to_fit();
             if let Some(lang) = told {
                 trails.add(assessment.site.clone(), &trail(&observation, lang));
             }
@@ -95,8 +100,13 @@ pub(super) async fn judge_run(store: &Store, id: &RunId, told: Option<Lang>) -> 
     let trails = trails.finish();
     let summary = summarise(&stored.roster, &stored.policy, &assessments);
     let causes = causes(&stored.roster, &stored.policy, &assessments, &aliases(&stored.config));
-    let StoredRun { run, roster, policy, .. } = stored;
-    Ok(Judged { run, roster, policy, assessments, trails, faulty_links: links, summary, causes })
+    let StoredRun { run, roster, policy, config } = stored;
+    Ok(Judged { run, roster, policy, config, assessments, trails, faulty_links: links, summary, causes })
+}
+
+/// The language in which the evidence is told, if a format has room for it.
+pub(super) fn told_in(config: &Config) -> Option<Lang> {
+    settings::formats(config).contains(&Format::Html).then(|| settings::lang(config))
 }
 
 /// Keeps the verdicts for history.
@@ -123,7 +133,8 @@ pub(super) async fn report_run(
     // Of a large province it is the largest file by far, so it never is in memory.
     let evidence = if formats.contains(&Format::Json) {
         let mut stream = publication.stream(EVIDENCE_FILE)?;
-        match store.export_run(&judged.run.id, Scope::Public, &mut stream).await {
+        let given = Given { run: &judged.run, roster: &judged.roster, policy: &judged.policy, config: &judged.config };
+        match store.export_given(given, Scope::Public, &mut stream).await {
             Ok(_) => Some(stream.finish()?),
             Err(StoreError::Export { source, .. }) => return Err(stream.refused(source).into()),
             Err(error) => return Err(error.into()),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::args::{Common, JudgeArgs, ReportArgs, RunsArgs, ShowArgs};
 use super::error::CliError;
-use super::finish::{Shown, judge_run, remember, report_run};
+use super::finish::{Shown, judge_run, remember, report_run, told_in};
 use super::output::{json, line, say};
 use super::rules;
 use super::settings;
@@ -113,7 +113,7 @@ pub(super) async fn report(common: &Common, args: &ReportArgs) -> Result<Exit, C
     let shown = Shown::read(&config)?;
     let store = Store::open(&args.store.store, OpenMode::ReadOnly).await?;
     let id = store.resolve_run(&args.run).await?;
-    let judged = judge_run(&store, &id, Some(settings::lang(&config))).await?;
+    let judged = judge_run(&store, &id, told_in(&config)).await?;
     let folder = report_run(&store, &judged, &args.reports, &config, &shown).await?;
     line(folder.join("index.html").display());
     Ok(Exit::Done)

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use super::args::{Common, ScanArgs};
 use super::assemble::{self, Surroundings};
 use super::error::CliError;
-use super::finish::{Judged, Shown, judge_run, print_result, remember, report_run};
+use super::finish::{Judged, Shown, judge_run, print_result, remember, report_run, told_in};
 use super::output::{json, note, say};
 use super::progress::{self, Mode};
 use super::proving;
@@ -138,7 +138,9 @@ pub(super) async fn run(common: &Common, args: &ScanArgs, told: &mut Option<Publ
     };
     let end =
         measure(&store, prober, &assemble::gate(config, &loaded.roster.opt_outs), scan_rules, &plan, &loaded).await?;
-    let judged = judge_run(&store, &plan.id, Some(lang)).await?;
+    // The store has the lists, which are read from there: once is enough.
+    drop(loaded);
+    let judged = judge_run(&store, &plan.id, told_in(config)).await?;
     remember(&store, &judged).await?;
     let folder = report_run(&store, &judged, &args.reports, config, &shown).await?;
     store.close().await;

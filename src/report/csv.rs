@@ -111,10 +111,10 @@ fn needs_guard(text: &str) -> bool {
 /// Renders the four files.
 pub fn render(report: &Report, lang: Lang) -> Vec<File> {
     vec![
-        ("schools.csv".into(), table(&SCHOOLS, report.schools.iter().map(school))),
+        ("schools.csv".into(), table(&SCHOOLS, report.schools.iter().map(|row| school(&row)))),
         ("regions.csv".into(), regions(report)),
         ("causes.csv".into(), table(&CAUSES, causes(report, lang))),
-        ("findings.csv".into(), table(&FINDINGS, report.schools.iter().flat_map(|row| findings(row, lang)))),
+        ("findings.csv".into(), table(&FINDINGS, report.schools.iter().flat_map(|row| findings(&row, lang)))),
     ]
 }
 
@@ -212,7 +212,7 @@ fn findings(row: &SchoolRow, lang: Lang) -> Vec<Vec<String>> {
 }
 
 /// Causes of failures, then those of defects.
-fn causes(report: &Report, lang: Lang) -> impl Iterator<Item = Vec<String>> + '_ {
+fn causes<'a>(report: &'a Report<'_>, lang: Lang) -> impl Iterator<Item = Vec<String>> + 'a {
     let failures = report.causes.iter().map(|cause| ("fails", cause));
     let all = failures.chain(report.defect_causes.iter().map(|cause| ("defect", cause)));
     all.map(move |(effect, cause)| {

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::File;
 use super::csv::{cell, table};
 use super::format::{duration, percent};
-use super::model::{RegionInfo, Report, SchoolRow};
+use super::model::{Outline, RegionInfo, Report, SchoolRow};
 use super::text::Text;
 use super::trail::link_end as end;
+use crate::judge::summarise::Standing;
 use crate::model::deep::{FaultyLink, FaultyLinks, HostClass, Latencies, Pair, Rate, Spread};
 use crate::model::evidence::Owner;
 use crate::model::school::RegionCode;
@@ -31,8 +32,9 @@ const FAULTY: [&str; 10] = ["domain", "name", "region_code", "region", "level", 
 
 /// The files. Empty: nothing was measured.
 pub(super) fn render(report: &Report, faulty: &FaultyLinks) -> Vec<File> {
-    let measured: Vec<&SchoolRow> = report.schools.iter().filter(|row| row.deep.is_measured()).collect();
-    if measured.is_empty() {
+    let judged = |row: &Outline| matches!(row.standing, Standing::Verdict(_));
+    let measured = || report.schools.rows().those(judged).filter(|row| row.deep.is_measured());
+    if measured().next().is_none() {
         return Vec::new();
     }
     let mut columns: Vec<String> = LINKS.iter().map(|name| (*name).to_owned()).collect();
@@ -43,9 +45,9 @@ pub(super) fn render(report: &Report, faulty: &FaultyLinks) -> Vec<File> {
     columns.extend(["resources_weighted_pct", "scripts"].map(str::to_owned));
     columns.extend(time_columns());
     vec![
-        ("links.csv".into(), table(&columns, measured.iter().map(|row| links(row)))),
-        ("faulty_links.csv".into(), table(&FAULTY, measured.iter().flat_map(|row| faulty_links(row, faulty)))),
-        ("blocking.csv".into(), table(&BLOCKING, blocking(report, &measured).into_iter())),
+        ("links.csv".into(), table(&columns, measured().map(|row| links(&row)))),
+        ("faulty_links.csv".into(), table(&FAULTY, measured().flat_map(|row| faulty_links(&row, faulty)))),
+        ("blocking.csv".into(), table(&BLOCKING, blocking(report, measured()).into_iter())),
     ]
 }
 
@@ -150,16 +152,17 @@ struct InTheWay {
 }
 
 /// One line for each region and host, the schools of regions below it among them.
-fn blocking(report: &Report, rows: &[&SchoolRow]) -> Vec<Vec<String>> {
+fn blocking(report: &Report, rows: impl Iterator<Item = SchoolRow>) -> Vec<Vec<String>> {
     let known: BTreeMap<&RegionCode, &RegionInfo> = report.regions.iter().map(|info| (&info.code, info)).collect();
-    let mut names: BTreeMap<&RegionCode, &str> = known.iter().map(|(code, info)| (*code, info.name.as_str())).collect();
-    let mut hosts: BTreeMap<(&RegionCode, &str), InTheWay> = BTreeMap::new();
+    let mut names: BTreeMap<RegionCode, String> =
+        known.iter().map(|(code, info)| ((*code).clone(), info.name.clone())).collect();
+    let mut hosts: BTreeMap<(RegionCode, String), InTheWay> = BTreeMap::new();
     for row in rows {
-        names.entry(&row.region).or_insert(&row.region_name);
+        names.entry(row.region.clone()).or_insert_with(|| row.region_name.clone());
         for host in row.deep.skylight.iter().flat_map(|skylight| &skylight.blocking) {
             for region in lineage(&row.region, &known) {
                 let blank = || InTheWay { class: host.class, dead: host.dead, schools: BTreeSet::new(), resources: 0 };
-                let in_the_way = hosts.entry((region, &host.host)).or_insert_with(blank);
+                let in_the_way = hosts.entry((region.clone(), host.host.clone())).or_insert_with(blank);
                 in_the_way.schools.insert(row.school);
                 in_the_way.resources += host.resources;
             }
@@ -168,11 +171,11 @@ fn blocking(report: &Report, rows: &[&SchoolRow]) -> Vec<Vec<String>> {
     let mut sorted: Vec<_> = hosts.into_iter().collect();
     // Stable: hosts of equal weight stay in the order of their names.
     sorted.sort_by(|((one, _), a), ((other, _), b)| one.cmp(other).then(b.schools.len().cmp(&a.schools.len())));
-    let line = |((region, host), in_the_way): ((&RegionCode, &str), InTheWay)| {
+    let line = |((region, host), in_the_way): ((RegionCode, String), InTheWay)| {
         vec![
             cell(&region.0),
-            cell(names.get(region).copied().unwrap_or_default()),
-            cell(host),
+            cell(names.get(&region).map_or("", String::as_str)),
+            cell(&host),
             in_the_way.class.name().to_owned(),
             if in_the_way.dead { "yes" } else { "no" }.to_owned(),
             in_the_way.schools.len().to_string(),

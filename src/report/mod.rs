@@ -16,6 +16,7 @@ pub mod json;
 pub mod model;
 pub mod names;
 pub mod publish;
+pub mod rows;
 pub mod text;
 pub mod trail;
 pub mod trails;
@@ -87,6 +88,15 @@ pub enum RenderError {
         #[source]
         source: rust_xlsxwriter::XlsxError,
     },
+    /// A file that is written piece by piece.
+    #[error("cannot make {file}")]
+    Write {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A document.
     #[error("cannot make {file}: {why}")]
     Document {
@@ -145,12 +155,13 @@ pub trait Folder {
     /// Takes a file.
     fn add(&mut self, file: File) -> Result<(), Self::Error>;
 
-    /// Takes a file that is written piece by piece, because it is too large for memory.
+    /// Takes a file that is written piece by piece, because it is too large for memory. What could not be written to its end is
+    /// not there, and may be begun again under the same name.
     fn stream(&mut self, name: &str, write: Written<'_>) -> Result<FileEntry, Self::Error>;
 }
 
 /// Writes a file.
-pub type Written<'a> = &'a dyn Fn(&mut dyn io::Write) -> io::Result<()>;
+pub type Written<'a> = &'a dyn Fn(&mut (dyn io::Write + Send)) -> io::Result<()>;
 
 /// Renders the files of the wanted formats, the manifest last, and hands on each before the next is made: of a large province's
 /// report, no more than one file is in memory, and `summary.json` never.
@@ -158,26 +169,24 @@ pub fn render_each<F: Folder>(input: &ReportInput, folder: &mut F) -> Result<(),
     let report = Report::new(input);
     let wants = |format| input.formats.contains(&format);
     let mut made = Vec::new();
-    let mut hand_on = |file: File| {
-        made.push(json::FileEntry::of(&file));
+    let hand_on = |made: &mut Vec<FileEntry>, folder: &mut F, file: File| {
+        made.push(FileEntry::of(&file));
         folder.add(file)
     };
     if wants(Format::Html) {
-        html::render(&report, input).try_for_each(&mut hand_on)?;
+        html::render(&report, input).try_for_each(|file| hand_on(&mut made, folder, file))?;
     }
     if wants(Format::Xlsx) {
-        for file in xlsx::render(&report, input) {
-            hand_on(file?)?;
-        }
+        made.extend(xlsx::render(&report, input, folder)?);
     }
     if wants(Format::Docx) {
-        hand_on(docx::render(&report, input)?)?;
+        hand_on(&mut made, folder, docx::render(&report, input)?)?;
     }
     if wants(Format::Csv) {
         csv::render(&report, input.lang)
             .into_iter()
             .chain(deep::render(&report, input.faulty_links))
-            .try_for_each(&mut hand_on)?;
+            .try_for_each(|file| hand_on(&mut made, folder, file))?;
     }
     if wants(Format::Json) {
         made.push(folder.stream(json::SUMMARY, &|out| json::summary(&report, out))?);
@@ -206,8 +215,7 @@ impl Folder for InMemory {
 
     fn stream(&mut self, name: &str, write: Written<'_>) -> Result<FileEntry, RenderError> {
         let mut bytes = Vec::new();
-        // Writing to memory does not fail.
-        let _ = write(&mut bytes);
+        write(&mut bytes).map_err(|source| RenderError::Write { file: name.to_owned(), source })?;
         let file = (name.to_owned(), bytes);
         let entry = FileEntry::of(&file);
         self.0.push(file);

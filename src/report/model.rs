@@ -22,6 +22,7 @@ use crate::model::site::{Site, SiteKey};
 use crate::model::summary::Completion;
 use crate::model::verdict::{CountsAs, Readiness, Stack};
 
+pub use super::rows::{Outline, OwnPast, Rows, Schools};
 pub use crate::judge::compare::{Change, Flapping};
 pub use derived::{After, AfterIn, CauseInfo, Lost, NetworkInfo, OperatorInfo, RuleSetInfo, ScoreInfo};
 pub use past::{Changes, HistoryInfo, LeftOutInfo, Moved, Named, RunRef, TrendCounts, TrendInfo};
@@ -31,7 +32,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// A report before it has a format.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct Report<'a> {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
     /// The run.
@@ -65,7 +66,7 @@ pub struct Report {
     /// The runs over time.
     pub history: HistoryInfo,
     /// One entry per accepted row of the lists, in list order.
-    pub schools: Vec<SchoolRow>,
+    pub schools: Schools<'a>,
     /// Rows that could not be taken into the roster.
     pub rejected: Vec<RejectedInfo>,
 }
@@ -464,7 +465,7 @@ pub struct RejectedInfo {
     pub problem: ProblemInfo,
 }
 
-impl Report {
+impl Report<'_> {
     /// Whether the report carries a mark.
     pub fn has_mark(&self, mark: Mark) -> bool {
         self.marks.contains(&mark)

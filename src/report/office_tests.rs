@@ -274,8 +274,9 @@ fn workbook_json_and_csv_have_the_same_schools_and_findings() {
     let schools = summary["schools"].as_array().unwrap();
     let rows = table(book, "学校", "学校标识码");
     assert_eq!((rows.len(), csv(&files, "schools.csv").len()), (schools.len(), schools.len()));
-    let report = Report::new(&fixture().input(Lang::Zh));
-    for ((row, school), inner) in rows.iter().zip(schools).zip(&report.schools) {
+    let fixture = fixture();
+    let report = Report::new(&fixture.input(Lang::Zh));
+    for ((row, school), inner) in rows.iter().zip(schools).zip(report.schools.iter()) {
         assert_eq!(text(&row["学校"]), school["name"].as_str().unwrap());
         assert_eq!(text(&row["域名"]), school["domain"].as_str().unwrap_or_default());
         assert_eq!(text(&row["判定"]), words.standing(inner.standing));
@@ -313,7 +314,8 @@ fn workbook_json_and_csv_have_the_same_schools_and_findings() {
 #[test]
 fn a_bureaus_workbook_has_its_schools_and_no_others() {
     let files = files(&fixture(), Lang::Zh);
-    let report = Report::new(&fixture().input(Lang::Zh));
+    let made = fixture();
+    let report = Report::new(&made.input(Lang::Zh));
     for region in &report.regions {
         let stem = region.page.trim_end_matches(".html");
         let book = bytes(&files, &format!("{stem}.xlsx"));

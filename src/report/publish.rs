@@ -99,7 +99,11 @@ impl Publication {
         let mut out = BufWriter::with_capacity(1 << 16, self.stream(name)?);
         let written = write(&mut out).and_then(|()| out.flush());
         if let Err(source) = written {
-            return Err(out.get_ref().refused(source));
+            let refused = out.get_ref().refused(source);
+            // Nothing that was begun stays: it may be written again. What cannot be removed is in the way of that alone.
+            let _ = fs::remove_file(self.fresh.join(name));
+            self.names.remove(name);
+            return Err(refused);
         }
         let (stream, _) = out.into_parts();
         stream.finish()

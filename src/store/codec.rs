@@ -5,9 +5,13 @@
 //! checked by hand and outlives a change of compressor.
 
 use std::fmt::Write as _;
+use std::io::{self, BufReader, BufWriter, Read, Write};
 
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 
@@ -71,6 +75,55 @@ impl Encoder {
     }
 }
 
+/// Packs a record that may be too large to be held as JSON: of a hundred thousand schools it is 60 MB.
+pub(super) fn pack_large<T: Serialize>(place: &[&str], record: &T) -> Result<Packed, serde_json::Error> {
+    let tee = Tee { hasher: hasher(place), out: ZlibEncoder::new(Vec::new(), Compression::fast()) };
+    let mut out = BufWriter::with_capacity(1 << 16, tee);
+    serde_json::to_writer(&mut out, record)?;
+    let tee = out.into_inner().map_err(|error| serde_json::Error::io(error.into_error()))?;
+    let body = tee.out.finish().map_err(serde_json::Error::io)?;
+    Ok(Packed { body, sha256: tee.hasher.finalize().into() })
+}
+
+/// Takes the hash of what it compresses.
+struct Tee {
+    hasher: Sha256,
+    out: ZlibEncoder<Vec<u8>>,
+}
+
+impl Write for Tee {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// The record that [`pack_large`] made, once its hash is found to be right. It is unpacked twice, and never held as JSON.
+pub(super) fn read_large<T: DeserializeOwned>(
+    place: &[&str],
+    body: &[u8],
+    sha256: &[u8],
+    limit: u64,
+) -> Result<T, Fault> {
+    let corrupt = |error: io::Error| format!("corrupt deflate stream: {error}");
+    let mut json = ZlibDecoder::new(body).take(limit + 1);
+    let mut hasher = hasher(place);
+    let read = io::copy(&mut json, &mut hasher).map_err(corrupt)?;
+    if read > limit {
+        return Err(format!("larger than {limit} bytes"));
+    }
+    if hasher.finalize()[..] != *sha256 {
+        return Err("the hash does not match".to_owned());
+    }
+    let json = BufReader::with_capacity(1 << 16, ZlibDecoder::new(body));
+    serde_json::from_reader(json).map_err(|error| json_fault(&error))
+}
+
 /// What is wrong with stored bytes, in words.
 pub(super) type Fault = String;
 
@@ -121,13 +174,19 @@ impl Decoder {
 
 /// SHA-256 over the parts of a place, each followed by a line feed, and the bytes.
 pub(super) fn digest(place: &[&str], bytes: &[u8]) -> [u8; 32] {
+    let mut hasher = hasher(place);
+    hasher.update(bytes);
+    hasher.finalize().into()
+}
+
+/// The hash of a place, to which bytes are added.
+fn hasher(place: &[&str]) -> Sha256 {
     let mut hasher = Sha256::new();
     for part in place {
         hasher.update(part.as_bytes());
         hasher.update(b"\n");
     }
-    hasher.update(bytes);
-    hasher.finalize().into()
+    hasher
 }
 
 /// Bytes in hexadecimal.
@@ -161,6 +220,26 @@ mod tests {
             let packed = encoder.pack(&["run", "site"], &text).unwrap();
             let json = decoder.unpack(&["run", "site"], &packed.body, &packed.sha256, ROUND_BYTES).unwrap();
             assert_eq!(serde_json::from_slice::<String>(&json).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn large_records_come_back_and_nothing_else_does() {
+        let text: Vec<String> = (0..20_000_u32).map(|i| format!("{:x}", i.wrapping_mul(0x9e37_79b9))).collect();
+        let packed = pack_large(&["lists"], &text).unwrap();
+        let read = |place: &[&str], body: &[u8], limit| read_large::<Vec<String>>(place, body, &packed.sha256, limit);
+        assert_eq!(read(&["lists"], &packed.body, 1 << 20).unwrap(), text);
+        // The same in one piece.
+        assert_eq!(packed.sha256, Encoder::new().pack(&["lists"], &text).unwrap().sha256);
+        assert!(read(&["others"], &packed.body, 1 << 20).unwrap_err().contains("hash"));
+        assert!(read(&["lists"], &packed.body, 1000).unwrap_err().contains("larger"));
+        for length in [0, 1, 2, 1000, packed.body.len() - 5] {
+            assert!(read(&["lists"], &packed.body[..length], 1 << 20).is_err(), "cut at {length}");
+        }
+        for i in (0..packed.body.len()).step_by(997) {
+            let mut body = packed.body.clone();
+            body[i] ^= 1;
+            assert!(read(&["lists"], &body, 1 << 20).is_err(), "byte {i}");
         }
     }
 

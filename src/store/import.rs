@@ -174,6 +174,8 @@ impl Store {
         lines.must(LISTS_BYTES, "the lists")?;
         lines.hash();
         let lists: ListsIn = lines.parse("lists")?;
+        // Of all lines by far the longest.
+        lines.line = Vec::new();
         check_lists(&lists.roster).map_err(|problem| lines.wrong(problem))?;
         let (run, config) = (header.run, header.config);
         let fault = |error| self.fault("import a run", error);

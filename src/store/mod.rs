@@ -33,7 +33,7 @@ use crate::model::time::Timestamp;
 
 pub use error::StoreError;
 pub use evidence::PutReport;
-pub use export::{Exported, Scope};
+pub use export::{Exported, Given, Scope};
 pub use import::Imported;
 pub use lock::{Holder, Lock, holder};
 pub use prune::Prunable;

@@ -5,7 +5,7 @@ use sqlx::Row as _;
 use sqlx::Transaction;
 use sqlx::sqlite::{Sqlite, SqliteRow};
 
-use super::codec::{Decoder, Encoder, ROSTER_BYTES, digest, hex, json_fault};
+use super::codec::{ROSTER_BYTES, digest, hex, pack_large, read_large};
 use super::kept::Kept;
 use super::{Store, StoreError};
 use crate::failpoint;
@@ -116,7 +116,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         check_id(&run.id)?;
         let what = |source| StoreError::Encode { what: format!("the lists of run {}", run.id), source };
-        let lists = Encoder::new().pack(&[], &ListsOut { roster, policy }).map_err(what)?;
+        let lists = pack_large(&[], &ListsOut { roster, policy }).map_err(what)?;
         let run_json = Record { run: run.clone(), kept: None }.json()?;
         let fault = |error| self.fault("begin a run", error);
         sqlx::query("INSERT INTO rosters (sha256, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
@@ -188,8 +188,9 @@ impl Store {
         let corrupt = |detail| self.corrupt(format!("the lists of run {id}"), detail);
         let body: &[u8] = row.try_get("body").map_err(fault)?;
         let sha256: &[u8] = row.try_get("roster").map_err(fault)?;
-        let json = Decoder::new().unpack(&[], body, sha256, ROSTER_BYTES).map_err(corrupt)?;
-        let lists: ListsIn = serde_json::from_slice(&json).map_err(|error| corrupt(json_fault(&error)))?;
+        let mut lists: ListsIn = read_large(&[], body, sha256, ROSTER_BYTES).map_err(corrupt)?;
+        lists.roster.schools.shrink_to_fit();
+        lists.roster.rows.shrink_to_fit();
         Ok(StoredRun { run, roster: lists.roster, policy: lists.policy, config })
     }
 

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use v6ready::judge::causes::causes;
@@ -14,15 +15,20 @@ use v6ready::model::deep::FaultyLinks;
 use v6ready::model::evidence::{Pointer, StepKind};
 use v6ready::model::finding::{Code, Finding};
 use v6ready::model::owner::Aliases;
-use v6ready::model::run::Run;
-use v6ready::model::site::SiteKey;
+use v6ready::model::run::{Run, RunId};
+use v6ready::model::school::{Roster, Row, School};
+use v6ready::model::site::{Site, SiteKey};
 use v6ready::model::verdict::{Assessment, Facts, Readiness, Stack};
 use v6ready::report::{File, Format, Lang, ReportInput, Template, render_all};
+use v6ready::store::{OpenMode, Store, StoreError};
 use v6ready::targets::{LoadOptions, load_bytes};
 
 /// Schools of the province, and its regions.
 const SCHOOLS: usize = 20_000;
 const REGIONS: usize = 18;
+/// Most memory of `report` with all formats and of `judge` for [`SCHOOLS`] sites, in MiB.
+const REPORT: u64 = 235;
+const JUDGE: u64 = 125;
 
 /// Every other school passes, a quarter has no AAAA, a quarter does not answer over IPv6.
 fn assessment(number: usize, site: &SiteKey) -> Assessment {
@@ -84,7 +90,10 @@ fn memory_in(status: &str) -> u64 {
 fn watched(arguments: &[&str]) -> (u64, Duration, String) {
     let begun = Instant::now();
     let mut command = Command::new(env!("CARGO_BIN_EXE_v6ready"));
-    let mut child = command.args(arguments).stdout(Stdio::piped()).spawn().expect("started");
+    // Not a pipe: nobody reads it until the end.
+    let mut said = tempfile::tempfile().expect("a file");
+    let out = said.try_clone().expect("the same file");
+    let mut child = command.args(arguments).stdout(out).spawn().expect("started");
     let status = format!("/proc/{}/status", child.id());
     let mut most = 0;
     while child.try_wait().expect("a child").is_none() {
@@ -92,10 +101,11 @@ fn watched(arguments: &[&str]) -> (u64, Duration, String) {
         std::thread::sleep(Duration::from_millis(5));
     }
     let took = begun.elapsed();
-    // What it says fits into the pipe.
-    let said = child.wait_with_output().expect("its output");
-    assert!(said.status.success());
-    (most, took, String::from_utf8_lossy(&said.stdout).into_owned())
+    assert!(child.wait().expect("a child").success());
+    said.rewind().expect("its beginning");
+    let mut text = String::new();
+    said.read_to_string(&mut text).expect("its output");
+    (most, took, text)
 }
 
 /// A list is looked at before anybody trusts it, perhaps on a small machine.
@@ -130,6 +140,76 @@ fn a_list_of_a_million_rows() {
             assert!(took <= Duration::from_secs(20) && most <= 150, "{took:?}, {most} MiB");
         }
     }
+}
+
+/// A run with the evidence of the demonstration many times over, under other names.
+async fn multiplied(path: &Path, sites: usize) {
+    let store = Store::open(path, OpenMode::ReadWrite).await.expect("the demonstration's history");
+    let demo = RunId("demo".to_owned());
+    let one = store.load_run(&demo).await.expect("the demonstration");
+    let mut observations = Vec::new();
+    let read: Result<(), StoreError> = store
+        .for_each_observation(&demo, |observation| {
+            observations.push(observation);
+            Ok(())
+        })
+        .await;
+    read.expect("its evidence");
+    let named = |site: &Site, copy| Site::new(format!("x{copy}.{}", site.host), None, site.scheme, site.port);
+    let copies = sites.div_ceil(one.roster.sites.len());
+    let mut roster = Roster { schools: Vec::new(), rows: Vec::new(), sites: BTreeMap::new(), ..one.roster.clone() };
+    for copy in 0..copies {
+        let schools = roster.schools.len();
+        roster.schools.extend(
+            one.roster
+                .schools
+                .iter()
+                .map(|school| School { name: format!("{}{copy}部", school.name), ..school.clone() }),
+        );
+        roster.rows.extend(one.roster.rows.iter().map(|row| Row {
+            school: schools + row.school,
+            site: row.site.as_ref().and_then(|key| one.roster.sites.get(key)).map(|site| named(site, copy).key),
+            ..row.clone()
+        }));
+        let new = one.roster.sites.values().map(|site| named(site, copy));
+        roster.sites.extend(new.map(|site| (site.key.clone(), site)));
+    }
+    let run = Run { id: RunId("large".to_owned()), ..one.run };
+    store.begin_run(&run, &roster, &one.policy, &one.config).await.expect("begun");
+    for copy in 0..copies {
+        let rounds: Vec<_> = observations
+            .iter()
+            .flat_map(|of| of.rounds.iter().map(move |round| (named(&of.site, copy), round.clone())))
+            .collect();
+        let put = store.put_rounds(&run.id, &rounds).await.expect("stored");
+        assert_eq!(put.stored, rounds.len() as u64);
+    }
+    store.close().await;
+}
+
+/// The machine that scans may have 2 GiB, and makes the reports as well. What a site costs is what is left when half of the sites
+/// are taken away: a bound on that holds whatever the program itself takes.
+#[tokio::test]
+#[ignore = "measures memory: for the release build"]
+async fn reports_of_many_sites_fit() {
+    let mut most = [[0_u64; 2]; 2];
+    for (sites, most) in [(SCHOOLS / 2), SCHOOLS].into_iter().zip(&mut most) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+        let (reports, store) = (text("reports"), text("reports/demo.db"));
+        watched(&["demo", "--quiet", "--formats", "csv", "--reports", &reports]);
+        multiplied(Path::new(&store), sites).await;
+        let (report, took, _) = watched(&["report", "--run", "large", "--store", &store, "--reports", &reports]);
+        let (judge, ..) = watched(&["judge", "--run", "large", "--store", &store]);
+        println!(
+            "{sites} sites: all reports in {:.1} s, most memory {report} MiB; judge {judge} MiB",
+            took.as_secs_f64()
+        );
+        *most = [report, judge];
+    }
+    let [[report_half, judge_half], [report, judge]] = most;
+    assert!(report <= REPORT && report - report_half <= REPORT / 2, "report: {report_half}, {report} MiB");
+    assert!(judge <= JUDGE && judge - judge_half <= JUDGE / 2, "judge: {judge_half}, {judge} MiB");
 }
 
 /// The files of a province with these trails, how long they took, and how many findings there are.

@@ -189,23 +189,27 @@ const LONGEST: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 fn reported(loaded: &Loaded) -> (usize, usize) {
     let assessments = BTreeMap::new();
     let (roster, policy) = (&loaded.roster, &loaded.policy);
+    let (run, zone, past) = (large::run(), jiff::tz::TimeZone::UTC, Past::default());
+    let (summary, causes) =
+        (summarise(roster, policy, &assessments), causes(roster, policy, &assessments, &Aliases::default()));
+    let (trails, links, seen, formats) = (Trails::default(), FaultyLinks::default(), BTreeMap::new(), BTreeSet::new());
     let report = Report::new(&ReportInput {
-        run: &large::run(),
+        run: &run,
         roster,
         policy,
         assessments: &assessments,
-        summary: &summarise(roster, policy, &assessments),
-        causes: &causes(roster, policy, &assessments, &Aliases::default()),
+        summary: &summary,
+        causes: &causes,
         rules: &[],
-        trails: &Trails::default(),
-        faulty_links: &FaultyLinks::default(),
+        trails: &trails,
+        faulty_links: &links,
         say: str::to_owned,
-        first_seen: &BTreeMap::new(),
-        past: &Past::default(),
+        first_seen: &seen,
+        past: &past,
         evidence: None,
         lang: Lang::Zh,
-        zone: &jiff::tz::TimeZone::UTC,
-        formats: &BTreeSet::new(),
+        zone: &zone,
+        formats: &formats,
         template: Template::shipped(Lang::Zh),
     });
     (report.schools.len(), report.rejected.len())

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use crate::judge::compare::{Change, Delta, Trend, TrendPoint};
-use crate::judge::summarise::Standing;
 use crate::model::school::RegionCode;
 use crate::model::summary::Completion;
 use crate::model::verdict::CountsAs;
@@ -12,34 +11,15 @@ use crate::model::verdict::CountsAs;
 use super::super::ReportInput;
 use super::super::format::rfc3339;
 use super::super::model::{After, Changes, HistoryInfo, LeftOutInfo, Moved, Named, RunRef, SchoolRow, TrendInfo};
+use super::super::rows::{Outline, Schools};
 use super::region_name;
 
-/// Adds what is known of a row's past.
-pub(super) fn add(entry: &mut SchoolRow, delta: Option<&Delta>) {
-    let Standing::Verdict(_) = entry.standing else { return };
-    let Some(delta) = delta else {
-        entry.changed = Some(Change::New);
-        return;
-    };
-    let site = entry.domain.as_ref();
-    let own =
-        if entry.counted { delta.schools.get(entry.school) } else { site.and_then(|key| delta.services.get(key)) };
-    let Some(own) = own else { return };
-    entry.previous = match own.before.last {
-        Some(Standing::Verdict(verdict)) => Some(verdict),
-        _ => None,
-    };
-    entry.changed = own.change;
-    entry.unconfirmed = own.after.pending.is_some();
-    entry.settled = own.before.settled;
-    entry.flapping = own.flapping;
-}
-
 /// The counts and lists of changes.
-pub(super) fn changes(input: &ReportInput, delta: Option<&Delta>, schools: &[SchoolRow]) -> Changes {
+pub(super) fn changes(input: &ReportInput, delta: Option<&Delta>, schools: &Schools) -> Changes {
     let Some(delta) = delta else { return Changes { first_run: true, ..Changes::default() } };
-    let counted = || schools.iter().filter(|row| row.counted);
-    let count = |change| counted().filter(|row| row.changed == Some(change)).count() as u64;
+    let rows = schools.rows();
+    let counted = || rows.outlines().filter(|row| row.counted);
+    let count = |change| counted().filter(|row| row.changed() == Some(change)).count() as u64;
     let roster = input.roster;
     let named = |row: &SchoolRow| Named {
         name: row.name.clone(),
@@ -47,23 +27,27 @@ pub(super) fn changes(input: &ReportInput, delta: Option<&Delta>, schools: &[Sch
         region_name: row.region_name.clone(),
         domain: row.domain.clone(),
     };
-    let of = |row: &SchoolRow| delta.schools.get(row.school);
+    let of = |school: usize| delta.schools.get(school);
     Changes {
         first_run: false,
         since: input.past.compared_with().map(|run| run.id.0.clone()),
         gained: count(Change::Gained),
         lost: count(Change::Lost),
         unconfirmed: count(Change::Unconfirmed),
-        flapping: counted().filter(|row| row.flapping.is_some()).count() as u64,
-        as_before: as_before(&schools.iter()),
+        flapping: counted().filter(|row| row.flaps()).count() as u64,
+        as_before: as_before(&rows.outlines()),
         added: delta.schools.iter().filter(|school| school.added).count() as u64,
-        moved: counted()
+        moved: rows
+            .those(|row| row.counted && of(row.school).is_some_and(|school| school.moved_from.is_some()))
             .filter_map(|row| {
-                let from = of(row)?.moved_from.clone()?;
-                Some(Moved { school: named(row), from_name: region_name(roster, &from), from })
+                let from = of(row.school)?.moved_from.clone()?;
+                Some(Moved { school: named(&row), from_name: region_name(roster, &from), from })
             })
             .collect(),
-        closed: counted().filter(|row| of(row).is_some_and(|school| school.closed)).map(named).collect(),
+        closed: rows
+            .those(|row| row.counted && of(row.school).is_some_and(|school| school.closed))
+            .map(|row| named(&row))
+            .collect(),
         removed: delta
             .removed
             .iter()
@@ -78,12 +62,12 @@ pub(super) fn changes(input: &ReportInput, delta: Option<&Delta>, schools: &[Sch
 }
 
 /// Completion if every school with an open verdict were as before. None: there is no such school.
-pub(in crate::report) fn as_before<'a>(rows: &(impl Iterator<Item = &'a SchoolRow> + Clone)) -> Option<After> {
+pub(in crate::report) fn as_before<'a>(rows: &(impl Iterator<Item = &'a Outline> + Clone)) -> Option<After> {
     let counted = || rows.clone().filter(|row| row.counted);
-    counted().find(|row| row.unconfirmed)?;
-    let side = |row: &SchoolRow| match row.settled.filter(|_| row.unconfirmed) {
+    counted().find(|row| row.unconfirmed())?;
+    let side = |row: &Outline| match row.settled().filter(|_| row.unconfirmed()) {
         Some(settled) => settled.counts_as(),
-        None => row.counts_as,
+        None => row.standing.counts_as(),
     };
     let count = |wanted: &[CountsAs]| counted().filter(|row| wanted.contains(&side(row))).count() as u64;
     let (ready, judged) = (count(&[CountsAs::Pass]), count(&[CountsAs::Pass, CountsAs::Fail]));

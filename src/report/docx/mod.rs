@@ -232,7 +232,7 @@ fn rows(report: &Report, text: &Text, lines: Vec<Line>) -> Vec<[String; 7]> {
 /// What schools that fail suffer from, with how many schools each: what touches most first.
 fn problems(report: &Report, text: &Text) -> Vec<String> {
     let mut schools: BTreeMap<Code, u64> = BTreeMap::new();
-    for row in report.schools.iter().filter(|row| row.counted && row.counts_as == CountsAs::Fail) {
+    for row in report.schools.rows().those(|row| row.counted && row.standing.counts_as() == CountsAs::Fail) {
         let faults: std::collections::BTreeSet<Code> = row
             .raw_findings
             .iter()

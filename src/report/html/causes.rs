@@ -2,7 +2,7 @@
 
 use super::super::clean::clean;
 use super::super::format::percent;
-use super::super::model::{After, AfterIn, CauseInfo, Counts, Report, SchoolRow};
+use super::super::model::{After, AfterIn, CauseInfo, Counts, Report, Rows};
 use super::super::text::{Context, Text};
 use super::head::percent_sign;
 use crate::model::site::SiteKey;
@@ -71,8 +71,8 @@ pub(super) fn of_region(text: &Text, causes: &[CauseInfo], region: &str) -> Tick
 }
 
 /// Tickets that touch these schools alone: the province's own, which are no region of their own.
-pub(super) fn of_schools(text: &Text, causes: &[CauseInfo], rows: &[&SchoolRow], counts: &Counts) -> Tickets {
-    let sites: Vec<_> = rows.iter().filter(|row| row.counted).filter_map(|row| row.domain.as_ref()).collect();
+pub(super) fn of_schools(text: &Text, causes: &[CauseInfo], rows: Rows, counts: &Counts) -> Tickets {
+    let sites: Vec<_> = rows.those(|row| row.counted).filter_map(|row| row.domain).collect();
     let needs = |site: &SiteKey| causes.iter().filter(|cause| cause.sites.contains(site)).count();
     let mut here: Vec<(&CauseInfo, u64, u64)> = causes
         .iter()

@@ -219,15 +219,15 @@ fn outside(report: &Report, text: &Text) -> Vec<NamedView> {
     .map(|(standing, title)| {
         let schools: Vec<[String; 4]> = report
             .schools
-            .iter()
-            .filter(|row| row.counted && row.standing == standing)
+            .rows()
+            .those(|row| row.counted && row.standing == standing)
             .map(|row| {
                 let why = match &row.problem {
                     Some(problem) => format!("{} “{}”", clean(&problem.said[0]), clean(&problem.text)),
                     None if row.reason.is_empty() => text.standing_sentence(row.standing).to_owned(),
                     None => text.why(row.standing, &row.reason),
                 };
-                [clean(&row.region_name).into_owned(), clean(&row.name).into_owned(), domain(row), why]
+                [clean(&row.region_name).into_owned(), clean(&row.name).into_owned(), domain(&row), why]
             })
             .collect();
         NamedView { class: class(standing), title: title.to_owned(), open: schools.len() <= 12, schools }

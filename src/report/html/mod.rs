@@ -27,13 +27,12 @@ use super::text::{self, Context, Text};
 use super::{File, ReportInput};
 
 /// Renders all pages, each when it is its turn.
-pub fn render<'a>(report: &'a Report, input: &'a ReportInput<'a>) -> impl Iterator<Item = File> {
+pub fn render<'a>(report: &'a Report<'a>, input: &'a ReportInput<'a>) -> impl Iterator<Item = File> {
     let text = Text::of(input.lang);
     let scopes = tables::scopes(report);
     let index = std::iter::once_with(move || ("index.html".to_owned(), page(&index::Index::new(report, input, text))));
     index.chain(report.regions.iter().map(move |region| {
-        let rows = scopes.get(&region.code).map_or(&[][..], Vec::as_slice);
-        (region.page.clone(), page(&region::RegionPage::new(report, input, text, region, rows)))
+        (region.page.clone(), page(&region::RegionPage::new(report, input, text, region, scopes.of(&region.code))))
     }))
 }
 

@@ -5,7 +5,9 @@
 use super::super::ReportInput;
 use super::super::clean::clean;
 use super::super::format::{local, local_day, percent};
-use super::super::model::{Change, Changes, LeftOutInfo, Moved, Named, Report, SchoolRow, TrendCounts, TrendInfo};
+use super::super::model::{
+    Change, Changes, LeftOutInfo, Moved, Named, Report, Rows, SchoolRow, TrendCounts, TrendInfo,
+};
 use super::super::text::Text;
 use super::head::percent_sign;
 use super::index::domain;
@@ -76,8 +78,7 @@ pub(super) struct Dot {
 
 /// The past of the province.
 pub(super) fn of_province(report: &Report, input: &ReportInput, text: &Text) -> PastView {
-    let rows: Vec<&SchoolRow> = report.schools.iter().collect();
-    view(report, input, text, &rows, Some(&report.history.total))
+    view(report, input, text, report.schools.rows(), Some(&report.history.total))
 }
 
 /// The past of one region's page.
@@ -85,19 +86,13 @@ pub(super) fn of_region(
     report: &Report,
     input: &ReportInput,
     text: &Text,
-    rows: &[&SchoolRow],
+    rows: Rows,
     trend: Option<&[TrendInfo]>,
 ) -> PastView {
     view(report, input, text, rows, trend)
 }
 
-fn view(
-    report: &Report,
-    input: &ReportInput,
-    text: &Text,
-    rows: &[&SchoolRow],
-    trend: Option<&[TrendInfo]>,
-) -> PastView {
+fn view(report: &Report, input: &ReportInput, text: &Text, rows: Rows, trend: Option<&[TrendInfo]>) -> PastView {
     let changes = &report.changes;
     let before = input.past.compared_with().map(|run| local(run.started, input.zone));
     PastView {
@@ -112,9 +107,9 @@ fn view(
 }
 
 /// How many of the schools that do not pass are unconfirmed, and completion without them.
-fn as_before(text: &Text, rows: &[&SchoolRow]) -> String {
-    let open = rows.iter().filter(|row| row.counted && row.unconfirmed).count();
-    let Some(after) = super::super::build::as_before(&rows.iter().copied()) else { return String::new() };
+fn as_before(text: &Text, rows: Rows) -> String {
+    let open = rows.outlines().filter(|row| row.counted && row.unconfirmed()).count();
+    let Some(after) = super::super::build::as_before(&rows.outlines()) else { return String::new() };
     let rate = percent_sign(percent(after.ready, after.judged));
     text.fill(
         "past.as_before",
@@ -127,13 +122,12 @@ fn as_before(text: &Text, rows: &[&SchoolRow]) -> String {
     )
 }
 
-fn moves(text: &Text, rows: &[&SchoolRow]) -> Vec<MoveView> {
-    let counted = || rows.iter().filter(|row| row.counted);
-    let line = |row: &&SchoolRow| MoveLine {
+fn moves(text: &Text, rows: Rows) -> Vec<MoveView> {
+    let line = |row: SchoolRow| MoveLine {
         region: clean(&row.region_name).into_owned(),
         name: clean(&row.name).into_owned(),
-        domain: domain(row),
-        was: was(text, row),
+        domain: domain(&row),
+        was: was(text, &row),
         now: text.standing(row.standing).to_owned(),
         why: match row.flapping {
             Some(of) => text.fill(
@@ -147,7 +141,7 @@ fn moves(text: &Text, rows: &[&SchoolRow]) -> Vec<MoveView> {
             None => text.why(row.standing, &row.reason),
         },
     };
-    let changed = |change| counted().filter(|row| row.changed == Some(change)).map(line).collect();
+    let changed = |change| rows.those(|row| row.counted && row.changed() == Some(change)).map(line).collect();
     [
         ("change.gained", "up", "", changed(Change::Gained)),
         ("change.lost", "down", "change.lost.note", changed(Change::Lost)),
@@ -156,7 +150,7 @@ fn moves(text: &Text, rows: &[&SchoolRow]) -> Vec<MoveView> {
             "change.flapping",
             "soft",
             "change.flapping.note",
-            counted().filter(|row| row.flapping.is_some()).map(line).collect(),
+            rows.those(|row| row.counted && row.flaps()).map(line).collect(),
         ),
     ]
     .into_iter()
@@ -187,8 +181,8 @@ fn lists(text: &Text, changes: &Changes) -> Vec<ListView> {
 }
 
 /// Of a region's page: who came and went.
-fn lists_of(text: &Text, changes: &Changes, rows: &[&SchoolRow]) -> Vec<ListView> {
-    let here: std::collections::BTreeSet<_> = rows.iter().map(|row| &row.region).collect();
+fn lists_of(text: &Text, changes: &Changes, rows: Rows) -> Vec<ListView> {
+    let here = rows.regions();
     let some = Changes {
         added: 0,
         moved: changes

@@ -12,7 +12,7 @@ use crate::model::summary::Completion;
 use crate::model::verdict::Readiness;
 
 use super::super::clean::clean;
-use super::super::model::{Change, Counts, Group, RegionInfo, Report, SchoolRow};
+use super::super::model::{Change, Counts, Group, RegionInfo, Report, Rows, SchoolRow};
 use super::super::names::region_workbook;
 use super::super::text::Text;
 use super::super::{Format, ReportInput};
@@ -97,13 +97,7 @@ struct FindingView {
 }
 
 impl<'a> RegionPage<'a> {
-    pub(super) fn new(
-        report: &Report,
-        input: &ReportInput,
-        text: &'a Text,
-        region: &RegionInfo,
-        rows: &[&SchoolRow],
-    ) -> Self {
+    pub(super) fn new(report: &Report, input: &ReportInput, text: &'a Text, region: &RegionInfo, rows: Rows) -> Self {
         let entry = match region.level {
             Some(RegionLevel::Province) => Entry::Direct(region),
             _ => Entry::Whole(region),
@@ -143,15 +137,15 @@ impl<'a> RegionPage<'a> {
 /// Groups the rows that count by a key, and adds the sum. None: there is one group only, which says nothing new.
 fn grouped(
     text: &Text,
-    rows: &[&SchoolRow],
+    rows: Rows,
     counts: &Counts,
     id: &'static str,
     label: &str,
     key: impl Fn(&SchoolRow) -> (String, Option<String>),
 ) -> Option<Table> {
     let mut sums: std::collections::BTreeMap<(String, Option<String>), Completion> = std::collections::BTreeMap::new();
-    for row in rows.iter().filter(|row| row.counted) {
-        row.standing.count_into(sums.entry(key(row)).or_default());
+    for row in rows.those(|row| row.counted) {
+        row.standing.count_into(sums.entry(key(&row)).or_default());
     }
     if sums.len() < 2 {
         return None;
@@ -166,7 +160,7 @@ fn grouped(
     Some(Table { total: Some(Line::new(text.w("col.total").to_owned(), counts)), ..table })
 }
 
-fn counties(text: &Text, rows: &[&SchoolRow], counts: &Counts) -> Option<Table> {
+fn counties(text: &Text, rows: Rows, counts: &Counts) -> Option<Table> {
     grouped(text, rows, counts, "counties", "col.county", |row| match (&row.county, &row.county_name) {
         (Some(code), name) => (code.0.clone(), name.clone()),
         // Behind every code.
@@ -174,7 +168,7 @@ fn counties(text: &Text, rows: &[&SchoolRow], counts: &Counts) -> Option<Table> 
     })
 }
 
-fn categories(text: &Text, rows: &[&SchoolRow], counts: &Counts) -> Option<Table> {
+fn categories(text: &Text, rows: Rows, counts: &Counts) -> Option<Table> {
     grouped(text, rows, counts, "categories", "col.category", |row| {
         // The enum's order is the report's order.
         (format!("{}", row.category as u8), Some(text.category(row.category).to_owned()))
@@ -197,20 +191,20 @@ const URGENCY: [Standing; 12] = [
     Standing::Roster(RosterState::Closed),
 ];
 
-fn filters(text: &Text, rows: &[&SchoolRow]) -> Vec<Filter> {
+fn filters(text: &Text, rows: Rows) -> Vec<Filter> {
     let filter = |standing: &Standing| Filter {
         class: class(*standing),
         key: standing.name(),
         name: text.standing(*standing).to_owned(),
-        count: rows.iter().filter(|row| row.standing == *standing).count(),
+        count: rows.outlines().filter(|row| row.standing == *standing).count(),
     };
     URGENCY.iter().map(filter).filter(|filter| filter.count > 0).collect()
 }
 
 /// All schools, with as much evidence as the page has room for.
-fn schools(input: &ReportInput, text: &Text, rows: &[&SchoolRow]) -> Vec<SchoolView> {
+fn schools(input: &ReportInput, text: &Text, rows: Rows) -> Vec<SchoolView> {
     let mut schools: Vec<SchoolView> =
-        rows.iter().enumerate().map(|(number, row)| school(input, text, number + 1, row)).collect();
+        rows.iter().enumerate().map(|(number, row)| school(input, text, number + 1, &row)).collect();
     let bytes = |school: &SchoolView| school.trail.iter().map(|line| line.len() + 1).sum();
     let claims: Vec<Claim> =
         schools.iter().map(|school| Claim { urgency: school.urgency, bytes: bytes(school) }).collect();

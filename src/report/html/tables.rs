@@ -7,7 +7,7 @@ use crate::model::summary::Completion;
 
 use super::super::clean::clean;
 use super::super::format::percent;
-use super::super::model::{Change, Counts, Group, RegionInfo, Report, SchoolRow};
+use super::super::model::{Change, Counts, Group, RegionInfo, Report, Rows, Schools};
 use super::super::text::{Lang, Text};
 use super::head::{percent_sign, range};
 
@@ -92,7 +92,7 @@ impl<'a> Entry<'a> {
 
 /// The lines of the index. They do not overlap and leave nobody out, so that they add up to the total: what lies right
 /// below a province, then the province's own schools, and whatever has no province above it.
-pub(in crate::report) fn entries(report: &Report) -> Vec<Entry<'_>> {
+pub(in crate::report) fn entries<'a>(report: &'a Report<'_>) -> Vec<Entry<'a>> {
     let known: BTreeSet<&RegionCode> = report.regions.iter().map(|region| &region.code).collect();
     let mut entries = Vec::new();
     for root in report.regions.iter().filter(|region| !region.parent.as_ref().is_some_and(|code| known.contains(code)))
@@ -112,20 +112,34 @@ pub(in crate::report) fn entries(report: &Report) -> Vec<Entry<'_>> {
 
 /// For each region, the entries of [`Report::schools`] on its page: everything at every level below; for a province
 /// only what reports to it directly, since all the rest has pages of its own.
-pub(in crate::report) fn scopes(report: &Report) -> BTreeMap<RegionCode, Vec<&SchoolRow>> {
+pub(in crate::report) fn scopes<'a>(report: &'a Report<'_>) -> Scopes<'a> {
     let infos: BTreeMap<&RegionCode, &RegionInfo> = report.regions.iter().map(|info| (&info.code, info)).collect();
-    let mut scopes: BTreeMap<RegionCode, Vec<&SchoolRow>> = BTreeMap::new();
-    for row in &report.schools {
+    let mut scopes: BTreeMap<RegionCode, Vec<usize>> = BTreeMap::new();
+    for (position, outline) in report.schools.rows().outlines().enumerate() {
+        let own = report.schools.region(outline);
         let mut seen = BTreeSet::new();
-        let mut next = infos.get(&row.region);
+        let mut next = infos.get(own);
         while let Some(info) = next.filter(|info| seen.insert(&info.code)) {
-            if info.level != Some(RegionLevel::Province) || info.code == row.region {
-                scopes.entry(info.code.clone()).or_default().push(row);
+            if info.level != Some(RegionLevel::Province) || info.code == *own {
+                scopes.entry(info.code.clone()).or_default().push(position);
             }
             next = info.parent.as_ref().and_then(|parent| infos.get(parent));
         }
     }
-    scopes
+    Scopes { schools: &report.schools, positions: scopes }
+}
+
+/// The entries of each region's page.
+pub(in crate::report) struct Scopes<'a> {
+    schools: &'a Schools<'a>,
+    positions: BTreeMap<RegionCode, Vec<usize>>,
+}
+
+impl Scopes<'_> {
+    /// The entries of this region's page.
+    pub(in crate::report) fn of(&self, region: &RegionCode) -> Rows<'_> {
+        Rows::some(self.schools, self.positions.get(region).map_or(&[], Vec::as_slice))
+    }
 }
 
 /// What a region is called in this language. A province's own schools are called so.
@@ -151,7 +165,6 @@ pub(in crate::report) fn regions(report: &Report, text: &Text, entries: &[Entry]
         .iter()
         .map(|entry| {
             let info = entry.info();
-            let rows = scopes.get(&info.code).map_or(&[][..], Vec::as_slice);
             Line {
                 link: Some(format!("{prefix}{}", info.page)),
                 rank: match entry {
@@ -163,7 +176,7 @@ pub(in crate::report) fn regions(report: &Report, text: &Text, entries: &[Entry]
                     Entry::Direct(_) => String::new(),
                 },
                 hatched: matches!(entry, Entry::Whole(_)) && !info.rankable,
-                change: changes(rows),
+                change: changes(scopes.of(&info.code)),
                 ..Line::new(entry_name(text, *entry), entry.counts())
             }
         })
@@ -181,8 +194,8 @@ pub(in crate::report) fn regions(report: &Report, text: &Text, entries: &[Entry]
 }
 
 /// `+2 −1 ?3 ~1`: schools gained, lost, unconfirmed, flapping.
-fn changes(rows: &[&SchoolRow]) -> String {
-    let count = |wanted| rows.iter().filter(|row| row.counted && row.changed == Some(wanted)).count();
+fn changes(rows: Rows) -> String {
+    let count = |wanted| rows.outlines().filter(|row| row.counted && row.changed() == Some(wanted)).count();
     let parts: Vec<String> =
         [("+", Change::Gained), ("−", Change::Lost), ("?", Change::Unconfirmed), ("~", Change::Flapping)]
             .into_iter()
@@ -219,7 +232,7 @@ pub(in crate::report) fn services(report: &Report, text: &Text, entries: &[Entry
     }
     let scopes = scopes(report);
     let line = |entry: &Entry| {
-        let counts = service_counts(scopes.get(&entry.info().code).map_or(&[][..], Vec::as_slice));
+        let counts = service_counts(scopes.of(&entry.info().code));
         (counts.listed > 0).then(|| Line::new(entry_name(text, *entry), &counts))
     };
     let rows = entries.iter().filter_map(line).collect();
@@ -227,7 +240,7 @@ pub(in crate::report) fn services(report: &Report, text: &Text, entries: &[Entry
 }
 
 /// Services of one page. None: there are none.
-pub(in crate::report) fn services_of(text: &Text, rows: &[&SchoolRow]) -> Option<Table> {
+pub(in crate::report) fn services_of(text: &Text, rows: Rows) -> Option<Table> {
     let counts = service_counts(rows);
     (counts.listed > 0).then(|| services_table(text, Vec::new(), &counts))
 }
@@ -238,9 +251,9 @@ fn services_table(text: &Text, rows: Vec<Line>, all: &Counts) -> Table {
 }
 
 /// Counted by row of the lists.
-fn service_counts(rows: &[&SchoolRow]) -> Counts {
+fn service_counts(rows: Rows) -> Counts {
     let mut sum = Completion::default();
-    for row in rows.iter().filter(|row| row.role == Role::Service) {
+    for row in rows.outlines().filter(|row| row.role == Role::Service) {
         row.standing.count_into(&mut sum);
     }
     (&sum).into()

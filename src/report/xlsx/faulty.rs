@@ -13,7 +13,7 @@ use crate::model::deep::FaultyLink;
 use crate::model::evidence::{FetchEnd, Owner};
 use crate::model::site::SiteKey;
 use crate::report::clean::clean;
-use crate::report::model::SchoolRow;
+use crate::report::model::{Rows, SchoolRow};
 use crate::report::text::Text;
 
 /// Keys of the headings, widths, looks. The order is that of [`row`].
@@ -31,7 +31,7 @@ const COLUMNS: [(&str, f64, Look); 10] = [
 ];
 
 /// The sheet of these rows.
-pub(super) fn sheet(book: &Book, empty: Worksheet, rows: &[&SchoolRow]) -> Result<Worksheet, XlsxError> {
+pub(super) fn sheet(book: &Book, empty: Worksheet, rows: Rows) -> Result<Worksheet, XlsxError> {
     let mut sheet = Sheet::new(book, empty, "x.sheet.faulty", book.text.w("x.t.faulty"), true)?;
     sheet.note(book.text.w("x.faulty.note"))?;
     if !any(book, rows) {
@@ -40,26 +40,26 @@ pub(super) fn sheet(book: &Book, empty: Worksheet, rows: &[&SchoolRow]) -> Resul
         return Ok(sheet.finish());
     }
     // Schools may share a site, whose links stand with each.
-    let sites: BTreeSet<&SiteKey> = rows.iter().filter_map(|school| school.domain.as_ref()).collect();
+    let sites: BTreeSet<&SiteKey> = rows.sites().collect();
     let left_out: u64 = sites.into_iter().map(|site| book.input.faulty_links.left_out(site)).sum();
     if left_out > 0 {
         sheet.note(&book.text.fill("x.faulty.left_out", &[("count", &left_out.to_string())]))?;
     }
     sheet.table(COLUMNS.iter().map(|(key, width, look)| column(book, key, *width, *look)).collect())?;
     let mut number = 0;
-    for school in rows {
+    for school in rows.iter() {
         for link in school.domain.iter().flat_map(|site| book.input.faulty_links.of(site)) {
             number += 1;
-            sheet.row(row(book, number, school, link))?;
+            sheet.row(row(book, number, &school, link))?;
         }
     }
     sheet.finish_table(4, u16::try_from(COLUMNS.len()).unwrap_or(u16::MAX))
 }
 
 /// One of the rows has a link to mend, whether there was room for it or not.
-pub(super) fn any(book: &Book, rows: &[&SchoolRow]) -> bool {
+pub(super) fn any(book: &Book, rows: Rows) -> bool {
     let links = book.input.faulty_links;
-    let mut sites = rows.iter().filter_map(|school| school.domain.as_ref());
+    let mut sites = rows.sites();
     sites.any(|site| !links.of(site).is_empty() || links.left_out(site) > 0)
 }
 

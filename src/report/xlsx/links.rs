@@ -11,10 +11,10 @@ use super::sheet::{Column, Sheet, Value};
 use super::style::Look;
 use super::summary::column;
 use crate::model::deep::{HostClass, Rate};
-use crate::report::model::SchoolRow;
+use crate::report::model::{Rows, SchoolRow};
 
 /// 链路明细: one line for each row that was measured.
-pub(super) fn per_site(book: &Book, empty: Worksheet, rows: &[&SchoolRow]) -> Result<Worksheet, XlsxError> {
+pub(super) fn per_site(book: &Book, empty: Worksheet, rows: Rows) -> Result<Worksheet, XlsxError> {
     let mut sheet = Sheet::new(book, empty, "x.sheet.links", book.text.w("x.t.links"), true)?;
     sheet.note(book.text.w("x.links.note"))?;
     let mut columns = vec![
@@ -41,7 +41,7 @@ pub(super) fn per_site(book: &Book, empty: Worksheet, rows: &[&SchoolRow]) -> Re
     }
     sheet.table(columns)?;
     for (number, school) in (1_u64..).zip(rows.iter().filter(|school| school.rule.is_some())) {
-        sheet.row(site(book, number, school))?;
+        sheet.row(site(book, number, &school))?;
     }
     sheet.colour_standings(4)?;
     for column in [11, 14, 17, 20, 23, 26] {
@@ -110,7 +110,7 @@ struct Outside {
 const NAMED: usize = 5;
 
 /// 外链情况: one line for each host that keeps pages of the province from being complete, what holds back most first.
-pub(super) fn outside(book: &Book, empty: Worksheet, rows: &[&SchoolRow]) -> Result<Worksheet, XlsxError> {
+pub(super) fn outside(book: &Book, empty: Worksheet, rows: Rows) -> Result<Worksheet, XlsxError> {
     let mut sheet = Sheet::new(book, empty, "x.sheet.outside", book.text.w("x.t.outside"), true)?;
     sheet.note(book.text.w("x.outside.note"))?;
     let measured = rows.iter().any(|school| school.deep.is_measured());
@@ -147,9 +147,9 @@ pub(super) fn outside(book: &Book, empty: Worksheet, rows: &[&SchoolRow]) -> Res
     sheet.finish_table(2, 7)
 }
 
-fn hosts(rows: &[&SchoolRow]) -> BTreeMap<String, Outside> {
+fn hosts(rows: Rows) -> BTreeMap<String, Outside> {
     let mut hosts: BTreeMap<String, Outside> = BTreeMap::new();
-    for school in rows {
+    for school in rows.iter() {
         for host in school.deep.skylight.iter().flat_map(|skylight| &skylight.blocking) {
             let known = hosts.entry(host.host.clone()).or_insert_with(|| Outside {
                 class: host.class,

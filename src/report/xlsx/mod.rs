@@ -18,23 +18,26 @@ mod sheet;
 mod style;
 mod summary;
 
+use std::cell::RefCell;
+use std::io;
+
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook, Worksheet, XlsxError};
 
 use super::clean::clean;
 use super::format::rfc3339;
 use super::html::head::Banner;
 use super::html::tables::{self, Entry};
-use super::model::{Report, SchoolRow};
+use super::model::{Report, Rows};
 use super::names::region_workbook;
 use super::text::Text;
-use super::{File, RenderError, ReportInput, html};
+use super::{FileEntry, Folder, RenderError, ReportInput, html};
 use crate::model::school::RegionLevel;
 use sheet::large;
 use style::Styles;
 
 /// What every sheet of a report shares.
 struct Book<'a> {
-    report: &'a Report,
+    report: &'a Report<'a>,
     input: &'a ReportInput<'a>,
     text: &'static Text,
     styles: Styles,
@@ -45,7 +48,7 @@ struct Book<'a> {
 }
 
 impl<'a> Book<'a> {
-    fn new(report: &'a Report, input: &'a ReportInput) -> Self {
+    fn new(report: &'a Report<'a>, input: &'a ReportInput<'a>) -> Self {
         let text = Text::of(input.lang);
         Self {
             report,
@@ -72,61 +75,110 @@ impl<'a> Book<'a> {
     }
 }
 
-/// Renders all workbooks, each when it is its turn.
-pub fn render<'a>(report: &'a Report, input: &'a ReportInput<'a>) -> impl Iterator<Item = Result<File, RenderError>> {
+/// Makes all workbooks, one after another, and says which.
+pub fn render<'a, F: Folder>(
+    report: &'a Report<'a>,
+    input: &'a ReportInput<'a>,
+    folder: &mut F,
+) -> Result<Vec<FileEntry>, F::Error> {
     let mut book = Book::new(report, input);
     let scopes = tables::scopes(report);
-    std::iter::once(None).chain(report.regions.iter().map(Some)).map(move |region| {
-        let Some(region) = region else { return file("workbook.xlsx".into(), make(&mut book, province)) };
-        let rows = scopes.get(&region.code).map_or(&[][..], Vec::as_slice);
+    let mut made = vec![make(&mut book, "workbook.xlsx", folder, province)?];
+    for region in &report.regions {
         let entry = match region.level {
             Some(RegionLevel::Province) => Entry::Direct(region),
             _ => Entry::Whole(region),
         };
-        file(region_workbook(&region.code), make(&mut book, |book| bureau(book, entry, rows)))
-    })
+        let name = region_workbook(&region.code);
+        made.push(make(&mut book, &name, folder, |book| bureau(book, entry, scopes.of(&region.code)))?);
+    }
+    Ok(made)
 }
 
 /// Makes one workbook. Where a temporary file cannot be written to, as on a full disk, the library fails or panics:
 /// from then on everything is kept in memory, and this workbook is made again.
-fn make(book: &mut Book, of: impl Fn(&Book) -> Result<Vec<u8>, XlsxError>) -> Result<Vec<u8>, XlsxError> {
+fn make<F: Folder>(
+    book: &mut Book,
+    name: &str,
+    folder: &mut F,
+    of: impl Fn(&Book) -> Result<Workbook, XlsxError>,
+) -> Result<FileEntry, F::Error> {
     if book.temporary {
-        if let Some(Ok(made)) = attempt::attempt(|| of(book)) {
+        if let Ok(made) = written(book, name, folder, &of) {
             return Ok(made);
         }
         book.temporary = false;
     }
-    of(book)
+    written(book, name, folder, &of)
 }
 
-fn file(name: String, bytes: Result<Vec<u8>, XlsxError>) -> Result<File, RenderError> {
-    match bytes {
-        Ok(bytes) => Ok((name, bytes)),
-        Err(source) => Err(RenderError::Workbook { file: name, source }),
+/// Writes a workbook to the folder as it is made: of a large province it is a hundred megabytes.
+fn written<F: Folder>(
+    book: &Book,
+    name: &str,
+    folder: &mut F,
+    of: &impl Fn(&Book) -> Result<Workbook, XlsxError>,
+) -> Result<FileEntry, F::Error> {
+    let wrong = RefCell::new(None);
+    let made = folder.stream(name, &|out| {
+        let mut out = Patient { out, refused: None };
+        match attempt::attempt(|| of(book)?.save_to_writer(&mut out)) {
+            Some(Ok(())) => out.refused.map_or(Ok(()), Err),
+            Some(Err(error)) => {
+                let why = io::Error::other(error.to_string());
+                *wrong.borrow_mut() = Some(error);
+                Err(why)
+            }
+            None => Err(io::Error::other("a temporary file cannot be written")),
+        }
+    });
+    match wrong.into_inner() {
+        Some(source) => Err(RenderError::Workbook { file: name.to_owned(), source }.into()),
+        None => made,
+    }
+}
+
+/// Keeps the first refusal to itself and takes everything from then on for written: the library has no word for what the
+/// system said, and would try again and again.
+struct Patient<'a> {
+    out: &'a mut (dyn io::Write + Send),
+    refused: Option<io::Error>,
+}
+
+impl io::Write for Patient<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.refused.is_none() {
+            self.refused = self.out.write_all(bytes).err();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 /// The workbook of the whole province.
-fn province(book: &Book) -> Result<Vec<u8>, XlsxError> {
+fn province(book: &Book) -> Result<Workbook, XlsxError> {
     let mut workbook = Workbook::new();
-    let rows: Vec<&SchoolRow> = book.report.schools.iter().collect();
+    let rows = book.report.schools.rows();
     let title = html::head::province_title(book.report, book.text);
     let (places, series) = places::sheet(book)?;
     let sheets = vec![
         summary::sheet(book, &title, series.as_ref())?,
         places,
-        schools::sheet(book, large(book, &mut workbook), &rows)?,
-        rectify::sheet(book, large(book, &mut workbook), &rows)?,
-        links::per_site(book, large(book, &mut workbook), &rows)?,
-        faulty::sheet(book, large(book, &mut workbook), &rows)?,
-        links::outside(book, large(book, &mut workbook), &rows)?,
+        schools::sheet(book, large(book, &mut workbook), rows)?,
+        rectify::sheet(book, large(book, &mut workbook), rows)?,
+        links::per_site(book, large(book, &mut workbook), rows)?,
+        faulty::sheet(book, large(book, &mut workbook), rows)?,
+        links::outside(book, large(book, &mut workbook), rows)?,
         notes::sheet(book)?,
     ];
-    save(book, workbook, &title, sheets)
+    filled(book, workbook, &title, sheets)
 }
 
 /// The workbook of one region: for a province what reports to it directly.
-fn bureau(book: &Book, entry: Entry, rows: &[&SchoolRow]) -> Result<Vec<u8>, XlsxError> {
+fn bureau(book: &Book, entry: Entry, rows: Rows) -> Result<Workbook, XlsxError> {
     let mut workbook = Workbook::new();
     let name = tables::entry_name(book.text, entry);
     let title = book.text.fill("region.title", &[("region", &name)]);
@@ -138,10 +190,10 @@ fn bureau(book: &Book, entry: Entry, rows: &[&SchoolRow]) -> Result<Vec<u8>, Xls
     if faulty::any(book, rows) {
         sheets.push(faulty::sheet(book, large(book, &mut workbook), rows)?);
     }
-    save(book, workbook, &title, sheets)
+    filled(book, workbook, &title, sheets)
 }
 
-fn save(book: &Book, mut workbook: Workbook, title: &str, sheets: Vec<Worksheet>) -> Result<Vec<u8>, XlsxError> {
+fn filled(book: &Book, mut workbook: Workbook, title: &str, sheets: Vec<Worksheet>) -> Result<Workbook, XlsxError> {
     let run = book.input.run;
     let mut properties = DocProperties::new()
         .set_title(title.chars().take(200).collect::<String>())
@@ -157,11 +209,12 @@ fn save(book: &Book, mut workbook: Workbook, title: &str, sheets: Vec<Worksheet>
     for sheet in sheets {
         workbook.push_worksheet(sheet);
     }
-    workbook.save_to_buffer()
+    Ok(workbook)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{File, InMemory, Written};
     use super::*;
 
     #[test]
@@ -174,10 +227,59 @@ mod tests {
             assert!(!book.temporary, "no space left");
             province(book)
         };
-        let made = make(&mut book, full).unwrap();
-        assert!(!book.temporary && made.starts_with(b"PK"));
+        let mut folder = InMemory(Vec::new());
+        make(&mut book, "workbook.xlsx", &mut folder, full).unwrap();
+        assert!(!book.temporary && folder.0.len() == 1 && folder.0[0].1.starts_with(b"PK"));
         // What is wrong in memory as well is not hidden.
-        let wrong = make(&mut book, |_| Err(XlsxError::ParameterError("wrong".into())));
-        assert!(matches!(wrong, Err(XlsxError::ParameterError(_))));
+        let wrong = |_: &Book| Err(XlsxError::ParameterError("wrong".into()));
+        let wrong = make(&mut book, "workbook.xlsx", &mut folder, wrong);
+        assert!(matches!(wrong, Err(RenderError::Workbook { source: XlsxError::ParameterError(_), .. })));
+    }
+
+    #[test]
+    fn a_folder_that_refuses_says_why() {
+        /// Takes nothing.
+        struct Full;
+
+        impl io::Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        #[derive(Debug, PartialEq)]
+        enum Refused {
+            System(io::ErrorKind),
+            Render,
+        }
+
+        impl From<RenderError> for Refused {
+            fn from(_: RenderError) -> Self {
+                Self::Render
+            }
+        }
+
+        impl Folder for Full {
+            type Error = Refused;
+
+            fn add(&mut self, _: File) -> Result<(), Refused> {
+                Ok(())
+            }
+
+            fn stream(&mut self, name: &str, write: Written<'_>) -> Result<FileEntry, Refused> {
+                write(self).map_err(|error| Refused::System(error.kind()))?;
+                Ok(FileEntry::of(&(name.to_owned(), Vec::new())))
+            }
+        }
+
+        let fixture = crate::report::fixture::fixture();
+        let input = fixture.input(crate::report::Lang::Zh);
+        let report = Report::new(&input);
+        let refused = make(&mut Book::new(&report, &input), "workbook.xlsx", &mut Full, province);
+        assert_eq!(refused, Err(Refused::System(io::ErrorKind::StorageFull)));
     }
 }

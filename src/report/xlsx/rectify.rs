@@ -9,7 +9,7 @@ use super::style::Look;
 use super::summary::column;
 use crate::model::finding::{Finding, Severity};
 use crate::report::html;
-use crate::report::model::{FindingInfo, SchoolRow};
+use crate::report::model::{FindingInfo, Rows, SchoolRow};
 
 /// Keys of the headings, widths, looks. The order is that of [`row`].
 const COLUMNS: [(&str, f64, Look); 19] = [
@@ -39,19 +39,19 @@ const DEADLINE: u16 = 9;
 const PROGRESS: u16 = 11;
 const PRINTED: u16 = 12;
 
-pub(super) fn sheet(book: &Book, empty: Worksheet, rows: &[&SchoolRow]) -> Result<Worksheet, XlsxError> {
+pub(super) fn sheet(book: &Book, empty: Worksheet, rows: Rows) -> Result<Worksheet, XlsxError> {
     let mut sheet = Sheet::new(book, empty, "x.sheet.rectify", book.text.w("x.t.rectify"), true)?;
     sheet.note(book.text.w("x.rectify.note"))?;
     let columns: Vec<Column> = COLUMNS.iter().map(|(key, width, look)| column(book, key, *width, *look)).collect();
     sheet.table(columns)?;
     let mut number = 0;
-    for school in rows {
+    for school in rows.iter() {
         let mut findings: Vec<(&FindingInfo, &Finding)> = school.findings.iter().zip(&school.raw_findings).collect();
         // Stable: findings of one weight stay in their order.
         findings.sort_by_key(|(published, _)| weight(published.severity));
         for (published, raw) in findings {
             number += 1;
-            sheet.row(row(book, number, school, published, raw))?;
+            sheet.row(row(book, number, &school, published, raw))?;
         }
     }
     if sheet.body().is_none() {

@@ -8,7 +8,7 @@ use super::style::Look;
 use super::summary::column;
 use crate::model::school::Role;
 use crate::report::html::{self, link};
-use crate::report::model::{ProblemInfo, SchoolRow};
+use crate::report::model::{ProblemInfo, Rows, SchoolRow};
 
 /// Keys of the headings, widths, looks. The order is that of [`row`].
 const COLUMNS: [(&str, f64, Look); 26] = [
@@ -43,12 +43,12 @@ const COLUMNS: [(&str, f64, Look); 26] = [
 /// The column of the verdict.
 const STANDING: u16 = 11;
 
-pub(super) fn sheet(book: &Book, empty: Worksheet, rows: &[&SchoolRow]) -> Result<Worksheet, XlsxError> {
+pub(super) fn sheet(book: &Book, empty: Worksheet, rows: Rows) -> Result<Worksheet, XlsxError> {
     let mut sheet = Sheet::new(book, empty, "x.sheet.schools", book.text.w("h.schools"), true)?;
     let columns: Vec<Column> = COLUMNS.iter().map(|(key, width, look)| column(book, key, *width, *look)).collect();
     sheet.table(columns)?;
-    for (number, school) in (1_u64..).zip(rows) {
-        sheet.row(row(book, number, school))?;
+    for (number, school) in (1_u64..).zip(rows.iter()) {
+        sheet.row(row(book, number, &school))?;
     }
     sheet.colour_standings(STANDING)?;
     sheet.finish_table(3, 13)

@@ -1,0 +1,144 @@
+//! One entry of a report, from the lists and the verdict on the site.
+
+use std::net::IpAddr;
+
+use super::super::ReportInput;
+use super::super::format::rfc3339;
+use super::super::model::{DeepRow, FindingInfo, NetworkInfo, SchoolRow};
+use super::super::rows::{Outline, Schools};
+use super::{problem, scores, source};
+use crate::judge::operators;
+use crate::judge::summarise::Standing;
+use crate::model::evidence::Pointer;
+use crate::model::site::SiteKey;
+use crate::model::verdict::{Assessment, Facts};
+
+/// Makes the entry of which there is an outline.
+pub(in crate::report) fn entry(schools: &Schools, outline: &Outline) -> SchoolRow {
+    let input = &schools.input;
+    let mut entry = bare(schools, outline);
+    let Some(row) = outline.row.map(|index| &input.roster.rows[index]) else { return entry };
+    entry.source = source(&row.source);
+    entry.problem = row.problem.as_ref().map(|inner| problem(inner, input.say));
+    if let Some(key) = &row.site {
+        entry.shared_by = schools.shared.get(key).copied();
+        add_site(&mut entry, input, key);
+    }
+    entry
+}
+
+/// An entry that says nothing but which school it is and where it stands.
+fn bare(schools: &Schools, outline: &Outline) -> SchoolRow {
+    let (standing, school) = (outline.standing, &schools.input.roster.schools[outline.school]);
+    let past = outline.past.as_deref().cloned().unwrap_or_default();
+    SchoolRow {
+        name: school.name.clone(),
+        domain: None,
+        domain_unicode: None,
+        school_code: school.code.clone(),
+        region: school.region.clone(),
+        region_name: schools.region_name(&school.region),
+        county: school.county.clone(),
+        county_name: school.county.as_ref().map(|code| schools.region_name(code)),
+        category: school.category,
+        subtype: school.subtype.clone(),
+        responsible_unit: school.responsible_unit.clone(),
+        role: outline.role,
+        shared_by: None,
+        counted: outline.counted,
+        readiness: standing.name(),
+        counts_as: standing.counts_as(),
+        reason: String::new(),
+        stack: None,
+        reach6: None,
+        rule: None,
+        findings: Vec::new(),
+        evidence: Vec::new(),
+        aaaa: Vec::new(),
+        networks: Vec::new(),
+        a: Vec::new(),
+        v6_status: String::new(),
+        v4_status: String::new(),
+        latency_v6_ms: None,
+        latency_v4_ms: None,
+        v6_tries: None,
+        ns6: None,
+        deep: DeepRow::default(),
+        resolves6: None,
+        mail: None,
+        title: None,
+        scores: Vec::new(),
+        first_seen: None,
+        previous: past.previous,
+        settled: past.settled,
+        unconfirmed: past.unconfirmed,
+        flapping: past.flapping,
+        changed: past.changed,
+        problem: None,
+        source: String::new(),
+        repeat: None,
+        standing,
+        school: outline.school,
+        site: None,
+        raw_findings: Vec::new(),
+    }
+}
+
+/// Adds what is known about the site: its names always, the verdict where there are any and the list lets them
+/// stand.
+fn add_site(entry: &mut SchoolRow, input: &ReportInput, key: &SiteKey) {
+    entry.domain = Some(key.clone());
+    entry.site = input.roster.sites.get(key).cloned();
+    entry.domain_unicode = entry.site.as_ref().and_then(|site| site.unicode.clone());
+    entry.first_seen = input.first_seen.get(key).map(|at| rfc3339(*at));
+    let Standing::Verdict(_) = entry.standing else { return };
+    let Some(assessment) = input.assessments.get(key) else { return };
+    entry.repeat = Some(assessment.repeat_command());
+    entry.scores = input.rules.iter().map(|rules| scores::of_site(rules, assessment)).collect();
+    add_verdict(entry, assessment);
+}
+
+fn add_verdict(entry: &mut SchoolRow, assessment: &Assessment) {
+    let facts = &assessment.facts;
+    entry.reason.clone_from(&assessment.reason);
+    entry.stack = Some(assessment.stack);
+    entry.reach6 = assessment.reach6;
+    entry.rule = Some(assessment.rule);
+    entry.evidence = pointers(&assessment.evidence);
+    entry.aaaa = facts.aaaa.iter().map(ToString::to_string).collect();
+    entry.networks = networks(facts);
+    entry.a = facts.a.iter().map(ToString::to_string).collect();
+    entry.v6_status.clone_from(&facts.v6_status);
+    entry.v4_status.clone_from(&facts.v4_status);
+    entry.latency_v6_ms = facts.latency_v6_ms;
+    entry.latency_v4_ms = facts.latency_v4_ms;
+    entry.v6_tries = facts.v6_tries;
+    entry.ns6 = facts.ns6;
+    entry.deep = DeepRow { links: facts.links, skylight: facts.skylight.clone(), latencies: facts.latencies };
+    entry.resolves6 = facts.resolves6;
+    entry.mail.clone_from(&facts.mail);
+    entry.title.clone_from(&facts.title);
+    entry.raw_findings.clone_from(&assessment.findings);
+    entry.findings = assessment
+        .findings
+        .iter()
+        .map(|finding| FindingInfo {
+            code: finding.code.name(),
+            severity: finding.code.severity(),
+            args: finding.args.clone(),
+            evidence: pointers(&finding.evidence),
+        })
+        .collect();
+}
+
+pub(super) fn networks(facts: &Facts) -> Vec<NetworkInfo> {
+    let v6 = facts.aaaa.iter().filter_map(|address| match address {
+        IpAddr::V6(address) => Some(*address),
+        IpAddr::V4(_) => None,
+    });
+    v6.map(|address| NetworkInfo { address: address.to_string(), hint: operators::hint(address, &facts.a) }).collect()
+}
+
+fn pointers(evidence: &[Pointer]) -> Vec<String> {
+    evidence.iter().map(ToString::to_string).collect()
+}
