@@ -153,7 +153,7 @@ impl Route for LabRoute {
     }
 
     fn identity(&self, family: Family) -> Option<u64> {
-        self.shared.uplink.identity(family)
+        Some(self.shared.uplink.identity(family))
     }
 }
 

@@ -40,8 +40,8 @@ impl Uplink {
     }
 
     /// Which address the scanner has, as a number.
-    pub(super) fn identity(&self, family: Family) -> Option<u64> {
-        Some(self.0.moves[index(family)].load(Ordering::SeqCst))
+    pub(super) fn identity(&self, family: Family) -> u64 {
+        self.0.moves[index(family)].load(Ordering::SeqCst)
     }
 
     /// Whether this attempt is lost. `resolver`: the target is one.
