@@ -384,7 +384,7 @@ fn announce(loaded: &Loaded, lang: Lang) {
     let offices = roster.schools.iter().filter(|school| !school.category.is_of_schools()).count();
     note(match lang {
         Lang::Zh if offices > 0 => format!(
-            "名单：{} 行，学校及其他单位 {} 个（其中非学校单位 {offices} 个），网站 {} 个，无法读取 {} 行（详见 v6ready targets check）",
+            "名单：{} 行，学校及其他单位 {} 个（其中行政、考试机构 {offices} 个），网站 {} 个，无法读取 {} 行（详见 v6ready targets check）",
             roster.rows_in(),
             roster.schools.len(),
             roster.sites.len(),
@@ -398,7 +398,7 @@ fn announce(loaded: &Loaded, lang: Lang) {
             roster.rejected.len()
         ),
         Lang::En if offices > 0 => format!(
-            "lists: {} rows, {} schools and offices ({offices} of them no schools), {} sites, {} rows rejected (see v6ready targets check)",
+            "lists: {} rows, {} schools and offices ({offices} of them offices), {} sites, {} rows rejected (see v6ready targets check)",
             roster.rows_in(),
             roster.schools.len(),
             roster.sites.len(),

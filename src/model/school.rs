@@ -67,9 +67,10 @@ pub enum Category {
 }
 
 impl Category {
-    /// Whether it holds schools alone, and no offices, platforms or institutes.
+    /// Whether what it holds may be called schools. The rest of a list may: kindergartens are schools, and a list that does not say
+    /// what its rows are is one of schools.
     pub fn is_of_schools(self) -> bool {
-        matches!(self, Self::K12 | Self::SecondaryVocational | Self::HigherEducation | Self::AdultHigherEducation)
+        !matches!(self, Self::EducationAuthority | Self::ExamAuthority)
     }
 
     /// Every category, in report order.
