@@ -82,9 +82,9 @@
     order();
   }
 
-  // On paper nobody can open a fold: what to change is printed, the evidence is not.
+  // On paper nobody can open a fold: what to change is printed; evidence and long lists are only if they were open.
   window.addEventListener("beforeprint", function () {
-    document.querySelectorAll("details.remedy:not([open]), details.group:not([open])").forEach(function (fold) {
+    document.querySelectorAll(".remedy:not([open]), .group:not(.long, [open])").forEach(function (fold) {
       fold.open = true;
       fold.dataset.printed = "";
     });

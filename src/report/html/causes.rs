@@ -9,14 +9,35 @@ use crate::model::site::SiteKey;
 
 /// Tickets of one kind on a page; `causes.csv` has them all.
 const MOST: usize = 40;
+/// Tickets above the fold.
+const FIRST: usize = 5;
 /// Sites and units that a ticket names.
 const NAMED: usize = 12;
 
 /// The tickets of one kind.
 pub(super) struct Tickets {
+    /// Those that help most.
     pub(super) tickets: Vec<Ticket>,
+    /// The others, below the fold.
+    pub(super) rest: Vec<Ticket>,
+    /// What to click for them.
+    pub(super) unfold: String,
+    /// Where they are, for who holds a page on paper that leaves them out.
+    pub(super) paper: String,
     /// How many more there are. Empty: none.
     pub(super) more: String,
+}
+
+impl Tickets {
+    /// Splits the tickets on a page, of `all` that there are.
+    fn new(text: &Text, tickets: impl Iterator<Item = Ticket>, all: usize) -> Self {
+        let mut tickets: Vec<Ticket> = tickets.collect();
+        let rest = tickets.split_off(tickets.len().min(FIRST));
+        let (first, others) = (FIRST.to_string(), rest.len().to_string());
+        let values = [("first", &*first), ("rest", &*others)];
+        let (unfold, paper) = (text.fill("cause.rest", &values), text.fill("cause.paper", &values));
+        Self { tickets, rest, unfold, paper, more: more(text, all) }
+    }
 }
 
 /// One ticket.
@@ -54,7 +75,7 @@ pub(super) fn of_province(report: &Report, text: &Text, causes: &[CauseInfo]) ->
         let details = tasks.chain(regions).take(NAMED).collect();
         ticket(text, index + 1, cause, (cause.helped, cause.touched, cause.after), details)
     });
-    Tickets { tickets: tickets.collect(), more: more(text, causes.len()) }
+    Tickets::new(text, tickets, causes.len())
 }
 
 /// Tickets that touch schools of one region, those first that help it most.
@@ -67,7 +88,7 @@ pub(super) fn of_region(text: &Text, causes: &[CauseInfo], region: &str) -> Tick
     let tickets = here.iter().take(MOST).enumerate();
     let tickets = tickets
         .map(|(index, (cause, of))| ticket(text, index + 1, cause, (of.helped, of.touched, of.after), Vec::new()));
-    Tickets { tickets: tickets.collect(), more: more(text, here.len()) }
+    Tickets::new(text, tickets, here.len())
 }
 
 /// Tickets that touch these schools alone: the province's own, which are no region of their own.
@@ -88,7 +109,7 @@ pub(super) fn of_schools(text: &Text, causes: &[CauseInfo], rows: Rows, counts: 
         let rate = (counts.judged > 0).then(|| ready as f64 / counts.judged as f64);
         ticket(text, index + 1, cause, (helped, touched, After { ready, judged: counts.judged, rate }), Vec::new())
     });
-    Tickets { tickets: tickets.collect(), more: more(text, here.len()) }
+    Tickets::new(text, tickets, here.len())
 }
 
 fn more(text: &Text, all: usize) -> String {

@@ -8,18 +8,21 @@ use crate::model::outage::{Lapse, Outage, lapses};
 use crate::model::school::RosterState;
 use crate::model::verdict::Readiness;
 
-use super::super::ReportInput;
 use super::super::build::base_name;
 use super::super::clean::clean;
 use super::super::format::{percent, utc};
 use super::super::model::{Report, SchoolRow, TaskInfo};
 use super::super::text::{Lang, Text};
+use super::super::{Format, ReportInput};
 use super::causes::{self, Tickets};
 use super::class;
 use super::head::{self, Fact, Head, minimum, percent_sign, range};
 use super::past::{self, PastView};
 use super::scores::{self, RuleView};
-use super::tables::{self, Line, Map, Table};
+use super::tables::{self, FIRST, Line, Map, Table, WHOLE};
+
+/// Rows of a list by name that is printed although it is folded.
+const PRINTED: usize = 12;
 
 /// `index.html`.
 #[derive(Template)]
@@ -45,6 +48,7 @@ pub(super) struct Index<'a> {
     defects: Tickets,
     named: Vec<NamedView>,
     rejected: Vec<[String; 4]>,
+    rejected_long: bool,
     verdicts: Vec<VerdictView>,
     facts: Vec<Fact>,
     checks: Vec<CheckView>,
@@ -77,8 +81,8 @@ struct TaskView {
 struct NamedView {
     class: &'static str,
     title: String,
-    /// Few enough to be shown at once.
-    open: bool,
+    /// Too many to be printed unless the reader has unfolded them.
+    long: bool,
     schools: Vec<[String; 4]>,
 }
 
@@ -108,6 +112,9 @@ impl<'a> Index<'a> {
             "" => text.w("unknown.unit").to_owned(),
             name => name.to_owned(),
         };
+        let book = if input.formats.contains(&Format::Xlsx) { text.w("fold.book") } else { "" };
+        let anybody = |_: &Line| true;
+        let unknown = clean(text.w("unknown.unit"));
         // Those without a unit come last.
         let mut units = report.units.clone();
         units.sort_by_key(|group| group.key.is_empty());
@@ -117,7 +124,7 @@ impl<'a> Index<'a> {
             top: "",
             tasks: report.tasks.iter().map(|task| task_view(task, text)).collect(),
             map: tables::map(input.roster, text, &entries),
-            regions: with_total(tables::regions(report, text, &entries, "")),
+            regions: with_total(tables::regions(report, text, &entries, "")).folded(text, WHOLE, anybody, book),
             rank_note: text.fill("rank.note", &[("minimum", &minimum(report))]),
             categories: with_total(tables::groups(
                 "categories",
@@ -125,20 +132,26 @@ impl<'a> Index<'a> {
                 &report.categories,
                 category,
             )),
-            units: with_total(tables::groups("units", text.w("col.unit").to_owned(), &units, unit)),
+            units: with_total(tables::groups("units", text.w("col.unit").to_owned(), &units, unit)).folded(
+                text,
+                FIRST,
+                |line| line.name != unknown,
+                book,
+            ),
             operators: report
                 .operators
                 .iter()
                 .map(|of| (text.operator(of.operator).to_owned(), of.sites, of.not_native))
                 .collect(),
             operators_note: operators_note(text),
-            services: tables::services(report, text, &entries),
+            services: tables::services(report, text, &entries).map(|table| table.folded(text, WHOLE, anybody, "")),
             past: past::of_province(report, input, text),
             rule_sets: scores::views(report, text, &entries),
             causes: causes::of_province(report, text, &report.causes),
             defects: causes::of_province(report, text, &report.defect_causes),
             named: outside(report, text),
             rejected: rejected(report),
+            rejected_long: report.rejected.len() > PRINTED,
             verdicts: verdicts(report, text),
             facts: facts(report, input, text),
             checks: checks(input, text),
@@ -230,7 +243,7 @@ fn outside(report: &Report, text: &Text) -> Vec<NamedView> {
                 [clean(&row.region_name).into_owned(), clean(&row.name).into_owned(), domain(&row), why]
             })
             .collect();
-        NamedView { class: class(standing), title: title.to_owned(), open: schools.len() <= 12, schools }
+        NamedView { class: class(standing), title: title.to_owned(), long: schools.len() > PRINTED, schools }
     })
     .filter(|view| !view.schools.is_empty())
     .collect()

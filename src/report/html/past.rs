@@ -18,6 +18,9 @@ const ROOM: (f64, f64, f64, f64) = (46.0, 14.0, 26.0, 30.0);
 /// Days that are written under the drawing at most.
 const DAYS: usize = 6;
 
+/// Schools that moved in one way and are listed without a fold.
+const SHOWN: usize = 10;
+
 /// The sections about the past, of a page.
 pub(super) struct PastView {
     pub(super) first_run: bool,
@@ -37,6 +40,8 @@ pub(super) struct MoveView {
     pub(super) title: String,
     pub(super) class: &'static str,
     pub(super) note: &'static str,
+    /// Too many to be shown at once.
+    pub(super) folded: bool,
     pub(super) schools: Vec<MoveLine>,
 }
 
@@ -141,7 +146,7 @@ fn moves(text: &Text, rows: Rows) -> Vec<MoveView> {
             None => text.why(row.standing, &row.reason),
         },
     };
-    let changed = |change| rows.those(|row| row.counted && row.changed() == Some(change)).map(line).collect();
+    let changed = |change| rows.those(|row| row.counted && row.changed() == Some(change)).map(line).collect::<Vec<_>>();
     [
         ("change.gained", "up", "", changed(Change::Gained)),
         ("change.lost", "down", "change.lost.note", changed(Change::Lost)),
@@ -154,7 +159,13 @@ fn moves(text: &Text, rows: Rows) -> Vec<MoveView> {
         ),
     ]
     .into_iter()
-    .map(|(title, class, note, schools)| MoveView { title: text.w(title).to_owned(), class, note, schools })
+    .map(|(title, class, note, schools)| MoveView {
+        title: text.w(title).to_owned(),
+        class,
+        note,
+        folded: schools.len() > SHOWN,
+        schools,
+    })
     .collect()
 }
 
