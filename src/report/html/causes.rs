@@ -9,8 +9,9 @@ use crate::model::site::SiteKey;
 
 /// Tickets of one kind on a page; `causes.csv` has them all.
 const MOST: usize = 40;
-/// Tickets above the fold.
-const FIRST: usize = 5;
+/// Tickets above the fold: of what keeps schools from passing, and of defects.
+pub(super) const FIRST: usize = 5;
+pub(super) const FIRST_DEFECTS: usize = 2;
 /// Sites and units that a ticket names.
 const NAMED: usize = 12;
 
@@ -29,12 +30,12 @@ pub(super) struct Tickets {
 }
 
 impl Tickets {
-    /// Splits the tickets on a page, of `all` that there are.
-    fn new(text: &Text, tickets: impl Iterator<Item = Ticket>, all: usize) -> Self {
+    /// Splits the tickets on a page, of `all` that there are, after the `first`.
+    fn new(text: &Text, tickets: impl Iterator<Item = Ticket>, all: usize, first: usize) -> Self {
         let mut tickets: Vec<Ticket> = tickets.collect();
-        let rest = tickets.split_off(tickets.len().min(FIRST));
-        let (first, others) = (FIRST.to_string(), rest.len().to_string());
-        let values = [("first", &*first), ("rest", &*others)];
+        let rest = tickets.split_off(tickets.len().min(first));
+        let (shown, others) = (tickets.len().to_string(), rest.len().to_string());
+        let values = [("first", &*shown), ("rest", &*others)];
         let (unfold, paper) = (text.fill("cause.rest", &values), text.fill("cause.paper", &values));
         Self { tickets, rest, unfold, paper, more: more(text, all) }
     }
@@ -61,8 +62,8 @@ pub(super) struct Ticket {
     pub(super) example: String,
 }
 
-/// Tickets for the whole province.
-pub(super) fn of_province(report: &Report, text: &Text, causes: &[CauseInfo]) -> Tickets {
+/// Tickets for the whole province, the `first` above the fold.
+pub(super) fn of_province(report: &Report, text: &Text, causes: &[CauseInfo], first: usize) -> Tickets {
     let tickets = causes.iter().take(MOST).enumerate();
     let tickets = tickets.map(|(index, cause)| {
         let regions = cause.regions.iter().filter_map(|of| {
@@ -75,7 +76,7 @@ pub(super) fn of_province(report: &Report, text: &Text, causes: &[CauseInfo]) ->
         let details = tasks.chain(regions).take(NAMED).collect();
         ticket(text, index + 1, cause, (cause.helped, cause.touched, cause.after), details)
     });
-    Tickets::new(text, tickets, causes.len())
+    Tickets::new(text, tickets, causes.len(), first)
 }
 
 /// Tickets that touch schools of one region, those first that help it most.
@@ -88,7 +89,7 @@ pub(super) fn of_region(text: &Text, causes: &[CauseInfo], region: &str) -> Tick
     let tickets = here.iter().take(MOST).enumerate();
     let tickets = tickets
         .map(|(index, (cause, of))| ticket(text, index + 1, cause, (of.helped, of.touched, of.after), Vec::new()));
-    Tickets::new(text, tickets, here.len())
+    Tickets::new(text, tickets, here.len(), FIRST)
 }
 
 /// Tickets that touch these schools alone: the province's own, which are no region of their own.
@@ -109,7 +110,7 @@ pub(super) fn of_schools(text: &Text, causes: &[CauseInfo], rows: Rows, counts: 
         let rate = (counts.judged > 0).then(|| ready as f64 / counts.judged as f64);
         ticket(text, index + 1, cause, (helped, touched, After { ready, judged: counts.judged, rate }), Vec::new())
     });
-    Tickets::new(text, tickets, here.len())
+    Tickets::new(text, tickets, here.len(), FIRST)
 }
 
 fn more(text: &Text, all: usize) -> String {
