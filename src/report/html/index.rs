@@ -16,10 +16,11 @@ use super::super::text::{Lang, Text};
 use super::super::{Format, ReportInput};
 use super::causes::{self, Tickets};
 use super::class;
+use super::fold::{FIRST, WHOLE};
 use super::head::{self, Fact, Head, minimum, percent_sign, range};
 use super::past::{self, PastView};
 use super::scores::{self, RuleView};
-use super::tables::{self, FIRST, Line, Map, Table, WHOLE};
+use super::tables::{self, Line, Map, Table};
 
 /// Rows of a list by name that is printed although it is folded.
 const PRINTED: usize = 12;

@@ -5,6 +5,7 @@
 //! script only sorts, filters and searches what is already readable without it.
 
 mod causes;
+mod fold;
 pub(super) mod head;
 mod index;
 mod past;

@@ -25,49 +25,7 @@ pub(in crate::report) struct Table {
     /// The sum. None: there is one row only.
     pub(in crate::report) total: Option<Line>,
     /// What a page shows of a long table before it is unfolded. None: the table is short enough to be shown whole.
-    pub(super) first: Option<First>,
-}
-
-/// The rows in most need, shown above the fold of a long table.
-pub(super) struct First {
-    /// Identifier in the page.
-    pub(super) id: String,
-    pub(super) lines: Vec<Line>,
-    /// What these rows are.
-    pub(super) note: String,
-    /// What to click for all rows.
-    pub(super) all: String,
-    /// Where all rows are, for who holds the page on paper.
-    pub(super) paper: String,
-}
-
-/// Rows above the fold.
-pub(super) const FIRST: usize = 10;
-/// Rows of a table that is shown whole.
-pub(super) const WHOLE: usize = 30;
-
-impl Table {
-    /// Folds the table if it has more than `most` rows. Above the fold stand those with most schools that are judged and
-    /// not ready, of equal ones those with most that could not be judged, then the order of the table. `named` tells
-    /// whether a row is of anybody who can be asked to act. `book` says where else all rows are.
-    pub(super) fn folded(self, text: &Text, most: usize, named: impl Fn(&Line) -> bool, book: &str) -> Self {
-        if self.rows.len() <= most {
-            return self;
-        }
-        let mut need: Vec<&Line> = self.rows.iter().filter(|line| named(line)).collect();
-        need.sort_by_key(|line| std::cmp::Reverse((line.judged - line.ready, line.inconclusive)));
-        let lines: Vec<Line> = need.into_iter().take(FIRST).cloned().collect();
-        let (shown, all) = (lines.len().to_string(), self.rows.len().to_string());
-        let values = [("first", &*shown), ("all", &*all), ("book", book)];
-        let first = First {
-            id: format!("{}-first", self.id),
-            lines,
-            note: text.fill("fold.first", &values),
-            all: text.fill("fold.all", &values),
-            paper: text.fill("fold.paper", &values),
-        };
-        Self { first: Some(first), ..self }
-    }
+    pub(super) first: Option<super::fold::First>,
 }
 
 /// One line of a table.
