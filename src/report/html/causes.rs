@@ -18,7 +18,7 @@ const NAMED: usize = 12;
 /// The tickets of one kind.
 pub(super) struct Tickets {
     /// Those that help most.
-    pub(super) tickets: Vec<Ticket>,
+    pub(super) first: Vec<Ticket>,
     /// The others, below the fold.
     pub(super) rest: Vec<Ticket>,
     /// What to click for them.
@@ -37,7 +37,7 @@ impl Tickets {
         let (shown, others) = (tickets.len().to_string(), rest.len().to_string());
         let values = [("first", &*shown), ("rest", &*others)];
         let (unfold, paper) = (text.fill("cause.rest", &values), text.fill("cause.paper", &values));
-        Self { tickets, rest, unfold, paper, more: more(text, all) }
+        Self { first: tickets, rest, unfold, paper, more: more(text, all) }
     }
 }
 
