@@ -395,6 +395,7 @@ fn the_deep_profile_fills_its_sheets_and_nothing_judged_is_no_zero() {
     assert_eq!([&line["url"], &line["owner"], &line["v6"]], ["http://old.example/=cmd", "external", "no_address"]);
     let of_region = bytes(&files, "regions/990100.xlsx");
     assert_eq!(table(of_region, "问题链接", "链接").len(), 2);
+    assert_eq!(text(&row["检查范围"]), "");
     let hosts = table(book, "外链情况", "归属");
     assert_eq!((text(&hosts[0]["主机"]), text(&hosts[0]["归属"])), ("cdn.example".into(), "公共分发网络".into()));
     let in_the_way = csv(&files, "blocking.csv");
@@ -411,6 +412,29 @@ fn the_deep_profile_fills_its_sheets_and_nothing_judged_is_no_zero() {
     assert!(said.rows().any(|row| row[0].to_string().contains("本次未做深度监测")));
     let said = reader.worksheet_range("问题链接").unwrap();
     assert!(said.rows().any(|row| row[0].to_string().contains("本次未做深度监测")));
+}
+
+#[test]
+fn hosts_of_listed_schools_are_known_and_a_part_is_called_a_part() {
+    let mut fixture = deep();
+    let listed: Vec<SiteKey> = fixture.roster.sites.keys().cloned().collect();
+    let key = SiteKey("www.yz1.school.example".into());
+    let other = listed.iter().find(|site| **site != key && site.host().starts_with("www.")).unwrap();
+    let below = other.host().replacen("www.", "img.", 1);
+    let facts = &mut fixture.assessments.get_mut(&key).unwrap().facts;
+    facts.links.as_mut().unwrap().level3.capped = true;
+    let blocking = &mut facts.skylight.as_mut().unwrap().blocking;
+    let of = |host: &str, class| BlockingHost { host: host.into(), class, dead: false, resources: 1 };
+    blocking.push(of(&below, HostClass::Other));
+    blocking.push(of("elsewhere.example", HostClass::Other));
+    blocking.push(of(other.host(), HostClass::Government));
+    let files = files(&fixture, Lang::Zh);
+    let classes: BTreeMap<String, String> =
+        csv(&files, "blocking.csv").into_iter().map(|line| (line["host"].clone(), line["class"].clone())).collect();
+    assert_eq!(classes[&below], "school");
+    assert_eq!((&*classes["elsewhere.example"], &*classes[other.host()]), ("other", "government"));
+    let rows = table(bytes(&files, "workbook.xlsx"), "链路明细", "检查范围");
+    assert!(rows.iter().any(|row| text(&row["检查范围"]) == "仅检查一部分"));
 }
 
 #[test]

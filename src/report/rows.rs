@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::judge::compare::{Change, Delta, Flapping};
 use crate::judge::summarise::{Standing, counted_rows, row_standing, schools_of_sites};
-use crate::model::school::{RegionCode, Role, RosterState};
+use crate::model::school::{RegionCode, Role, RosterState, Row};
 use crate::model::site::SiteKey;
 use crate::model::verdict::Readiness;
 
@@ -88,6 +88,8 @@ pub struct Schools<'a> {
     outlines: Vec<Outline>,
     /// Schools that a site is listed for.
     pub(super) shared: BTreeMap<&'a SiteKey, u64>,
+    /// Hosts of listed schools, without `www.`. Empty: no page's hosts were looked at.
+    hosts: BTreeSet<&'a str>,
     /// Names of the regions that the lists know.
     regions: BTreeMap<&'a RegionCode, &'a str>,
 }
@@ -113,7 +115,19 @@ impl<'a> Schools<'a> {
         for region in &roster.regions {
             regions.entry(&region.code).or_insert(region.name.as_str());
         }
-        Self { input: *input, outlines, shared: schools_of_sites(roster), regions }
+        let hosts = if input.assessments.values().any(|a| a.facts.skylight.is_some()) {
+            let of_school = |row: &&Row| roster.schools.get(row.school).is_some_and(|s| s.category.is_of_schools());
+            roster.rows.iter().filter(of_school).filter_map(|row| Some(bare_host(row.site.as_ref()?.host()))).collect()
+        } else {
+            BTreeSet::new()
+        };
+        Self { input: *input, outlines, shared: schools_of_sites(roster), hosts, regions }
+    }
+
+    /// The host is a listed school's, or below one.
+    pub(super) fn is_of_a_school(&self, host: &str) -> bool {
+        std::iter::successors(Some(bare_host(host)), |name| name.split_once('.').map(|(_, rest)| rest))
+            .any(|name| self.hosts.contains(name))
     }
 
     /// All of them.
@@ -145,6 +159,10 @@ impl<'a> Schools<'a> {
     pub(super) fn region_name(&self, code: &RegionCode) -> String {
         self.regions.get(code).map_or_else(|| code.0.clone(), |name| (*name).to_owned())
     }
+}
+
+fn bare_host(host: &str) -> &str {
+    host.strip_prefix("www.").unwrap_or(host)
 }
 
 impl Serialize for Schools<'_> {

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::super::ReportInput;
 use super::super::format::rfc3339;
 use super::super::model::{DeepRow, FindingInfo, NetworkInfo, SchoolRow};
 use super::super::rows::{Outline, Schools};
 use super::{problem, scores, source};
 use crate::judge::operators;
 use crate::judge::summarise::Standing;
+use crate::model::deep::HostClass;
 use crate::model::evidence::Pointer;
 use crate::model::site::SiteKey;
 use crate::model::verdict::{Assessment, Facts};
@@ -22,7 +22,7 @@ pub(in crate::report) fn entry(schools: &Schools, outline: &Outline) -> SchoolRo
     entry.problem = row.problem.as_ref().map(|inner| problem(inner, input.say));
     if let Some(key) = &row.site {
         entry.shared_by = schools.shared.get(key).copied();
-        add_site(&mut entry, input, key);
+        add_site(&mut entry, schools, key);
     }
     entry
 }
@@ -86,7 +86,8 @@ fn bare(schools: &Schools, outline: &Outline) -> SchoolRow {
 
 /// Adds what is known about the site: its names always, the verdict where there are any and the list lets them
 /// stand.
-fn add_site(entry: &mut SchoolRow, input: &ReportInput, key: &SiteKey) {
+fn add_site(entry: &mut SchoolRow, schools: &Schools, key: &SiteKey) {
+    let input = &schools.input;
     entry.domain = Some(key.clone());
     entry.site = input.roster.sites.get(key).cloned();
     entry.domain_unicode = entry.site.as_ref().and_then(|site| site.unicode.clone());
@@ -96,6 +97,11 @@ fn add_site(entry: &mut SchoolRow, input: &ReportInput, key: &SiteKey) {
     entry.repeat = Some(assessment.repeat_command());
     entry.scores = input.rules.iter().map(|rules| scores::of_site(rules, assessment)).collect();
     add_verdict(entry, assessment);
+    // The table of names knows schools by their domain; the lists know the others.
+    let blocking = entry.deep.skylight.iter_mut().flat_map(|skylight| &mut skylight.blocking);
+    for host in blocking.filter(|host| host.class == HostClass::Other && schools.is_of_a_school(&host.host)) {
+        host.class = HostClass::School;
+    }
 }
 
 fn add_verdict(entry: &mut SchoolRow, assessment: &Assessment) {

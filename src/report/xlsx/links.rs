@@ -39,6 +39,7 @@ pub(super) fn per_site(book: &Book, empty: Worksheet, rows: Rows) -> Result<Work
     for key in ["x.c.page6", "x.c.page4"] {
         columns.push(column(book, key, 12.0, Look::Ms));
     }
+    columns.push(column(book, "x.c.capped", 14.0, Look::Word));
     sheet.table(columns)?;
     for (number, school) in (1_u64..).zip(rows.iter().filter(|school| school.rule.is_some())) {
         sheet.row(site(book, number, &school))?;
@@ -82,6 +83,8 @@ fn site(book: &Book, number: u64, school: &SchoolRow) -> Vec<Value> {
     for spread in [samples.and_then(|of| of.page.v6), samples.and_then(|of| of.page.v4)] {
         values.push(Value::number(spread.map(|spread| spread.median_us as f64 / 1000.0)));
     }
+    let capped = rates.iter().flatten().any(|rate| rate.capped);
+    values.push(if capped { Value::Words(book.text.w("x.capped").to_owned()) } else { Value::None });
     values
 }
 
