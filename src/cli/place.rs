@@ -51,7 +51,7 @@ mod tests {
         assert!(serves_system(installed, &missing, &there));
         assert!(!serves_system(installed, &there, &there));
         assert!(!serves_system(installed, &missing, &missing));
-        for clone in ["/home/somebody/v6ready/target/release/v6ready", "/usr/local/bin/v6ready", "v6ready"] {
+        for clone in ["/opt/clone/target/release/v6ready", "/usr/local/bin/v6ready", "v6ready"] {
             assert!(!serves_system(Path::new(clone), &missing, &there), "{clone}");
         }
     }

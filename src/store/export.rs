@@ -268,7 +268,7 @@ mod tests {
         let lines = roster.rows.iter_mut().map(|row| &mut row.source.file);
         let lines = lines.chain(roster.rejected.iter_mut().map(|row| &mut row.source.file));
         for path in lines.chain(roster.sources.iter_mut().map(|source| &mut source.path)) {
-            *path = format!("/home/anna/{path}");
+            *path = format!("/data/anna/{path}");
         }
         assert_eq!((plain(&roster), stored(&roster) == before), (before, false));
     }
