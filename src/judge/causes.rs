@@ -46,42 +46,27 @@ struct Fold<'a> {
     assessments: &'a BTreeMap<SiteKey, Assessment>,
     counted: Vec<Option<usize>>,
     parents: super::summarise::Parents<'a>,
-    /// What every site needs.
-    needs: BTreeMap<&'a SiteKey, Vec<Need>>,
     causes: BTreeMap<(Effect, CauseKey), Cause>,
-    /// Units of the schools of all rows, for causes that no school counts by.
+    /// Units of the schools of the rows so far, of causes that no school has counted by yet.
     units: BTreeMap<(Effect, CauseKey), BTreeSet<String>>,
 }
 
 impl<'a> Fold<'a> {
     fn new(roster: &'a Roster, policy: &'a Policy, assessments: &'a BTreeMap<SiteKey, Assessment>) -> Self {
-        let of_own: BTreeMap<&SiteKey, Vec<Need>> = assessments.iter().map(|(key, of)| (key, needs(of))).collect();
-        let fold = Self {
-            roster,
-            policy,
-            assessments,
-            counted: counted_rows(roster),
-            parents: parents(roster),
-            needs: BTreeMap::new(),
-            causes: BTreeMap::new(),
-            units: BTreeMap::new(),
-        };
-        let needs = assessments.keys().map(|key| (key, fold.with_landing(key, &of_own))).collect();
-        Self { needs, ..fold }
+        let (counted, parents) = (counted_rows(roster), parents(roster));
+        Self { roster, policy, assessments, counted, parents, causes: BTreeMap::new(), units: BTreeMap::new() }
     }
 
     /// What a site needs, and what the page needs that it leads to: a name that gets its AAAA is not ready as long as it
-    /// leads to another listed site that fails.
-    fn with_landing(&self, key: &SiteKey, of_own: &BTreeMap<&SiteKey, Vec<Need>>) -> Vec<Need> {
-        let mut all = of_own.get(key).cloned().unwrap_or_default();
-        let assessment = &self.assessments[key];
+    /// leads to another listed site that fails. Read off for each row: for all sites of a province at once it would be kilobytes each.
+    fn needs(&self, key: &SiteKey) -> Vec<Need> {
+        let Some(assessment) = self.assessments.get(key) else { return Vec::new() };
+        let mut all = needs(assessment);
         let target = assessment.facts.lands_on.as_ref().filter(|_| assessment.readiness == Readiness::Absent);
         let listed = target.map(|host| SiteKey(host.clone())).filter(|target| target != key);
-        let fails = |target: &SiteKey| {
-            self.assessments.get(target).is_some_and(|of| effect(of.readiness) == Some(Effect::Fails))
-        };
-        if let Some(target) = listed.filter(fails) {
-            all.extend(of_own.get(&target).cloned().unwrap_or_default());
+        let landing = listed.and_then(|target| self.assessments.get(&target));
+        if let Some(landing) = landing.filter(|of| effect(of.readiness) == Some(Effect::Fails)) {
+            all.extend(needs(landing));
         }
         all.sort_by(|left, right| left.key.cmp(&right.key));
         all.dedup_by(|left, right| left.key == right.key);
@@ -92,18 +77,20 @@ impl<'a> Fold<'a> {
         let row = &self.roster.rows[index];
         let Standing::Verdict(readiness) = row_standing(self.roster, index, self.assessments) else { return };
         let (Some(effect), Some(site)) = (effect(readiness), &row.site) else { return };
-        let (needs, school) = (self.needs.get(site).cloned().unwrap_or_default(), self.roster.schools.get(row.school));
+        let (needs, school) = (self.needs(site), self.roster.schools.get(row.school));
         let counts = self.counted.get(row.school) == Some(&Some(index));
         let alone = needs.len() == 1;
         for need in needs {
             let cause = self.causes.entry((effect, need.key.clone())).or_insert_with(|| blank(effect, &need));
             cause.sites.insert(site.clone());
             cause.rows += 1;
-            let unit = school.and_then(|school| school.responsible_unit.clone());
-            self.units.entry((effect, need.key)).or_default().extend(unit);
             if let (true, Some(school)) = (counts, school) {
                 let share = Share { helped: u64::from(alone), touched: 1 };
                 add(cause, school, share, &self.parents, self.policy);
+                self.units.remove(&(effect, need.key));
+            } else if cause.touched == 0 {
+                let unit = school.and_then(|school| school.responsible_unit.clone());
+                self.units.entry((effect, need.key)).or_default().extend(unit);
             }
         }
     }
@@ -113,9 +100,7 @@ impl<'a> Fold<'a> {
         let mut all = Vec::new();
         for (key, mut cause) in self.causes {
             cause.outside = outside(&cause, aliases);
-            if cause.touched == 0 {
-                cause.units = self.units.remove(&key).unwrap_or_default();
-            }
+            cause.units.extend(self.units.remove(&key).unwrap_or_default());
             all.push(cause);
         }
         all.sort_by(|left, right| rank(left).cmp(&rank(right)).then_with(|| left.key.cmp(&right.key)));

@@ -23,4 +23,4 @@ pub mod rules;
 mod service;
 pub mod summarise;
 
-pub use rollup::{Criteria, assess, faulty_links, first_look};
+pub use rollup::{Criteria, DEFECTS, assess, faulty_links, first_look};

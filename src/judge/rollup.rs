@@ -136,6 +136,34 @@ struct Case<'a> {
     measured_v6: bool,
 }
 
+/// The reason of `READY_DEFECT` that a finding makes, what matters most first.
+pub const DEFECTS: [(Code, &str); 24] = [
+    (Code::ContentDiff, "content_diff"),
+    (Code::CertV6, "cert_v6"),
+    (Code::V6Truncated, "truncated"),
+    (Code::PortDiff, "port_diff"),
+    (Code::SchemeDiff, "scheme_diff"),
+    (Code::SomeAddressesDead, "some_addresses_dead"),
+    (Code::ChallengeV6Only, "challenge_v6_only"),
+    (Code::TlsUnsupported, "tls_unsupported"),
+    (Code::DnssecBogus, "dnssec"),
+    (Code::AddrMapped, "address"),
+    (Code::AddrTranslated, "address"),
+    (Code::AddrSpecial, "address"),
+    (Code::NsV4only, "ns_v4only"),
+    (Code::Ns6Unreachable, "ns6_unreachable"),
+    (Code::Ns6Lame, "ns6_lame"),
+    (Code::Ns6TcpFail, "ns6_tcp"),
+    (Code::GlueMissingV6, "glue"),
+    (Code::V6ChainBroken, "chain"),
+    (Code::DelegationDiff, "delegation_diff"),
+    (Code::NsIsCname, "ns_cname"),
+    (Code::Ns6Single, "ns6_single"),
+    (Code::SkylightHost, "skylight"),
+    (Code::SkylightV6Dead, "skylight"),
+    (Code::LinkIntranet, "internal_link"),
+];
+
 impl<'a> Case<'a> {
     fn new(observation: &'a Observation, vantage: Option<&'a Vantage>, criteria: &'a Criteria) -> Self {
         let dialled = |family| {
@@ -353,33 +381,7 @@ impl<'a> Case<'a> {
 
     /// The word for the defect that matters most.
     fn defect_reason(&self) -> &'static str {
-        let words = [
-            (Code::ContentDiff, "content_diff"),
-            (Code::CertV6, "cert_v6"),
-            (Code::V6Truncated, "truncated"),
-            (Code::PortDiff, "port_diff"),
-            (Code::SchemeDiff, "scheme_diff"),
-            (Code::SomeAddressesDead, "some_addresses_dead"),
-            (Code::ChallengeV6Only, "challenge_v6_only"),
-            (Code::TlsUnsupported, "tls_unsupported"),
-            (Code::DnssecBogus, "dnssec"),
-            (Code::AddrMapped, "address"),
-            (Code::AddrTranslated, "address"),
-            (Code::AddrSpecial, "address"),
-            (Code::NsV4only, "ns_v4only"),
-            (Code::Ns6Unreachable, "ns6_unreachable"),
-            (Code::Ns6Lame, "ns6_lame"),
-            (Code::Ns6TcpFail, "ns6_tcp"),
-            (Code::GlueMissingV6, "glue"),
-            (Code::V6ChainBroken, "chain"),
-            (Code::DelegationDiff, "delegation_diff"),
-            (Code::NsIsCname, "ns_cname"),
-            (Code::Ns6Single, "ns6_single"),
-            (Code::SkylightHost, "skylight"),
-            (Code::SkylightV6Dead, "skylight"),
-            (Code::LinkIntranet, "internal_link"),
-        ];
-        words.into_iter().find(|(code, _)| self.findings.has(*code)).map_or("address", |(_, word)| word)
+        DEFECTS.into_iter().find(|(code, _)| self.findings.has(*code)).map_or("address", |(_, word)| word)
     }
 
     /// IPv4 serves nowhere, though there is a usable AAAA.

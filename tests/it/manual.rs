@@ -3,6 +3,8 @@
 use v6ready::exit::Exit;
 use v6ready::model::METHOD_VERSION;
 use v6ready::model::verdict::Readiness;
+use v6ready::report::Lang;
+use v6ready::report::text::Text;
 
 const ENGLISH: &str = include_str!("../../README.md");
 const CHINESE: &str = include_str!("../../README.zh.md");
@@ -26,6 +28,23 @@ fn every_verdict_is_explained() {
         let row = format!("| `{}` |", readiness.name());
         for (page, text) in [("README.md", ENGLISH), ("README.zh.md", CHINESE), ("verdict.md", VERDICT)] {
             assert!(text.lines().any(|line| line.starts_with(&row)), "{page} has no row for {row}");
+        }
+    }
+}
+
+/// Whoever reads a report reads no reason as the machine spells it.
+#[test]
+fn every_reason_of_the_manual_is_worded_in_both_languages() {
+    let page = include_str!("../../docs/method/verdict.md");
+    let table =
+        page.split("## Reasons").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a table of reasons");
+    let cells = table.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.split('|').nth(2));
+    let reasons: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(reasons.len() > 50, "n={}", reasons.len());
+    for lang in [Lang::Zh, Lang::En] {
+        let text = Text::of(lang);
+        for reason in &reasons {
+            assert_ne!(text.reason(reason), *reason, "{lang:?}");
         }
     }
 }

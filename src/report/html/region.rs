@@ -76,6 +76,7 @@ struct SchoolView {
     url: Option<String>,
     tags: Vec<String>,
     facts: Vec<Fact>,
+    more: Vec<Fact>,
     problem: Option<[String; 3]>,
     findings: Vec<FindingView>,
     pointers: String,
@@ -253,7 +254,8 @@ fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> S
         unicode: row.domain_unicode.as_deref().map(shown),
         url: row.site.as_ref().and_then(link),
         tags,
-        facts: facts(text, row, opted_out(input, row)),
+        facts: facts(text, row, &opted_out(input, row)),
+        more: more(text, row),
         problem: row
             .problem
             .as_ref()
@@ -273,23 +275,37 @@ fn opted_out(input: &ReportInput, row: &SchoolRow) -> String {
     request.map(|request| request.date.clone()).unwrap_or_default()
 }
 
-fn facts(text: &Text, row: &SchoolRow, opted_out: String) -> Vec<Fact> {
-    let mut facts = Vec::new();
-    let mut add = |label: &str, value: String| {
+/// Facts about a school's site, as they are filled in.
+struct Facts<'a> {
+    text: &'a Text,
+    facts: Vec<Fact>,
+}
+
+impl<'a> Facts<'a> {
+    fn new(text: &'a Text) -> Self {
+        Self { text, facts: Vec::new() }
+    }
+
+    /// Adds one. Empty: there is nothing to say.
+    fn add(&mut self, label: &str, value: &str) {
         if !value.is_empty() {
-            facts.push(Fact { label: text.w(label).to_owned(), value: clean(&value).into_owned() });
+            self.facts.push(Fact { label: self.text.w(label).to_owned(), value: clean(value).into_owned() });
         }
-    };
-    add("s.opted_out", opted_out);
-    add("s.stack", row.stack.map(|stack| text.stack(stack).to_owned()).unwrap_or_default());
+    }
+}
+
+/// What everybody looks for: where the site stands, and whose it is.
+fn facts(text: &Text, row: &SchoolRow, opted_out: &str) -> Vec<Fact> {
+    let mut facts = Facts::new(text);
+    facts.add("s.opted_out", opted_out);
+    facts.add("s.stack", row.stack.map_or("", |stack| text.stack(stack)));
     if row.rule.is_some() {
         let list = |addresses: &[String]| match addresses {
             [] => text.w("s.none").to_owned(),
             _ => addresses.join(text.w("sep")),
         };
-        add("s.aaaa", list(&row.aaaa));
-        add("s.networks", networks(text, row));
-        add("s.a", list(&row.a));
+        facts.add("s.aaaa", &list(&row.aaaa));
+        facts.add("s.a", &list(&row.a));
         let status = |word: &str| match word {
             "" => "–".to_owned(),
             "none" => text.w("s.none").to_owned(),
@@ -298,30 +314,37 @@ fn facts(text: &Text, row: &SchoolRow, opted_out: String) -> Vec<Fact> {
                 words => format!("{words} {word}"),
             },
         };
-        add("s.status", format!("IPv6 {} · IPv4 {}", status(&row.v6_status), status(&row.v4_status)));
+        facts.add("s.status", &format!("IPv6 {} · IPv4 {}", status(&row.v6_status), status(&row.v4_status)));
+    }
+    for (label, line) in super::super::deep::lines(row, text) {
+        facts.add(label, &line);
+    }
+    if let Some(schools) = row.shared_by.filter(|schools| *schools > 1) {
+        facts.add("s.shared", &text.fill("s.shared.by", &[("schools", &schools.to_string())]));
+    }
+    facts.add("s.unit", row.responsible_unit.as_deref().unwrap_or_default());
+    facts.add("s.change", row.changed.map_or("", |change| text.change(change)));
+    facts.facts
+}
+
+/// What only who looks closer needs.
+fn more(text: &Text, row: &SchoolRow) -> Vec<Fact> {
+    let mut facts = Facts::new(text);
+    if row.rule.is_some() {
+        facts.add("s.networks", &networks(text, row));
     }
     if row.latency_v6_ms.is_some() || row.latency_v4_ms.is_some() {
         let ms = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.0} ms"));
-        add("s.latency", format!("IPv6 {} · IPv4 {}", ms(row.latency_v6_ms), ms(row.latency_v4_ms)));
+        facts.add("s.latency", &format!("IPv6 {} · IPv4 {}", ms(row.latency_v6_ms), ms(row.latency_v4_ms)));
     }
-    add("s.tries", row.v6_tries.map(|(good, all)| format!("{good} / {all}")).unwrap_or_default());
-    add("s.ns6", row.ns6.map(|(works, all)| format!("{works} / {all}")).unwrap_or_default());
-    add(
-        "s.resolves6",
-        row.resolves6.map(|yes| text.w(if yes { "s.yes" } else { "s.no" }).to_owned()).unwrap_or_default(),
-    );
-    for (label, line) in super::super::deep::lines(row, text) {
-        add(label, line);
-    }
-    add("s.pagetitle", row.title.clone().unwrap_or_default());
-    if let Some(schools) = row.shared_by.filter(|schools| *schools > 1) {
-        add("s.shared", text.fill("s.shared.by", &[("schools", &schools.to_string())]));
-    }
-    add("s.unit", row.responsible_unit.clone().unwrap_or_default());
-    add("s.code", row.school_code.clone().unwrap_or_default());
-    add("s.scores", scores::of_row(row, text));
-    add("s.change", row.changed.map(|change| text.change(change).to_owned()).unwrap_or_default());
-    facts
+    let of = |pair: Option<(u32, u32)>| pair.map(|(good, all)| format!("{good} / {all}")).unwrap_or_default();
+    facts.add("s.tries", &of(row.v6_tries));
+    facts.add("s.ns6", &of(row.ns6));
+    facts.add("s.resolves6", row.resolves6.map_or("", |yes| text.w(if yes { "s.yes" } else { "s.no" })));
+    facts.add("s.pagetitle", row.title.as_deref().unwrap_or_default());
+    facts.add("s.code", row.school_code.as_deref().unwrap_or_default());
+    facts.add("s.scores", &scores::of_row(row, text));
+    facts.facts
 }
 
 /// Whose networks the IPv6 addresses are in, and what looks translated.

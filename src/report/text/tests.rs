@@ -89,6 +89,9 @@ fn every_closed_vocabulary_is_worded() {
         for word in ["refused", "limit_body", "tls_alert(40)", "unreachable(host)"] {
             assert_ne!(text.reason(word), word);
         }
+        for (_, word) in crate::judge::DEFECTS {
+            assert_ne!(text.reason(word), word);
+        }
     }
     let zh = Text::of(Lang::Zh);
     let names: Vec<&str> = Readiness::ALL.iter().map(|verdict| zh.verdict(*verdict)).collect();

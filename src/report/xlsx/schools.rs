@@ -89,17 +89,9 @@ fn row(book: &Book, number: u64, school: &SchoolRow) -> Vec<Value> {
     ]
 }
 
-/// Why, in words. A defect's reason is the name of a finding, whose title says it.
+/// Why, in words.
 fn reason(book: &Book, school: &SchoolRow) -> String {
-    if school.reason.is_empty() {
-        return String::new();
-    }
-    let named = school.raw_findings.iter().find(|finding| finding.code.name().eq_ignore_ascii_case(&school.reason));
-    let words = book.text.why(school.standing, &school.reason);
-    match named {
-        Some(finding) if words == school.reason => book.text.advise(finding, &html::context(school)).title,
-        _ => words,
-    }
+    if school.reason.is_empty() { String::new() } else { book.text.why(school.standing, &school.reason) }
 }
 
 /// The site, and a link to it where its host can stand in one.
