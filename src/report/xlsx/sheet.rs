@@ -14,10 +14,12 @@ use crate::report::format::percent;
 const LONGEST: usize = 32_000;
 /// Rows that a sheet has.
 const ROWS: u32 = 1_048_576;
-/// Links that a sheet may have.
-const LINKS: u32 = 60_000;
+/// Links that a sheet may have. Excel bears 65,530; each is kept in memory until the end.
+const LINKS: u32 = 20_000;
 /// Height of one line of text, in points, and the most that a row can have.
 const LINE: f64 = 14.5;
+/// Height of a row with one line of text, in points.
+const ROW: f64 = 18.0;
 const TALLEST: f64 = 405.0;
 
 /// A column: its heading, its width in digits, how its cells look.
@@ -122,6 +124,8 @@ impl<'a> Sheet<'a> {
             book.text.w(name)
         ));
         sheet.set_screen_gridlines(false);
+        // A height of a row's own is kept in memory until the end, with a format.
+        sheet.set_default_row_height(ROW);
         let mut sheet =
             Self { book, inner: sheet, columns: Vec::new(), next: 0, head: None, limit: ROWS, left_out: 0, links: 0 };
         sheet.line(&cell(title), &book.styles.title, 26.0)?;
@@ -193,7 +197,7 @@ impl<'a> Sheet<'a> {
             self.left_out += 1;
             return Ok(());
         }
-        let mut height = 18.0_f64;
+        let mut height = ROW;
         for (at, (value, column)) in (0_u16..).zip(values.into_iter().zip(&self.columns)) {
             let format = self.book.styles.of(column.look);
             let (sheet, row) = (&mut self.inner, self.next);
@@ -223,7 +227,9 @@ impl<'a> Sheet<'a> {
                 }
             };
         }
-        self.inner.set_row_height(self.next, height.min(TALLEST))?;
+        if height > ROW {
+            self.inner.set_row_height(self.next, height.min(TALLEST))?;
+        }
         self.next += 1;
         Ok(())
     }
