@@ -16,6 +16,10 @@ const RELIEF: usize = 20;
 /// that waits keeps is some ten kilobytes.
 const IN_FLIGHT: usize = 4096;
 
+/// Sites under way or waiting for each place, where there is not room for all. Most that wait hold a few sockets, of the 32 that are
+/// reckoned for one that works.
+const WAITING: usize = 4;
+
 /// The number, and the places it makes.
 #[derive(Debug)]
 pub(super) struct Crew {
@@ -59,9 +63,9 @@ impl Crew {
     }
 
     /// Sites under way and sites that wait for their turns, together. A site that waits may still hold sockets, so where this
-    /// machine is the bound there are no more than two for each place.
+    /// machine is the bound there are no more than four for each place.
     pub(super) fn in_flight(&self) -> usize {
-        if self.now < self.wanted.0 { 2 * self.now } else { IN_FLIGHT.max(self.now) }
+        if self.now < self.wanted.0 { WAITING * self.now } else { IN_FLIGHT.max(self.now) }
     }
 
     /// Sites at once.
@@ -150,7 +154,7 @@ mod tests {
         ] {
             let crew = crew(jobs, slow, room);
             assert_eq!(crew.places.limits(), limits, "{jobs} {slow} {room:?}");
-            assert_eq!(crew.in_flight(), if limits.0 < jobs { 2 * limits.0 } else { IN_FLIGHT });
+            assert_eq!(crew.in_flight(), if limits.0 < jobs { WAITING * limits.0 } else { IN_FLIGHT });
         }
     }
 
