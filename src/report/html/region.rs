@@ -19,7 +19,7 @@ use super::super::{Format, ReportInput};
 use super::causes::{self, Tickets};
 use super::head::{Fact, Head};
 use super::past::{self, PastView};
-use super::room::{Claim, granted};
+use super::room::{Claim, granted, is_crowded};
 use super::scores::{self, RuleView};
 use super::tables::{self, Entry, Line, Table};
 use super::{class, context, link};
@@ -214,6 +214,10 @@ fn schools(input: &ReportInput, text: &Text, rows: Rows) -> Vec<SchoolView> {
             school.elsewhere = true;
             school.trail = Vec::new();
         }
+    }
+    // Where not even that has room, the lesser facts are in `schools.csv` and the workbook alone.
+    if is_crowded(schools.len()) {
+        schools.iter_mut().for_each(|school| school.more.clear());
     }
     schools
 }

@@ -31,9 +31,19 @@ pub(super) fn granted(schools: &[Claim]) -> Vec<bool> {
     granted
 }
 
+/// So many schools fill the page without any evidence.
+pub(super) fn is_crowded(schools: usize) -> bool {
+    schools * SCHOOL > PAGE
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Claim, PAGE, SCHOOL, granted};
+    use super::{Claim, PAGE, SCHOOL, granted, is_crowded};
+
+    #[test]
+    fn a_page_is_crowded_from_two_thousand_schools_on() {
+        assert_eq!((is_crowded(2_000), is_crowded(2_001)), (false, true));
+    }
 
     #[test]
     fn a_usual_page_has_all_evidence() {
