@@ -217,7 +217,9 @@ fn schools(input: &ReportInput, text: &Text, rows: Rows) -> Vec<SchoolView> {
     }
     // Where not even that has room, the lesser facts are in `schools.csv` and the workbook alone.
     if is_crowded(schools.len()) {
-        schools.iter_mut().for_each(|school| school.more.clear());
+        for school in &mut schools {
+            school.more.clear();
+        }
     }
     schools
 }
