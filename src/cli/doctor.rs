@@ -71,7 +71,8 @@ fn own(name: &str, outcome: CheckOutcome, detail: String, advice: &str) -> GateC
 
 fn own_checks(config: &Config) -> Vec<GateCheck> {
     let mut checks = Vec::new();
-    let wanted = (config.pace.jobs + config.pace.slow_jobs) * 3 + 64;
+    // Slow ones take what is left: with fewer places for them a scan is slower at worst.
+    let wanted = config.pace.jobs;
     checks.push(match assemble::descriptor_limit() {
         None => own("descriptors", CheckOutcome::Skipped, "limit not known on this system".to_owned(), ""),
         Some(limit) if limit < assemble::LEAST_DESCRIPTORS => own(
@@ -80,10 +81,10 @@ fn own_checks(config: &Config) -> Vec<GateCheck> {
             format!("limit {limit}"),
             "raise it: ulimit -n 4096, or LimitNOFILE= in the service",
         ),
-        Some(limit) if limit < wanted => own(
+        Some(limit) if assemble::room().is_some_and(|room| room < wanted) => own(
             "descriptors",
             CheckOutcome::Warn,
-            format!("limit {limit}: fewer than {} sites at once", config.pace.jobs + config.pace.slow_jobs),
+            format!("limit {limit}: fewer than {wanted} sites at once"),
             "raise it for full speed: ulimit -n 4096, or LimitNOFILE= in the service",
         ),
         Some(limit) => own("descriptors", CheckOutcome::Pass, format!("limit {limit}"), ""),

@@ -343,17 +343,8 @@ impl Course {
             let symptoms = symptoms(&round);
             let unstored = sink.send((site, round)).await.is_err();
             let (began, asked) = (Instant::now(), Duration::ZERO);
-            Probed {
-                began,
-                again: false,
-                asked,
-                symptoms,
-                short: false,
-                seen: None,
-                spoilt: false,
-                lost: true,
-                unstored,
-            }
+            let (again, short, spoilt, lost) = (false, false, false, true);
+            Probed { began, again, asked, symptoms, short, seen: None, spoilt, lost, unstored }
         }
     }
 
