@@ -3,7 +3,7 @@
 //! A file that is not ours, or is newer than we know, is refused before anything about it is changed.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -27,6 +27,9 @@ pub const SCHEMA_VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 /// Connections of one pool at most: the evidence's writer, the journal's, and who reads beside them.
 const CONNECTIONS: u32 = 3;
 
+/// How long a connection waits for others that hold the lock it wants.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Opens, checks and migrates.
 pub(super) async fn open(path: &Path, mode: OpenMode) -> Result<SqlitePool, StoreError> {
     match mode {
@@ -41,8 +44,13 @@ pub(super) async fn open(path: &Path, mode: OpenMode) -> Result<SqlitePool, Stor
                 .journal_mode(SqliteJournalMode::Wal)
                 // With NORMAL, a power cut may take back batches that were acknowledged.
                 .synchronous(SqliteSynchronous::Full);
+            // A new file becomes a WAL database by one connection: of several that try at once, SQLite turns all but
+            // one away without waiting.
+            let first = first_connection(path, &options).await?;
             // All of them now: in mid-run there may be no descriptor left for one more.
-            connect(path, options, CONNECTIONS).await
+            let pool = connect(path, options, CONNECTIONS).await?;
+            first.close().await.map_err(|error| StoreError::sql(path, "close a connection", error))?;
+            Ok(pool)
         }
         OpenMode::ReadOnly => {
             if !path.exists() {
@@ -56,6 +64,20 @@ pub(super) async fn open(path: &Path, mode: OpenMode) -> Result<SqlitePool, Stor
                 }
                 result => result,
             }
+        }
+    }
+}
+
+/// A connection that waits for other processes even where SQLite does not, which is when the journal mode changes.
+async fn first_connection(path: &Path, options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
+    const BUSY: u32 = 5;
+    let give_up = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match options.connect().await {
+            Err(error) if primary_code(&error) == Some(BUSY) && Instant::now() < give_up => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            result => return result.map_err(|error| StoreError::sql(path, "open a connection", error)),
         }
     }
 }
@@ -88,7 +110,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(10))
+        .busy_timeout(BUSY_TIMEOUT)
         // The file may have been tampered with: no functions from its schema, and damage noticed early.
         .pragma("trusted_schema", "OFF")
         .pragma("cell_size_check", "ON")
@@ -191,6 +213,24 @@ mod tests {
         Store::open(&path, OpenMode::ReadWrite).await.unwrap().close().await;
         Store::open(&path, OpenMode::ReadWrite).await.unwrap().close().await;
         Store::open(&path, OpenMode::ReadOnly).await.unwrap().close().await;
+    }
+
+    /// Each of four openings of a new file wants to make a WAL database of it, and has three connections.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn new_files_are_opened_by_several_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in 0..20 {
+            let path = folder.path().join(format!("{file}.db"));
+            let openings: Vec<_> = (0..4)
+                .map(|_| {
+                    let path = path.clone();
+                    tokio::spawn(async move { Store::open(&path, OpenMode::ReadWrite).await.unwrap().close().await })
+                })
+                .collect();
+            for opening in openings {
+                opening.await.unwrap();
+            }
+        }
     }
 
     #[tokio::test]
