@@ -10,8 +10,9 @@ use serde::{Serialize, Serializer};
 use crate::judge::compare::{Change, Delta, Flapping};
 use crate::judge::summarise::{Standing, counted_rows, row_standing, schools_of_sites};
 use crate::model::school::{RegionCode, Role, RosterState, Row};
-use crate::model::site::SiteKey;
-use crate::model::verdict::Readiness;
+use crate::model::site::{Site, SiteKey};
+use crate::model::time::Timestamp;
+use crate::model::verdict::{Assessment, Readiness};
 
 use super::ReportInput;
 use super::build::entry;
@@ -86,12 +87,34 @@ impl Outline {
 pub struct Schools<'a> {
     pub(super) input: ReportInput<'a>,
     outlines: Vec<Outline>,
-    /// Schools that a site is listed for.
-    pub(super) shared: BTreeMap<&'a SiteKey, u64>,
+    /// By rows of the lists.
+    known: Vec<Known<'a>>,
     /// Hosts of listed schools, without `www.`. Empty: no page's hosts were looked at.
     hosts: BTreeSet<&'a str>,
     /// Names of the regions that the lists know.
     regions: BTreeMap<&'a RegionCode, &'a str>,
+}
+
+/// What is known of the site of a row, looked up once for all formats: every look-up compares names a dozen times.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known<'a> {
+    pub(super) site: Option<&'a Site>,
+    pub(super) assessment: Option<&'a Assessment>,
+    pub(super) first_seen: Option<Timestamp>,
+    /// Schools that the site is listed for. None: this one.
+    pub(super) shared_by: Option<u64>,
+}
+
+impl<'a> Known<'a> {
+    fn new(input: &ReportInput<'a>, row: &Row, shared: &BTreeMap<&SiteKey, u64>) -> Self {
+        let Some(key) = &row.site else { return Self::default() };
+        Self {
+            site: input.roster.sites.get(key),
+            assessment: input.assessments.get(key),
+            first_seen: input.first_seen.get(key).copied(),
+            shared_by: shared.get(key).copied(),
+        }
+    }
 }
 
 impl<'a> Schools<'a> {
@@ -121,7 +144,14 @@ impl<'a> Schools<'a> {
         } else {
             BTreeSet::new()
         };
-        Self { input: *input, outlines, shared: schools_of_sites(roster), hosts, regions }
+        let shared = schools_of_sites(roster);
+        let known = roster.rows.iter().map(|row| Known::new(input, row, &shared)).collect();
+        Self { input: *input, outlines, known, hosts, regions }
+    }
+
+    /// What is known of the site of a row of the lists.
+    pub(super) fn known(&self, row: usize) -> Known<'a> {
+        self.known[row]
     }
 
     /// The host is a listed school's, or below one.

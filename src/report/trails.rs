@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use zstd::bulk::{Compressor, Decompressor};
 
@@ -21,6 +22,8 @@ const DICTIONARY: usize = 64 << 10;
 pub struct Trails {
     sites: BTreeMap<SiteKey, Packed>,
     dictionary: Vec<u8>,
+    /// Made when it is first needed: that takes longer than to unpack a site. None: there is no memory for it.
+    unpacker: Arc<OnceLock<Option<Mutex<Decompressor<'static>>>>>,
 }
 
 /// Lines, each ended by a line feed; a line of a trail holds none.
@@ -35,8 +38,9 @@ impl Trails {
     /// The lines of a site. None: there are none.
     pub fn get(&self, site: &SiteKey) -> Option<Vec<String>> {
         let packed = self.sites.get(site)?;
+        let make = || Decompressor::with_dictionary(&self.dictionary).ok().map(Mutex::new);
+        let mut unpacker = self.unpacker.get_or_init(make).as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         // What was packed here can be unpacked.
-        let mut unpacker = Decompressor::with_dictionary(&self.dictionary).ok()?;
         let text = unpacker.decompress(&packed.bytes, packed.length).ok()?;
         Some(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
     }
@@ -106,7 +110,11 @@ impl Packer {
             self.pack_first();
         }
         // From a whole list, a map is built without room to spare.
-        Trails { sites: self.sites.into_iter().collect(), dictionary: self.dictionary }
+        Trails {
+            sites: self.sites.into_iter().collect(),
+            dictionary: self.dictionary,
+            unpacker: Arc::default(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::super::format::rfc3339;
 use super::super::model::{DeepRow, FindingInfo, NetworkInfo, SchoolRow};
-use super::super::rows::{Outline, Schools};
+use super::super::rows::{Known, Outline, Schools};
 use super::{problem, scores, source};
 use crate::judge::operators;
 use crate::judge::summarise::Standing;
@@ -17,12 +17,13 @@ use crate::model::verdict::{Assessment, Facts};
 pub(in crate::report) fn entry(schools: &Schools, outline: &Outline) -> SchoolRow {
     let input = &schools.input;
     let mut entry = bare(schools, outline);
-    let Some(row) = outline.row.map(|index| &input.roster.rows[index]) else { return entry };
+    let Some(index) = outline.row else { return entry };
+    let (row, known) = (&input.roster.rows[index], schools.known(index));
     entry.source = source(&row.source);
     entry.problem = row.problem.as_ref().map(|inner| problem(inner, input.say));
     if let Some(key) = &row.site {
-        entry.shared_by = schools.shared.get(key).copied();
-        add_site(&mut entry, schools, key);
+        entry.shared_by = known.shared_by;
+        add_site(&mut entry, schools, key, known);
     }
     entry
 }
@@ -86,16 +87,15 @@ fn bare(schools: &Schools, outline: &Outline) -> SchoolRow {
 
 /// Adds what is known about the site: its names always, the verdict where there are any and the list lets them
 /// stand.
-fn add_site(entry: &mut SchoolRow, schools: &Schools, key: &SiteKey) {
-    let input = &schools.input;
+fn add_site(entry: &mut SchoolRow, schools: &Schools, key: &SiteKey, known: Known) {
     entry.domain = Some(key.clone());
-    entry.site = input.roster.sites.get(key).cloned();
+    entry.site = known.site.cloned();
     entry.domain_unicode = entry.site.as_ref().and_then(|site| site.unicode.clone());
-    entry.first_seen = input.first_seen.get(key).map(|at| rfc3339(*at));
+    entry.first_seen = known.first_seen.map(rfc3339);
     let Standing::Verdict(_) = entry.standing else { return };
-    let Some(assessment) = input.assessments.get(key) else { return };
+    let Some(assessment) = known.assessment else { return };
     entry.repeat = Some(assessment.repeat_command());
-    entry.scores = input.rules.iter().map(|rules| scores::of_site(rules, assessment)).collect();
+    entry.scores = schools.input.rules.iter().map(|rules| scores::of_site(rules, assessment)).collect();
     add_verdict(entry, assessment);
     // The table of names knows schools by their domain; the lists know the others.
     let blocking = entry.deep.skylight.iter_mut().flat_map(|skylight| &mut skylight.blocking);
