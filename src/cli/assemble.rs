@@ -253,10 +253,8 @@ fn deep(config: &Config) -> DeepRules {
 pub(super) fn gate(config: &Config, opt_outs: &OptOuts) -> GateRules {
     let gate = &config.gate;
     let willing = gate.anchors.iter().filter(|anchor| opt_outs.of(&anchor.host.to_ascii_lowercase()).is_none());
-    let anchors = willing.map(|anchor| Anchor {
-        site: Site::new(anchor.host.clone(), None, None, None),
-        network: anchor.network.clone(),
-    });
+    let anchors = willing
+        .map(|anchor| Anchor { site: Site::new(&anchor.host, None, None, None), network: anchor.network.clone() });
     GateRules {
         anchors: anchors.collect(),
         minimum_pass: gate.minimum_pass,

@@ -75,7 +75,8 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliErr
         earlier: None,
     };
     let rules = assemble::scan_rules(&config, Transports::Both);
-    let end = measure(&store, prober, &assemble::gate(&config, &loaded.roster.opt_outs), rules, &plan, &loaded).await?;
+    let gate = assemble::gate(&config, &loaded.roster.opt_outs);
+    let end = measure(&store, prober, &gate, rules, &plan, loaded).await?;
     let judged = judge_run(&store, &plan.id, told_in(&config)).await?;
     remember(&store, &judged).await?;
     let folder = report_run(&store, &judged, &args.reports, &config, &shown).await?;

@@ -68,7 +68,7 @@ async fn scan(habit: Habit) -> (u8, usize) {
     let prober = Arc::new(assemble::prober(&config, &surroundings).unwrap());
     let gate = assemble::gate(&config, &OptOuts::default());
     let rules = assemble::scan_rules(&config, Transports::Both);
-    let shut: CliError = measure(&store, prober, &gate, rules, &plan, &loaded).await.unwrap_err();
+    let shut: CliError = measure(&store, prober, &gate, rules, &plan, loaded).await.unwrap_err();
     let runs = store.runs().await.unwrap().len();
     store.close().await;
     (Exit::from(&shut).code(), runs)

@@ -65,7 +65,7 @@ pub(super) async fn show(common: &Common, args: &ShowArgs) -> Result<Exit, CliEr
 
 /// The sites that somebody means by a site's key, a host or URL in any spelling, or a school's name.
 fn meant<'a>(roster: &'a Roster, name: &str) -> BTreeSet<&'a SiteKey> {
-    let hosts: BTreeSet<String> =
+    let hosts: BTreeSet<_> =
         normalise::cell(name, true).into_iter().filter_map(|named| Some(named.site.ok()?.host)).collect();
     let of_school = |row: &&Row| roster.schools.get(row.school).is_some_and(|school| school.name == name.trim());
     let by_school = roster.rows.iter().filter(of_school).filter_map(|row| row.site.as_ref());
@@ -122,7 +122,7 @@ pub(super) async fn report(common: &Common, args: &ReportArgs) -> Result<Exit, C
 /// The whole explanation of one site.
 pub(super) fn explain(observation: &Observation, assessment: &Assessment, lang: Lang) -> String {
     let words = Text::of(lang);
-    let context = BTreeMap::from([("host", observation.site.host.clone())]);
+    let context = BTreeMap::from([("host", observation.site.host.to_string())]);
     let mut lines = vec![String::new()];
     let reason = if assessment.reason.is_empty() { String::new() } else { format!(" ({})", assessment.reason) };
     lines.push(format!(

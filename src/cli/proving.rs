@@ -64,7 +64,7 @@ pub(super) async fn open(prober: &Prober, rules: &GateRules, transports: Transpo
 /// All resolvers at the same time, each about the first two anchors. None: one of them replies, whatever it says, or none could be
 /// asked, which says nothing about them.
 async fn all_silent(prober: &Prober, rules: &GateRules) -> Option<GateCheck> {
-    let names: Vec<&str> = rules.anchors.iter().take(2).map(|anchor| anchor.site.host.as_str()).collect();
+    let names: Vec<&str> = rules.anchors.iter().take(2).map(|anchor| &*anchor.site.host).collect();
     let &[one, ref others @ ..] = names.as_slice() else { return None };
     let other = others.first().copied().unwrap_or(one);
     let heard = prober.net.resolvers.iter().map(|server| async move {

@@ -82,7 +82,7 @@ async fn scan(folder: &Path) {
     };
     let rules = assemble::scan_rules(config, Transports::Both);
     let gate = assemble::gate(config, &loaded.roster.opt_outs);
-    let end = measure(&store, Arc::new(prober), &gate, rules, &plan, &loaded).await.unwrap();
+    let end = measure(&store, Arc::new(prober), &gate, rules, &plan, loaded).await.unwrap();
     assert_eq!(end, RunEnd::Complete);
     store.close().await;
 }
@@ -118,7 +118,7 @@ async fn outcome(folder: &Path) -> (BTreeMap<SiteKey, (&'static str, String)>, u
         .await
         .unwrap();
     store.close().await;
-    let verdicts = judged.assessments.iter().map(|(key, a)| (key.clone(), (a.readiness.name(), a.reason.clone())));
+    let verdicts = judged.assessments.iter().map(|(key, a)| (key.clone(), (a.readiness.name(), a.reason.to_string())));
     let interruptions = judged.run.outages.iter().filter(|outage| outage.why == Trigger::Interrupted).count() / 3;
     (verdicts.collect(), rounds, interruptions)
 }

@@ -136,10 +136,8 @@ pub(super) async fn run(common: &Common, args: &ScanArgs, told: &mut Option<Publ
         lang,
         heartbeat,
     };
-    let end =
-        measure(&store, prober, &assemble::gate(config, &loaded.roster.opt_outs), scan_rules, &plan, &loaded).await?;
-    // The store has the lists, which are read from there: once is enough.
-    drop(loaded);
+    let gate = assemble::gate(config, &loaded.roster.opt_outs);
+    let end = measure(&store, prober, &gate, scan_rules, &plan, loaded).await?;
     let judged = judge_run(&store, &plan.id, told_in(config)).await?;
     remember(&store, &judged).await?;
     let folder = report_run(&store, &judged, &args.reports, config, &shown).await?;
@@ -166,7 +164,7 @@ pub(super) async fn measure(
     gate_rules: &GateRules,
     rules: ScanRules,
     plan: &RunPlan,
-    loaded: &Loaded,
+    loaded: Loaded,
 ) -> Result<RunEnd, CliError> {
     let started = prober.net.clock.now();
     if plan.mode == Mode::Human {
@@ -201,15 +199,16 @@ pub(super) async fn measure(
         simulated: plan.simulated,
         cost: None,
     };
-    let sites = || order(loaded.roster.sites.values().cloned().collect(), &plan.id.0);
     let (run, standing) = match &plan.earlier {
         None => {
             store.begin_run(&fresh, &loaded.roster, &loaded.policy, &plan.config_toml).await?;
-            (fresh, Standing::fresh(sites()))
+            // The rest of the lists is in the store now, and read from there when they are judged.
+            (fresh, Standing::fresh(order(loaded.roster.sites.into_values().collect(), &plan.id.0)))
         }
         Some(earlier) => {
             let run = earlier.go_on(&opening, &prober.net.resolvers, started);
             store.update_run(&run).await?;
+            drop(loaded);
             (run, earlier.standing.clone())
         }
     };

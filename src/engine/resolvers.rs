@@ -37,7 +37,7 @@ impl DnsControls {
     /// From the gate's rules.
     pub fn new(rules: &GateRules) -> Self {
         Self {
-            present: rules.anchors.iter().map(|anchor| anchor.site.host.clone()).collect(),
+            present: rules.anchors.iter().map(|anchor| anchor.site.host.to_string()).collect(),
             v4only: rules.v4only_names.clone(),
             absent_below: rules.nxdomain_suffixes.clone(),
         }

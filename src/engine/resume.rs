@@ -167,7 +167,7 @@ mod tests {
 
     /// What is left of a site whose rounds began and ended at these seconds, and found nothing out.
     fn left(vantage: &Vantage, rounds: &[(i64, i64)]) -> Standing {
-        let site = Site::new("www.school.example".to_owned(), None, None, None);
+        let site = Site::new("www.school.example", None, None, None);
         let round = |(number, (from, to)): (u8, &(i64, i64))| {
             let mut round = Round::new(number, Timestamp(from * SECOND));
             round.ended = Timestamp(to * SECOND);

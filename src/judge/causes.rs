@@ -14,6 +14,7 @@ use crate::model::school::{Roster, School};
 use crate::model::site::SiteKey;
 use crate::model::summary::Policy;
 use crate::model::verdict::{Assessment, CountsAs, Readiness};
+use crate::model::word::Word;
 
 pub use needs::{Need, needs};
 
@@ -48,7 +49,7 @@ struct Fold<'a> {
     parents: super::summarise::Parents<'a>,
     causes: BTreeMap<(Effect, CauseKey), Cause>,
     /// Units of the schools of the rows so far, of causes that no school has counted by yet.
-    units: BTreeMap<(Effect, CauseKey), BTreeSet<String>>,
+    units: BTreeMap<(Effect, CauseKey), BTreeSet<Word>>,
 }
 
 impl<'a> Fold<'a> {
@@ -63,7 +64,7 @@ impl<'a> Fold<'a> {
         let Some(assessment) = self.assessments.get(key) else { return Vec::new() };
         let mut all = needs(assessment);
         let target = assessment.facts.lands_on.as_ref().filter(|_| assessment.readiness == Readiness::Absent);
-        let listed = target.map(|host| SiteKey(host.clone())).filter(|target| target != key);
+        let listed = target.map(|host| SiteKey::from(host.as_str())).filter(|target| target != key);
         let landing = listed.and_then(|target| self.assessments.get(&target));
         if let Some(landing) = landing.filter(|of| effect(of.readiness) == Some(Effect::Fails)) {
             all.extend(needs(landing));

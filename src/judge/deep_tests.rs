@@ -33,7 +33,7 @@ fn link(url: &str, v4: FetchEnd, v6: FetchEnd) -> Link {
 }
 
 fn observation(rounds: Vec<Round>) -> Observation {
-    Observation { version: 1, site: Site::new("www.a.example".to_owned(), None, None, None), rounds }
+    Observation { version: 1, site: Site::new("www.a.example", None, None, None), rounds }
 }
 
 fn with_links(found: u32, links: Vec<Link>) -> Round {

@@ -41,7 +41,7 @@ impl Findings {
         let joined = |values: BTreeSet<String>| values.into_iter().collect::<Vec<_>>().join(", ");
         let finding = |(code, parts): (Code, Parts)| Finding {
             code,
-            args: parts.args.into_iter().map(|(name, values)| (name.to_owned(), joined(values))).collect(),
+            args: parts.args.into_iter().map(|(name, values)| (name, joined(values))).collect(),
             evidence: parts.evidence.into_iter().collect(),
         };
         let mut findings: Vec<_> = self.0.into_iter().map(finding).collect();

@@ -82,7 +82,7 @@ fn named(hosts: Vec<MailHost>) -> Mail {
 /// State and reason, with the codes found. `believed`: sources of DNS can be.
 fn judged(mails: Vec<Mail>, believed: bool) -> (MailState, String, Vec<Code>) {
     let rounds = (1..).zip(mails).map(|(number, mail)| Round { mail: Some(mail), ..Round::new(number, Timestamp(0)) });
-    let site = Site::new("www.school.example".to_owned(), None, None, None);
+    let site = Site::new("www.school.example", None, None, None);
     let observation = Observation { version: EVIDENCE_VERSION, site, rounds: rounds.collect() };
     let proof = Proof { family: &|_, _| true, source: &|_, _| believed };
     let mut findings = Findings::default();

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::verdict::{CountsAs, Readiness};
+use crate::model::word::Word;
 
 /// Vantages that must have judged a site before anything is said of it together.
 pub const VANTAGES: usize = 3;
@@ -27,7 +28,7 @@ pub struct Voice {
     /// Its provider. Empty: not known, and then no provider of its own.
     pub isp: String,
     /// Its verdict. None: the site is not in its run.
-    pub verdict: Option<(Readiness, String)>,
+    pub verdict: Option<(Readiness, Word)>,
 }
 
 /// What they say together.
@@ -98,7 +99,7 @@ mod tests {
         let voice = |((vantage, isp), (readiness, reason)): ((&&str, &&str), &(Readiness, &str))| Voice {
             vantage: (*vantage).to_owned(),
             isp: (*isp).to_owned(),
-            verdict: Some((*readiness, (*reason).to_owned())),
+            verdict: Some((*readiness, (*reason).into())),
         };
         named.map(voice).collect()
     }

@@ -196,7 +196,7 @@ impl<'a> Case<'a> {
         Assessment {
             site: self.observation.site.key.clone(),
             readiness,
-            reason: reason.to_owned(),
+            reason: reason.into(),
             stack: self.stack(readiness),
             reach6: self.reach6(),
             rule,
@@ -204,10 +204,10 @@ impl<'a> Case<'a> {
             facts: Facts {
                 ns6: indicators.ns6,
                 resolves6: indicators.resolves6,
-                links: deep.links,
-                skylight: deep.skylight,
-                latencies: deep.latencies,
-                mail,
+                links: deep.links.map(Box::new),
+                skylight: deep.skylight.map(Box::new),
+                latencies: deep.latencies.map(Box::new),
+                mail: mail.map(Box::new),
                 ..self.facts()
             },
             findings: self.findings.into_sorted(),

@@ -180,7 +180,7 @@ impl<'a> Look<'a> {
 /// The host a round measured: the listed name, or its sibling.
 pub(super) fn measured_host<'a>(site: &'a Site, round: &'a Round) -> &'a str {
     let sibling = round.sibling.as_ref().filter(|sibling| sibling.judged);
-    sibling.map_or(site.host.as_str(), |sibling| sibling.host.as_str())
+    sibling.map_or(&site.host, |sibling| sibling.host.as_str())
 }
 
 /// All entries of the site.

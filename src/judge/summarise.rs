@@ -118,7 +118,8 @@ pub fn summarise_by(roster: &Roster, policy: &Policy, verdict: &VerdictOf) -> Su
     for (school, standing) in schools() {
         standing.count_into(&mut total);
         standing.count_into(categories.entry(school.category).or_default());
-        standing.count_into(units.entry(school.responsible_unit.clone().unwrap_or_default()).or_default());
+        standing
+            .count_into(units.entry(school.responsible_unit.as_deref().unwrap_or_default().to_owned()).or_default());
     }
     let tasks = policy.tasks.iter().map(|task| {
         let mut completion = Completion::default();

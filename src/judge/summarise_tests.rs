@@ -6,6 +6,7 @@ use super::*;
 use crate::model::school::{Category, Region, Row, School, SourceLine};
 use crate::model::summary::Task;
 use crate::model::verdict::{Facts, Stack};
+use crate::model::word::Word;
 
 fn code(text: &str) -> RegionCode {
     RegionCode(text.into())
@@ -29,7 +30,7 @@ fn assessment(site: &str, readiness: Readiness) -> Assessment {
     Assessment {
         site: SiteKey(site.into()),
         readiness,
-        reason: String::new(),
+        reason: Word::default(),
         stack: Stack::Unknown,
         reach6: None,
         rule: 1,
@@ -54,7 +55,7 @@ impl World {
             county: None,
             category,
             subtype: None,
-            responsible_unit: unit.map(str::to_owned),
+            responsible_unit: unit.map(Word::from),
         });
         self.roster.schools.len() - 1
     }
@@ -77,7 +78,7 @@ impl World {
         let school = self.school(area, Category::K12, None);
         let site = format!("s{school}.example");
         self.row(school, Role::Portal, RosterState::Listed, Some(&site));
-        self.assessments.insert(SiteKey(site.clone()), assessment(&site, readiness));
+        self.assessments.insert(SiteKey::from(site.as_str()), assessment(&site, readiness));
     }
 
     fn sum(&self, policy: &Policy) -> Summary {
@@ -237,7 +238,7 @@ fn world(specs: &[(usize, Spec)]) -> World {
         match standing {
             Ok(readiness) => {
                 world.row(school, Role::Portal, RosterState::Listed, Some(&site));
-                world.assessments.insert(SiteKey(site.clone()), assessment(&site, *readiness));
+                world.assessments.insert(SiteKey::from(site.as_str()), assessment(&site, *readiness));
             }
             Err(RosterState::Listed) => world.row(school, Role::Portal, RosterState::Listed, Some(&site)),
             Err(state) => world.row(school, Role::Portal, *state, None),

@@ -188,7 +188,7 @@ fn v4only_name(host: &str) -> String {
 }
 
 fn place(world: &mut World, site: &Site) {
-    let host = site.host.as_str();
+    let host = &*site.host;
     let situation = situation(host);
     let (face4, face6) = faces(situation, host);
     let v4 = if situation == Situation::Down { CLOSED } else { shared_v4(host, face4.no_https) };
@@ -337,7 +337,7 @@ mod tests {
         for site in sites().iter().filter(|site| situation(&site.host) == Situation::Healthy) {
             for address in [IpAddr::V4(shared_v4(&site.host, false)), own_v6(&site.host).into()] {
                 let https = world.hosts.get(&address).and_then(|host| host.spot(443)).expect("https");
-                assert!(https.vhost.contains_key(&site.host), "{}", site.host);
+                assert!(https.vhost.contains_key(&*site.host), "{}", site.host);
                 assert!(address.is_ipv4() || https.vhost.len() == 1, "{}", site.host);
             }
         }
@@ -345,11 +345,11 @@ mod tests {
 
     #[test]
     fn listed_ports_are_served() {
-        let site = Site::new("www.healthy.example".to_owned(), None, Some(Scheme::Http), Some(8080));
+        let site = Site::new("www.healthy.example", None, Some(Scheme::Http), Some(8080));
         let world = demo_world(std::slice::from_ref(&site));
         if situation(&site.host) == Situation::Healthy {
             let host = world.hosts.get(&IpAddr::V6(own_v6(&site.host))).expect("an address");
-            assert!(host.spot(8080).is_some_and(|spot| spot.tls.is_none() && spot.vhost.contains_key(&site.host)));
+            assert!(host.spot(8080).is_some_and(|spot| spot.tls.is_none() && spot.vhost.contains_key(&*site.host)));
         }
     }
 }

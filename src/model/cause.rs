@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::args::Args;
 use super::finding::Code;
 use super::school::RegionCode;
 use super::site::SiteKey;
+use super::word::Word;
 
 /// What a cause is about, unique within a run: the same fault of the same thing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,7 +34,7 @@ pub struct Cause {
     /// What it keeps sites from.
     pub effect: Effect,
     /// Arguments for its wording, such as `host` or `address`.
-    pub args: BTreeMap<String, String>,
+    pub args: Args,
     /// The thing belongs to nobody whose site is held back: none of the sites has a name under its registrable domain.
     /// None: the thing has no name that could tell.
     pub outside: Option<bool>,
@@ -45,7 +47,7 @@ pub struct Cause {
     /// Schools that count by a site which needs this, be it alone or among other causes.
     pub touched: u64,
     /// 责任单位 of the touched schools; of the schools of its rows where no school counts by it.
-    pub units: BTreeSet<String>,
+    pub units: BTreeSet<Word>,
     /// Regions with touched schools, at every level: schools helped and touched.
     pub regions: BTreeMap<RegionCode, Share>,
     /// Tasks with touched schools, by number.

@@ -211,7 +211,7 @@ mod tests {
             leads_to: None,
         };
         let mut links = FaultyLinks::default();
-        let site = |name: &str| SiteKey(name.to_owned());
+        let site = |name: &str| SiteKey::from(name);
         links.add(&site("none.example"), Vec::new());
         links.add(&site("a.example"), vec![link.clone(); FaultyLinks::MOST - 1]);
         links.add(&site("b.example"), vec![link.clone(); 3]);

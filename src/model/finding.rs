@@ -1,10 +1,9 @@
 //! Findings: stable codes with arguments and a pointer into the evidence. Severity is a table here; wording is a table in
 //! [`crate::report`].
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+use super::args::Args;
 use super::evidence::Pointer;
 
 /// How much a finding matters.
@@ -25,8 +24,8 @@ pub struct Finding {
     /// What was found.
     pub code: Code,
     /// Named details for the wording, such as `address` or `status`. Untrusted text is escaped where it is shown.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub args: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Args::is_empty")]
+    pub args: Args,
     /// Where the evidence is.
     pub evidence: Vec<Pointer>,
 }

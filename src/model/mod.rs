@@ -4,6 +4,7 @@
 //! no policy: what a fact *means* is decided in [`crate::judge`], how it is *worded* in [`crate::report`].
 
 pub mod address;
+pub mod args;
 pub mod cause;
 pub mod deep;
 pub mod evidence;
@@ -19,6 +20,7 @@ pub mod site;
 pub mod summary;
 pub mod time;
 pub mod verdict;
+pub mod word;
 
 /// Version of the measuring and judging rules, as printed on every report and stored with every run.
 ///

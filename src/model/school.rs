@@ -7,11 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use super::optout::OptOuts;
 use super::site::{Site, SiteKey};
+use super::word::Word;
 
 /// An administrative division code as text: GB/T 2260 (six digits), or another code the lists use for a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct RegionCode(pub String);
+pub struct RegionCode(pub Word);
+
+impl From<&str> for RegionCode {
+    fn from(code: &str) -> Self {
+        Self(code.into())
+    }
+}
 
 impl fmt::Display for RegionCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -128,7 +135,7 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SourceLine {
     /// The file's path as it was given.
-    pub file: String,
+    pub file: Word,
     /// The line at which the row begins.
     pub line: u64,
 }
@@ -153,9 +160,9 @@ pub struct School {
     /// Its kind.
     pub category: Category,
     /// A finer kind in the list's own words, such as 普通本科. None: not given.
-    pub subtype: Option<String>,
+    pub subtype: Option<Word>,
     /// 责任单位. None: not given.
-    pub responsible_unit: Option<String>,
+    pub responsible_unit: Option<Word>,
 }
 
 /// One row of the input. Every row of every list ends as one of these or as a [`RejectedRow`].
@@ -174,7 +181,7 @@ pub struct Row {
     /// What was changed to make the cell readable, in words ("full-width characters"), for `targets check`.
     pub changes: Vec<String>,
     /// Why the row is [`RosterState::Invalid`]. None: it is not.
-    pub problem: Option<RowProblem>,
+    pub problem: Option<Box<RowProblem>>,
 }
 
 /// A row that could not be taken into the roster at all: it does not even say which school it means.
@@ -248,6 +255,17 @@ pub struct Roster {
 }
 
 impl Roster {
+    /// Lets rows and sites share the keys of sites, as those of fresh lists do: read from a file, each has its own.
+    pub fn share(&mut self) {
+        let sites = std::mem::take(&mut self.sites).into_values();
+        self.sites = sites.map(Site::shared).map(|site| (site.key.clone(), site)).collect();
+        for key in self.rows.iter_mut().filter_map(|row| row.site.as_mut()) {
+            if let Some((shared, _)) = self.sites.get_key_value(key) {
+                *key = shared.clone();
+            }
+        }
+    }
+
     /// Data rows that the lists hold.
     pub fn rows_in(&self) -> u64 {
         self.sources.iter().map(|source| source.rows).sum()

@@ -1,6 +1,7 @@
 //! A site: a name, or `http(s)://host[:port]/`, that was listed for one or more schools.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +43,7 @@ impl fmt::Display for Scheme {
 /// the list gave them (`http://www.school.example:8080`). Always lower-case ASCII (A-labels).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct SiteKey(pub String);
+pub struct SiteKey(pub Arc<str>);
 
 impl SiteKey {
     /// The key as text.
@@ -54,6 +55,18 @@ impl SiteKey {
     pub fn host(&self) -> &str {
         let rest = self.0.split_once("://").map_or(self.as_str(), |(_, rest)| rest);
         rest.split_once(':').map_or(rest, |(host, _)| host)
+    }
+}
+
+impl From<&str> for SiteKey {
+    fn from(key: &str) -> Self {
+        Self(key.into())
+    }
+}
+
+impl From<String> for SiteKey {
+    fn from(key: String) -> Self {
+        Self(key.into())
     }
 }
 
@@ -69,7 +82,7 @@ pub struct Site {
     /// The canonical spelling.
     pub key: SiteKey,
     /// Host name as A-labels, lower case, without a trailing dot.
-    pub host: String,
+    pub host: Arc<str>,
     /// The same name as U-labels, where it differs. None: the name is plain ASCII.
     pub unicode: Option<String>,
     /// The scheme the list gave. None: a bare name, so both schemes are tried.
@@ -80,19 +93,29 @@ pub struct Site {
 
 impl Site {
     /// Builds a site and its key from already normalised parts.
-    pub fn new(host: String, unicode: Option<String>, scheme: Option<Scheme>, port: Option<u16>) -> Self {
+    pub fn new(host: impl AsRef<str>, unicode: Option<String>, scheme: Option<Scheme>, port: Option<u16>) -> Self {
+        let host = host.as_ref();
         let port = port.filter(|port| scheme.is_none_or(|scheme| scheme.default_port() != *port));
         let mut key = String::new();
         if let Some(scheme) = scheme {
             key.push_str(scheme.name());
             key.push_str("://");
         }
-        key.push_str(&host);
+        key.push_str(host);
         if let Some(port) = port {
             key.push(':');
             key.push_str(&port.to_string());
         }
+        let key: Arc<str> = key.into();
+        // Nearly always they are the same.
+        let host = if *key == *host { Arc::clone(&key) } else { host.into() };
         Self { key: SiteKey(key), host, unicode, scheme, port }
+    }
+
+    /// The same, with one text for key and host where they are the same.
+    pub(super) fn shared(self) -> Self {
+        let host = if *self.key.0 == *self.host { Arc::clone(&self.key.0) } else { self.host };
+        Self { host, ..self }
     }
 
     /// The schemes and ports to enter the site by, in probing order: what the list gave, or both default ports.

@@ -9,6 +9,7 @@ use super::evidence::Pointer;
 use super::finding::{Finding, Severity};
 use super::mail::MailReadiness;
 use super::site::SiteKey;
+use super::word::Word;
 
 /// The verdict. There is no default: something unmeasured is [`Readiness::Inconclusive`] with a reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -111,7 +112,7 @@ pub struct Assessment {
     pub readiness: Readiness,
     /// Why, as a stable word: `refused`, `status`, `wrong_vhost`, `redirect_v4only`, `dns`, `vantage`, ... Empty: the
     /// verdict needs none.
-    pub reason: String,
+    pub reason: Word,
     /// Which families serve.
     pub stack: Stack,
     /// IPv6 reaches a server that speaks HTTP or TLS for this name. None: not measured.
@@ -146,9 +147,9 @@ pub struct Facts {
     /// IPv6 addresses of the name.
     pub aaaa: Vec<IpAddr>,
     /// Landing status over IPv4 as a number, or the failure's stable word, or `none` (no address), or empty (not measured).
-    pub v4_status: String,
+    pub v4_status: Word,
     /// The same over IPv6.
-    pub v6_status: String,
+    pub v6_status: Word,
     /// Request to first byte over IPv4 in milliseconds. None: no response.
     pub latency_v4_ms: Option<f64>,
     /// The same over IPv6.
@@ -168,14 +169,14 @@ pub struct Facts {
     pub lands_on: Option<String>,
     /// Rates of the site's links. None: not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub links: Option<LinkRates>,
+    pub links: Option<Box<LinkRates>>,
     /// What its landing page is put together from. None: not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub skylight: Option<Skylight>,
+    pub skylight: Option<Box<Skylight>>,
     /// Success and speed. None: not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub latencies: Option<Latencies>,
+    pub latencies: Option<Box<Latencies>>,
     /// Whether mail can be delivered over IPv6. None: not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mail: Option<MailReadiness>,
+    pub mail: Option<Box<MailReadiness>>,
 }

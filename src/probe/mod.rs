@@ -318,7 +318,7 @@ impl Prober {
 
     /// The name to measure. A listed name without any address may have its site under the sibling name.
     async fn choose_name(&self, record: &Recorder, site: &Site, v4: Known, v6: Known) -> (String, Known, Known) {
-        let listed = site.host.clone();
+        let listed = site.host.to_string();
         let nothing = v4.addresses.is_empty() && v6.addresses.is_empty();
         let www = listed.strip_prefix("www.");
         // With an address under the listed name, only a `www.` that is further along than it is of interest.

@@ -65,7 +65,7 @@ impl Prober {
             HostCheck { port: wanted.port, unasked: Some(Unasked::Port), ..(*named).clone() }.into()
         };
         let aliases = &self.deep.rules.aliases;
-        let own = [Some(site.host.as_str()), page.host_str()].into_iter().flatten();
+        let own = [Some(&*site.host), page.host_str()].into_iter().flatten();
         let own = own.into_iter().any(|own| aliases.same_owner(own, &wanted.host));
         Some(ResourceHost { own, check: (*check).clone(), kinds: wanted.kinds.clone() })
     }

@@ -192,7 +192,7 @@ fn region_infos(
                 .counties
                 .iter()
                 .map(|(code, completion)| Group {
-                    key: code.0.clone(),
+                    key: code.0.to_string(),
                     name: (!code.0.is_empty()).then(|| region_name(input.roster, code)),
                     counts: completion.into(),
                 })
@@ -208,7 +208,7 @@ fn region_infos(
 
 fn region_name(roster: &Roster, code: &RegionCode) -> String {
     let region = roster.regions.iter().find(|region| region.code == *code);
-    region.map_or_else(|| code.0.clone(), |region| region.name.clone())
+    region.map_or_else(|| code.0.to_string(), |region| region.name.clone())
 }
 
 /// Every site once, however many rows name it: by the last of them, and if that one has a verdict.

@@ -54,7 +54,7 @@ pub(super) fn render(report: &Report, faulty: &FaultyLinks) -> Vec<File> {
 fn links(row: &SchoolRow) -> Vec<String> {
     let domain = row.domain.as_ref().map(|key| cell(key.as_str())).unwrap_or_default();
     let mut cells = vec![domain, cell(&row.name), cell(&row.region.0), cell(&row.region_name)];
-    let (links, skylight) = (row.deep.links, row.deep.skylight.as_ref());
+    let (links, skylight) = (row.deep.links.as_deref(), row.deep.skylight.as_ref());
     let rates = [
         links.map(|links| links.level2),
         links.map(|links| links.level2_external),
@@ -74,7 +74,7 @@ fn links(row: &SchoolRow) -> Vec<String> {
             None => Default::default(),
         });
     }
-    let samples = row.deep.latencies;
+    let samples = row.deep.latencies.as_deref();
     let count =
         |pick: fn((u32, u32)) -> u32, of: Option<(u32, u32)>| of.map(|of| pick(of).to_string()).unwrap_or_default();
     for of in [samples.map(|samples| samples.success6), samples.map(|samples| samples.success4)] {
@@ -87,7 +87,7 @@ fn links(row: &SchoolRow) -> Vec<String> {
     let weighted = skylight.and_then(|skylight| skylight.weighted);
     cells.push(weighted.map(|share| format!("{:.2}", share * 100.0)).unwrap_or_default());
     cells.push(skylight.map(|skylight| skylight.scripts.to_string()).unwrap_or_default());
-    cells.extend(times(samples.as_ref()));
+    cells.extend(times(samples));
     cells
 }
 
@@ -198,7 +198,7 @@ fn lineage<'a>(start: &'a RegionCode, known: &BTreeMap<&RegionCode, &'a RegionIn
 /// Lines of a school on its region's page: key of the label, and text.
 pub(super) fn lines(row: &SchoolRow, text: &Text) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
-    if let Some(links) = row.deep.links {
+    if let Some(links) = &row.deep.links {
         lines.push(("s.level2", rate(links.level2, text)));
         lines.push(("s.level3", rate(links.level3, text)));
     }
@@ -218,11 +218,11 @@ pub(super) fn lines(row: &SchoolRow, text: &Text) -> Vec<(&'static str, String)>
         }
         lines.push(("s.skylight", line));
     }
-    if let Some(latencies) = row.deep.latencies {
+    if let Some(latencies) = &row.deep.latencies {
         let ((good6, all6), (good4, all4)) = (latencies.success6, latencies.success4);
         lines.push(("s.samples", format!("IPv6 {good6} / {all6} · IPv4 {good4} / {all4}")));
         let labels = ["s.time.dns", "s.time.tcp", "s.time.first_byte", "s.time.page"];
-        let timed = labels.into_iter().zip(pairs(Some(&latencies)));
+        let timed = labels.into_iter().zip(pairs(Some(latencies)));
         lines.extend(timed.filter_map(|(label, pair)| Some((label, time(&pair, text)?))));
     }
     if let Some(mail) = &row.mail {

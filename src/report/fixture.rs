@@ -170,12 +170,14 @@ fn roster() -> Roster {
                 role: Role::Portal,
                 site: None,
                 changes: Vec::new(),
-                problem: (*state == RosterState::Invalid).then(|| RowProblem {
-                    column: Some("域名".into()),
-                    reason: "这是内网地址，不是公网网站".into(),
-                    remedy: "填写学校对外的域名".into(),
-                    text: "http://10.0.0.8/".into(),
-                }),
+                problem: (*state == RosterState::Invalid)
+                    .then(|| RowProblem {
+                        column: Some("域名".into()),
+                        reason: "这是内网地址，不是公网网站".into(),
+                        remedy: "填写学校对外的域名".into(),
+                        text: "http://10.0.0.8/".into(),
+                    })
+                    .map(Box::new),
             }),
         }
     }
@@ -202,7 +204,7 @@ fn roster() -> Roster {
 
 fn add_row(roster: &mut Roster, school: usize, host: &str, role: Role, line: u64) {
     let unicode = host.starts_with("xn--").then(|| "中国.example".to_owned());
-    let site = Site::new(host.to_owned(), unicode, None, None);
+    let site = Site::new(host, unicode, None, None);
     roster.rows.push(Row {
         school,
         source: SourceLine { file: "/srv/lists/示例.csv".into(), line },
@@ -218,7 +220,7 @@ fn add_row(roster: &mut Roster, school: usize, host: &str, role: Role, line: u64
 pub(crate) fn finding(code: Code, args: &[(&str, &str)]) -> Finding {
     Finding {
         code,
-        args: args.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        args: args.iter().copied().collect(),
         evidence: vec![Pointer { round: 1, step: StepKind::Connect, index: 0 }],
     }
 }
@@ -547,5 +549,5 @@ pub(crate) fn timeout_observation(title: &str) -> Observation {
     round.walks.push(walk(Family::V6, v6, None, WalkEnd::Failed(Failure::Timeout)));
     round.walks.push(walk(Family::V4, v4, Some(page), WalkEnd::Landed));
     round.ended = START.plus_ms(15_000);
-    Observation { version: EVIDENCE_VERSION, site: Site::new(host.into(), None, None, None), rounds: vec![round] }
+    Observation { version: EVIDENCE_VERSION, site: Site::new(host, None, None, None), rounds: vec![round] }
 }

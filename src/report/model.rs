@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::judge::summarise::Standing;
+use crate::model::args::Args;
 use crate::model::deep::{Latencies, LinkRates, Skylight};
 use crate::model::finding::{Finding, Severity};
 use crate::model::mail::MailReadiness;
@@ -21,6 +22,7 @@ use crate::model::school::{Category, RegionCode, RegionLevel, Role, RosterState}
 use crate::model::site::{Site, SiteKey};
 use crate::model::summary::Completion;
 use crate::model::verdict::{CountsAs, Readiness, Stack};
+use crate::model::word::Word;
 
 pub use super::rows::{Outline, OwnPast, Rows, Schools};
 pub use crate::judge::compare::{Change, Flapping};
@@ -321,9 +323,9 @@ pub struct SchoolRow {
     /// Category.
     pub category: Category,
     /// A finer kind in the list's own words.
-    pub subtype: Option<String>,
+    pub subtype: Option<Word>,
     /// 责任单位.
-    pub responsible_unit: Option<String>,
+    pub responsible_unit: Option<Word>,
     /// Role of the site for the school.
     pub role: Role,
     /// Schools that the site is listed for. Several: it is shared, and every one has its own line. None: no site.
@@ -335,7 +337,7 @@ pub struct SchoolRow {
     /// How it counts, if the school counts by this row.
     pub counts_as: CountsAs,
     /// Why, as a stable word. Empty: needs none.
-    pub reason: String,
+    pub reason: Word,
     /// Which families serve. None: no verdict.
     pub stack: Option<Stack>,
     /// IPv6 reaches a server that speaks HTTP or TLS for the name. None: not measured.
@@ -353,9 +355,9 @@ pub struct SchoolRow {
     /// IPv4 addresses.
     pub a: Vec<String>,
     /// Landing status over IPv6, or the failure's word, or `none`, or empty (not measured).
-    pub v6_status: String,
+    pub v6_status: Word,
     /// The same over IPv4.
-    pub v4_status: String,
+    pub v4_status: Word,
     /// Request to first byte over IPv6 in milliseconds.
     pub latency_v6_ms: Option<f64>,
     /// The same over IPv4.
@@ -368,7 +370,7 @@ pub struct SchoolRow {
     pub resolves6: Option<bool>,
     /// Whether mail for its name can be delivered over IPv6. None: not measured.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mail: Option<MailReadiness>,
+    pub mail: Option<Box<MailReadiness>>,
     /// Title of the landing page.
     pub title: Option<String>,
     /// When the site was first measured, RFC 3339.
@@ -412,11 +414,11 @@ pub struct SchoolRow {
 #[derive(Clone, Debug, Default)]
 pub struct DeepRow {
     /// Rates of its links. None: not measured.
-    pub links: Option<LinkRates>,
+    pub links: Option<Box<LinkRates>>,
     /// What its landing page is put together from. None: not measured.
-    pub skylight: Option<Skylight>,
+    pub skylight: Option<Box<Skylight>>,
     /// Success and speed. None: not measured.
-    pub latencies: Option<Latencies>,
+    pub latencies: Option<Box<Latencies>>,
 }
 
 impl DeepRow {
@@ -434,7 +436,7 @@ pub struct FindingInfo {
     /// How much it matters.
     pub severity: Severity,
     /// Details.
-    pub args: BTreeMap<String, String>,
+    pub args: Args,
     /// Where the evidence is.
     pub evidence: Vec<String>,
 }

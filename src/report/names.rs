@@ -34,7 +34,7 @@ const DEVICES: &[&str] = &["con", "prn", "aux", "nul"];
 /// letters would meet on file systems that do not tell these apart.
 pub fn region_stem(code: &RegionCode) -> String {
     if is_stem(&code.0) && !code.0.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return code.0.clone();
+        return code.0.to_string();
     }
     let digest = Sha256::digest(code.0.as_bytes());
     format!("x{}", &hex(&digest)[..16])

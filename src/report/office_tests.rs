@@ -123,24 +123,25 @@ fn deep() -> Fixture {
     let rate = |supported, judged| Rate { supported, judged, found: judged, capped: false };
     let shared = SiteKey("www.yz1.school.example".into());
     let assessment = deep.assessments.get_mut(&shared).unwrap();
-    assessment.facts.links = Some(LinkRates { level2: rate(3, 4), level3: rate(0, 0), ..LinkRates::default() });
-    assessment.facts.skylight = Some(Skylight {
+    assessment.facts.links =
+        Some(Box::new(LinkRates { level2: rate(3, 4), level3: rate(0, 0), ..LinkRates::default() }));
+    assessment.facts.skylight = Some(Box::new(Skylight {
         hosts: rate(1, 2),
         resources: rate(3, 10),
         weighted: Some(0.4),
         blocking: vec![BlockingHost { host: "cdn.example".into(), class: HostClass::Cdn, dead: false, resources: 7 }],
         scripts: 2,
-    });
+    }));
     let spread = |median_us| Spread { n: 10, median_us, quartiles_us: (median_us - 500, median_us + 500) };
     let pair = |v4, v6, degradation| Pair { v4: Some(spread(v4)), v6: Some(spread(v6)), degradation };
-    assessment.facts.latencies = Some(Latencies {
+    assessment.facts.latencies = Some(Box::new(Latencies {
         success6: (9, 10),
         success4: (10, 10),
         dns: Pair::default(),
         tcp: pair(20_000, 30_000, Some(0.0)),
         first_byte: pair(900_000, 1_000_000, None),
         page: pair(2_000_000, 3_000_000, Some(0.5)),
-    });
+    }));
     let faulty = FaultyLink {
         url: "http://old.example/=cmd".into(),
         level: 2,
@@ -327,7 +328,7 @@ fn a_bureaus_workbook_has_its_schools_and_no_others() {
         let counted = rows.iter().filter(|row| text(&row["计入统计"]) == "是").count() as u64;
         assert_eq!(counted, counts.listed, "{}", region.name);
         if direct {
-            assert!(rows.iter().all(|row| text(&row["地区代码"]) == region.code.0));
+            assert!(rows.iter().all(|row| region.code.0 == text(&row["地区代码"])));
         }
         let page = std::str::from_utf8(bytes(&files, &region.page)).unwrap();
         assert!(page.contains(&format!("href=\"../{stem}.xlsx\"")), "{}", region.name);
@@ -585,9 +586,7 @@ fn hostile(payload: &str) -> Fixture {
             skylight.blocking[0].host = payload.into();
         }
         for finding in &mut assessment.findings {
-            for value in finding.args.values_mut() {
-                *value = payload.into();
-            }
+            finding.args = finding.args.iter().map(|(name, _)| (name, payload)).collect();
         }
     }
     hostile.recount();

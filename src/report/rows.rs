@@ -187,7 +187,7 @@ impl<'a> Schools<'a> {
 
     /// The region's name, or its code where the lists do not name it.
     pub(super) fn region_name(&self, code: &RegionCode) -> String {
-        self.regions.get(code).map_or_else(|| code.0.clone(), |name| (*name).to_owned())
+        self.regions.get(code).map_or_else(|| code.0.to_string(), |name| (*name).to_owned())
     }
 }
 

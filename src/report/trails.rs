@@ -110,11 +110,7 @@ impl Packer {
             self.pack_first();
         }
         // From a whole list, a map is built without room to spare.
-        Trails {
-            sites: self.sites.into_iter().collect(),
-            dictionary: self.dictionary,
-            unpacker: Arc::default(),
-        }
+        Trails { sites: self.sites.into_iter().collect(), dictionary: self.dictionary, unpacker: Arc::default() }
     }
 }
 
@@ -125,7 +121,7 @@ mod tests {
     #[test]
     fn lines_come_back() {
         let lines = |n: usize| (0..n).map(|line| format!("  第 {line} 行 → {n}")).collect::<Vec<_>>();
-        let key = |n: usize| SiteKey(format!("www.s{n}.example"));
+        let key = |n: usize| SiteKey::from(format!("www.s{n}.example"));
         // Fewer than make a dictionary, and many more.
         for all in [50, 400] {
             let trails: Trails = (0..all).map(|n| (key(n), lines(n))).collect();

@@ -253,7 +253,7 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .map_err(|error| self.fault("read evidence", error))?;
-        Ok(keys.into_iter().map(SiteKey).collect())
+        Ok(keys.into_iter().map(SiteKey::from).collect())
     }
 
     fn unpack_row(&self, decoder: &mut Decoder, run: &RunId, row: &SqliteRow) -> Result<(Site, Round), StoreError> {
@@ -457,7 +457,7 @@ mod tests {
         let all: Result<(), StoreError> = home
             .store
             .for_each_observation(&id(), |observation| {
-                seen.push((observation.site.key.0, observation.rounds.len()));
+                seen.push((observation.site.key.0.to_string(), observation.rounds.len()));
                 Ok(())
             })
             .await;

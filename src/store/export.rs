@@ -197,7 +197,10 @@ impl<T: Sourced> Serialize for Stripped<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.rows.iter().map(|row| {
             let mut row = row.clone();
-            strip(&mut row.source().file, self.folder);
+            let source = row.source();
+            if let Some(rest) = source.file.get(self.folder..) {
+                source.file = rest.into();
+            }
             row
         }))
     }
@@ -210,7 +213,9 @@ fn public(roster: &Roster) -> PublicRoster<'_> {
     let folder = common_folder(sources.iter().map(|source| source.path.as_str()));
     let mut sources = sources.clone();
     for source in &mut sources {
-        strip(&mut source.path, folder);
+        if let Some(rest) = source.path.get(folder..) {
+            source.path = rest.to_owned();
+        }
     }
     PublicRoster {
         regions,
@@ -222,12 +227,6 @@ fn public(roster: &Roster) -> PublicRoster<'_> {
         tiles,
         opt_outs: opt_outs.without_names(),
         simulated: *simulated,
-    }
-}
-
-fn strip(path: &mut String, folder: usize) {
-    if let Some(rest) = path.get(folder..) {
-        *path = rest.to_owned();
     }
 }
 
@@ -249,7 +248,7 @@ mod tests {
     #[test]
     fn published_lists_have_the_shape_of_stored_ones() {
         let mut roster = crate::store::fixture::roster(3);
-        let source = |line| SourceLine { file: "list.csv".to_owned(), line };
+        let source = |line| SourceLine { file: "list.csv".into(), line };
         let problem = serde_json::json!({"column": null, "reason": "a", "remedy": "b", "text": "c"});
         let row = |extra: serde_json::Value| {
             let mut row = serde_json::json!({"source": source(2)});
@@ -266,9 +265,11 @@ mod tests {
         assert_eq!(plain(&roster), stored(&roster), "nothing to be left out");
         let before = stored(&roster);
         let lines = roster.rows.iter_mut().map(|row| &mut row.source.file);
-        let lines = lines.chain(roster.rejected.iter_mut().map(|row| &mut row.source.file));
-        for path in lines.chain(roster.sources.iter_mut().map(|source| &mut source.path)) {
-            *path = format!("/data/anna/{path}");
+        for path in lines.chain(roster.rejected.iter_mut().map(|row| &mut row.source.file)) {
+            *path = format!("/data/anna/{path}").into();
+        }
+        for list in &mut roster.sources {
+            list.path.insert_str(0, "/data/anna/");
         }
         assert_eq!((plain(&roster), stored(&roster) == before), (before, false));
     }

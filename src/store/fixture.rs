@@ -78,7 +78,7 @@ pub(super) fn policy() -> Policy {
 }
 
 pub(super) fn site(host: &str) -> Site {
-    Site::new(host.into(), None, None, None)
+    Site::new(host, None, None, None)
 }
 
 /// A round with a little of everything that compresses differently.

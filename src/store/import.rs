@@ -293,7 +293,7 @@ fn evidence<R: BufRead>(lines: &Lines<R>) -> Result<(Site, Round), StoreError> {
             lines.wrong(format!("evidence of version {found}, which this program does not know"))
         }
     })?;
-    let canonical = Site::new(site.host.clone(), site.unicode.clone(), site.scheme, site.port);
+    let canonical = Site::new(&site.host, site.unicode.clone(), site.scheme, site.port);
     if canonical != site {
         return Err(lines.wrong(format!("{} is not how its site is spelt", site.key)));
     }

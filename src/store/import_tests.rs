@@ -28,7 +28,7 @@ async fn history() -> Home {
     roster.schools.push(School {
         name: "学校".into(),
         code: None,
-        region: RegionCode(String::new()),
+        region: RegionCode::default(),
         county: None,
         category: Category::K12,
         subtype: None,

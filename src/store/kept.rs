@@ -179,7 +179,7 @@ mod tests {
     async fn verdicts_that_are_gone_or_others_are_missed() {
         let home = fixture::with_run().await;
         let (store, run) = (&home.store, RunId(RUN.into()));
-        let verdict = |site: &str| (SiteKey(site.into()), Readiness::Ready, String::new());
+        let verdict = |site: &str| (SiteKey(site.into()), Readiness::Ready, "".into());
         store.put_verdicts(&run, "1", [verdict("b.example"), verdict("a.example")]).await.unwrap();
         assert_eq!(store.verdicts(&run).await.unwrap().sites.len(), 2);
         for damage in [

@@ -121,7 +121,7 @@ mod tests {
         store.begin_run(&run, &fixture::roster(1), &fixture::policy(), "").await.unwrap();
         store.put_rounds(&run.id, &[fixture::round("a.example", 1), fixture::round("b.example", 1)]).await.unwrap();
         if judged {
-            let verdicts = [(SiteKey("a.example".into()), Readiness::Ready, String::new())];
+            let verdicts = [(SiteKey("a.example".into()), Readiness::Ready, "".into())];
             store.put_verdicts(&run.id, "2026.1", verdicts).await.unwrap();
         }
     }

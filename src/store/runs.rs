@@ -189,6 +189,7 @@ impl Store {
         let body: &[u8] = row.try_get("body").map_err(fault)?;
         let sha256: &[u8] = row.try_get("roster").map_err(fault)?;
         let mut lists: ListsIn = read_large(&[], body, sha256, ROSTER_BYTES).map_err(corrupt)?;
+        lists.roster.share();
         lists.roster.schools.shrink_to_fit();
         lists.roster.rows.shrink_to_fit();
         Ok(StoredRun { run, roster: lists.roster, policy: lists.policy, config })

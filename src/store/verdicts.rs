@@ -11,6 +11,7 @@ use crate::model::run::RunId;
 use crate::model::site::SiteKey;
 use crate::model::time::Timestamp;
 use crate::model::verdict::Readiness;
+use crate::model::word::Word;
 
 /// Rows that are handed to SQLite at once.
 const BATCH: usize = 1000;
@@ -30,7 +31,7 @@ impl Store {
         &self,
         run: &RunId,
         method_version: &str,
-        verdicts: impl IntoIterator<Item = (SiteKey, Readiness, String)>,
+        verdicts: impl IntoIterator<Item = (SiteKey, Readiness, Word)>,
     ) -> Result<(), StoreError> {
         let fault = |error| self.fault("store verdicts", error);
         // One statement per batch instead of one per row: a province has a hundred thousand.
@@ -38,7 +39,7 @@ impl Store {
                       SELECT ?1, value ->> 0, value ->> 1, value ->> 2, ?2 FROM json_each(?3) WHERE true \
                       ON CONFLICT DO UPDATE SET readiness = excluded.readiness, reason = excluded.reason, \
                       method_version = excluded.method_version";
-        let rows: Vec<(SiteKey, &'static str, String)> =
+        let rows: Vec<(SiteKey, &'static str, Word)> =
             verdicts.into_iter().map(|(site, readiness, reason)| (site, readiness.name(), reason)).collect();
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
         sqlx::query("DELETE FROM verdicts WHERE run = ?1")
@@ -133,7 +134,7 @@ mod tests {
         home.store.put_rounds(&run.id, &rounds).await.unwrap();
         let verdicts: Vec<_> = sites
             .iter()
-            .filter_map(|(host, readiness)| Some((SiteKey((*host).into()), (*readiness)?, "status".to_owned())))
+            .filter_map(|(host, readiness)| Some((SiteKey((*host).into()), (*readiness)?, "status".into())))
             .collect();
         home.store.put_verdicts(&run.id, "2026.1", verdicts).await.unwrap();
     }
@@ -172,7 +173,7 @@ mod tests {
         let before = complete("before", 1);
         past(&home, &before, &[("a", Some(Readiness::Ready))]).await;
         past(&home, &fixture::run("now", 2), &[]).await;
-        let verdicts = (0..2500).map(|i| (SiteKey(format!("s{i}")), Readiness::Down, "\"'; 学".to_owned()));
+        let verdicts = (0..2500).map(|i| (SiteKey::from(format!("s{i}")), Readiness::Down, "\"'; 学".into()));
         home.store.put_verdicts(&before.id, "2027.1", verdicts).await.unwrap();
         let count: i64 =
             sqlx::query_scalar("SELECT count(*) FROM verdicts WHERE method_version = '2027.1' AND reason = '\"''; 学'")

@@ -149,7 +149,7 @@ fn check_given(given: &Given<'_>, options: &LoadOptions, most: usize) -> Result<
     settled.allow_reserved |= settled.simulated;
     let (Built { book: tally, sources, .. }, readings) = settled.read(Tally::new(most))?;
     let files = sources.into_iter().zip(readings).map(|(source, reading)| FileCheck {
-        rejected: tally.rejected_in.get(&source.path).copied().unwrap_or(0),
+        rejected: tally.rejected_in.get(source.path.as_str()).copied().unwrap_or(0),
         path: source.path,
         encoding: source.encoding,
         reading,

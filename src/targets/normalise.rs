@@ -242,7 +242,7 @@ fn site(piece: &str, allow_reserved: bool, changes: &mut Vec<Change>) -> Result<
     }
     let (name, port) = split_port(authority)?;
     let host = host::check(name, allow_reserved, changes)?;
-    Ok(Site::new(host.ascii, host.unicode, scheme, port))
+    Ok(Site::new(&host.ascii, host.unicode, scheme, port))
 }
 
 /// Drops a label before the name, as in `官网:www.a.edu.cn`.

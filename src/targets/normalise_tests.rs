@@ -7,7 +7,7 @@ use super::*;
 fn keys(raw: &str) -> Vec<String> {
     cell(raw, false)
         .into_iter()
-        .map(|named| named.site.map_or_else(|fault| format!("{fault:?}"), |site| site.key.0))
+        .map(|named| named.site.map_or_else(|fault| format!("{fault:?}"), |site| site.key.0.to_string()))
         .collect()
 }
 
@@ -179,7 +179,7 @@ proptest! {
             prop_assert_eq!(again[0].site.as_ref(), Ok(&site));
             // A second opinion: what a URL parser would dial is a name, and this very name.
             let host = url::Host::parse(&site.host);
-            prop_assert_eq!(host, Ok(url::Host::Domain(site.host.clone())));
+            prop_assert_eq!(host, Ok(url::Host::Domain(site.host.to_string())));
         }
     }
 }

@@ -120,9 +120,9 @@ impl Regions {
                 Some(_) => RegionLevel::County,
             });
             let english = Some(cell(row, name_en)).filter(|name| !name.is_empty()).map(str::to_owned);
-            let parent = Some(parent).filter(|parent| !parent.is_empty()).map(|parent| RegionCode(parent.to_owned()));
+            let parent = Some(parent).filter(|parent| !parent.is_empty()).map(RegionCode::from);
             let region =
-                Region { code: RegionCode(code.to_owned()), name: name.to_owned(), name_en: english, level, parent };
+                Region { code: RegionCode::from(code), name: name.to_owned(), name_en: english, level, parent };
             if !self.add(region, cell(row, aliases).split('|')) {
                 return Err(TargetsError::table(path, *line, format!("region {code} is listed twice")));
             }
@@ -148,7 +148,7 @@ impl Regions {
 
     /// Adds one region. False: its code is taken by another one.
     pub(super) fn add<'a>(&mut self, region: Region, aliases: impl IntoIterator<Item = &'a str>) -> bool {
-        if let Some(at) = self.by_code.get(&region.code.0) {
+        if let Some(at) = self.by_code.get(region.code.0.as_str()) {
             return self.list[*at] == region;
         }
         let at = self.list.len();
@@ -159,7 +159,7 @@ impl Regions {
         for name in names {
             self.by_name.entry(name).or_default().push(at);
         }
-        self.by_code.insert(region.code.0.clone(), at);
+        self.by_code.insert(region.code.0.to_string(), at);
         self.list.push(region);
         true
     }
@@ -310,7 +310,7 @@ impl Regions {
                 place.ok_or_else(|| TargetsError::table(path, *line, "row and column are numbers from 1"))
             };
             let tile = Tile {
-                code: RegionCode(cell(row, Some(code)).to_owned()),
+                code: RegionCode::from(cell(row, Some(code))),
                 row: number(row_at)?,
                 column: number(column_at)?,
             };
@@ -330,7 +330,7 @@ fn unknown(found: &mut Found, wanted: Wanted<'_>, no_table: bool) {
     let name = [wanted.region, wanted.county].into_iter().find(|name| !name.is_empty());
     match (code, name) {
         (Some(code), _) if is_code(code) => {
-            found.region = RegionCode(code.to_owned());
+            found.region = RegionCode::from(code);
             found.group = name.filter(|_| no_table).map(|name| text::name(name).text);
             if !no_table {
                 found.notes.push(format!("unknown region code: {code}"));
@@ -339,7 +339,7 @@ fn unknown(found: &mut Found, wanted: Wanted<'_>, no_table: bool) {
         (_, Some(name)) if no_table => {
             let digest = Sha256::digest(text::comparable(name));
             let number = digest.iter().take(4).fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
-            found.region = RegionCode(format!("x{number:08x}"));
+            found.region = RegionCode(format!("x{number:08x}").into());
             found.group = Some(text::name(name).text);
         }
         (Some(code), _) => found.notes.push(format!("unknown region code: {}", text::quote(code))),

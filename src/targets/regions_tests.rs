@@ -21,7 +21,11 @@ fn regions(direct: bool) -> Regions {
 
 fn ask(direct: bool, region_code: &str, region: &str, county_code: &str, county: &str) -> (String, String, usize) {
     let found = regions(direct).resolve(Wanted { region_code, region, county_code, county });
-    (found.region.0, found.county.map(|code| code.0).unwrap_or_default(), found.notes.len())
+    (
+        String::from(&found.region.0),
+        found.county.map(|code| String::from(&code.0)).unwrap_or_default(),
+        found.notes.len(),
+    )
 }
 
 #[test]

@@ -22,6 +22,7 @@ use crate::model::school::{
     SourceLine,
 };
 use crate::model::site::SiteKey;
+use crate::model::word::Word;
 
 /// What all records of one list have in common.
 pub(super) struct List<'a> {
@@ -95,7 +96,7 @@ impl<B: Book> Builder<B> {
 
     /// Takes one record in.
     pub(super) fn add(&mut self, list: &List<'_>, record: &Record<'_>) {
-        let source = SourceLine { file: list.path.to_owned(), line: record.line };
+        let source = SourceLine { file: list.path.into(), line: record.line };
         match self.read(list, record) {
             Ok(read) => self.accept(read, &source),
             Err(reject) => {
@@ -156,7 +157,7 @@ impl<B: Book> Builder<B> {
         notes.extend(region_notes);
         let category = category(get(Column::Category), get(Column::Subtype), &name, &mut notes);
         let kept = |column| Some(text::name(get(column)).text).filter(|text| !text.is_empty());
-        let (subtype, responsible_unit) = (kept(Column::Subtype), kept(Column::Unit));
+        let (subtype, responsible_unit) = (kept(Column::Subtype).map(Word::from), kept(Column::Unit).map(Word::from));
         let school = School { name, code, region, county, category, subtype, responsible_unit };
         let state = word(get(Column::Status), words::state, "unknown status, read as listed", &mut notes);
         let role = word(get(Column::Role), words::role, "unknown role, left to the order of the rows", &mut notes);
@@ -202,7 +203,7 @@ impl<B: Book> Builder<B> {
                 role: Role::Portal,
                 site: None,
                 changes,
-                problem,
+                problem: problem.map(Box::new),
             };
             match named.site {
                 Err(_) => row.role = role.or(in_cell).unwrap_or(Role::Portal),
@@ -236,10 +237,10 @@ impl<B: Book> Builder<B> {
         let next = self.unlisted.len();
         let at = *self.unlisted_at.entry(code.clone()).or_insert(next);
         if at == next {
-            self.unlisted.push((code.clone(), code.0.clone()));
+            self.unlisted.push((code.clone(), code.0.to_string()));
         }
         let name = &mut self.unlisted[at].1;
-        if let Some(group) = group.filter(|_| *name == code.0) {
+        if let Some(group) = group.filter(|_| code.0 == *name) {
             *name = group;
         }
     }
@@ -306,16 +307,9 @@ impl<B: Book> Builder<B> {
     fn merge(&mut self, at: usize, other: &School, notes: &mut Vec<String>) {
         let mut known = self.book.school(at).into_owned();
         let before = known.clone();
-        let fill = |ours: &mut Option<String>, theirs: &Option<String>| match ours {
-            None => {
-                ours.clone_from(theirs);
-                false
-            }
-            Some(ours) => theirs.as_ref().is_some_and(|theirs| theirs != ours),
-        };
-        let mut differs = fill(&mut known.code, &other.code);
-        differs |= fill(&mut known.responsible_unit, &other.responsible_unit);
-        differs |= fill(&mut known.subtype, &other.subtype);
+        let mut differs = fill(&mut known.code, other.code.as_ref());
+        differs |= fill(&mut known.responsible_unit, other.responsible_unit.as_ref());
+        differs |= fill(&mut known.subtype, other.subtype.as_ref());
         differs |= text::comparable(&known.name) != text::comparable(&other.name) || known.region != other.region;
         differs |= known.category != other.category;
         if known.region == other.region && known.county.is_none() {
@@ -327,6 +321,18 @@ impl<B: Book> Builder<B> {
         if known != before {
             self.book.set_school(at, known);
         }
+    }
+}
+
+/// Takes the other's where there is none. True: there is another.
+fn fill<T: Clone + PartialEq>(ours: &mut Option<T>, theirs: Option<&T>) -> bool {
+    match (ours.as_ref(), theirs) {
+        (Some(ours), Some(theirs)) => ours != theirs,
+        (None, theirs) => {
+            *ours = theirs.cloned();
+            false
+        }
+        (Some(_), None) => false,
     }
 }
 
@@ -400,7 +406,7 @@ fn school_name(cell: &str, code: Option<&str>, sites: &[Named], notes: &mut Vec<
     }
     if let Some(site) = sites.iter().find_map(|named| named.site.as_ref().ok()) {
         notes.push("the school is named by its site".to_owned());
-        return Some(site.unicode.clone().unwrap_or_else(|| site.host.clone()));
+        return Some(site.unicode.clone().unwrap_or_else(|| site.host.to_string()));
     }
     let code = code?;
     notes.push("the school is named by its code".to_owned());

@@ -12,6 +12,7 @@ use super::check::{ChangedRow, Duplicate, Entries, ProblemRow};
 use super::known::{Known, short};
 use crate::model::school::{Category, RegionCode, RejectedRow, RosterState, Row, School, SourceLine};
 use crate::model::site::{Site, SiteKey};
+use crate::model::word::Word;
 
 /// Lines that are named of what is listed twice.
 const LINES: usize = 5;
@@ -23,7 +24,7 @@ const SITELESS: u32 = u32::MAX - 1;
 pub(super) struct Tally {
     /// Rows that are kept of each kind.
     most: usize,
-    files: Vec<String>,
+    files: Vec<Word>,
     schools: Schools,
     sites: Sites,
     /// By school, [`NO_PORTAL`] or [`SITELESS`] or the number of a site.
@@ -33,7 +34,7 @@ pub(super) struct Tally {
     school_places: Places,
     site_places: Places,
     pub(super) states: BTreeMap<RosterState, u64>,
-    pub(super) rejected_in: HashMap<String, u64>,
+    pub(super) rejected_in: HashMap<Word, u64>,
     pub(super) changed: Entries<ChangedRow>,
     pub(super) invalid: Entries<ProblemRow>,
     pub(super) rejected: Entries<ProblemRow>,
@@ -147,7 +148,7 @@ impl Book for Tally {
             self.changed.add(self.most, || ChangedRow { source, school: name(), site, changes });
         }
         if let Some(problem) = row.problem {
-            self.invalid.add(self.most, || ProblemRow { source: row.source, school: Some(name()), problem });
+            self.invalid.add(self.most, || ProblemRow { source: row.source, school: Some(name()), problem: *problem });
         }
     }
 
@@ -240,7 +241,7 @@ struct Kind {
     region: RegionCode,
     county: Option<RegionCode>,
     category: Category,
-    subtype: Option<String>,
+    subtype: Option<Word>,
 }
 
 /// Schools as bytes: the number of the kind, and then name, code and responsible unit, each after its length.
@@ -273,7 +274,7 @@ impl Schools {
         }
         let start = self.bytes.len();
         self.bytes.extend(number.to_le_bytes());
-        for text in [Some(&name), code.as_ref(), responsible_unit.as_ref()] {
+        for text in [Some(&*name), code.as_deref(), responsible_unit.as_deref()] {
             let length = text.map_or(NO_TEXT, |text| u16::try_from(text.len()).unwrap_or(NO_TEXT));
             self.bytes.extend(length.to_le_bytes());
             self.bytes.extend(text.filter(|_| length != NO_TEXT).map_or(&[][..], |text| text.as_bytes()));
@@ -291,7 +292,7 @@ impl Schools {
             rest = after;
             (length != NO_TEXT).then(|| String::from_utf8_lossy(text).into_owned())
         };
-        let (name, code, responsible_unit) = (text().unwrap_or_default(), text(), text());
+        let (name, code, responsible_unit) = (text().unwrap_or_default(), text(), text().map(Word::from));
         let Kind { region, county, category, subtype } = self.kinds[number].clone();
         School { name, code, region, county, category, subtype, responsible_unit }
     }
@@ -306,11 +307,11 @@ mod tests {
         let school = |name: &str, code: Option<&str>, county: Option<&str>| School {
             name: name.to_owned(),
             code: code.map(str::to_owned),
-            region: RegionCode("990100".to_owned()),
-            county: county.map(|county| RegionCode(county.to_owned())),
+            region: "990100".into(),
+            county: county.map(RegionCode::from),
             category: Category::K12,
-            subtype: code.map(|_| "小学".to_owned()),
-            responsible_unit: county.map(|_| "示例市教育局".to_owned()),
+            subtype: code.map(|_| "小学".into()),
+            responsible_unit: county.map(|_| "示例市教育局".into()),
         };
         let all =
             [school("甲", None, None), school("乙", Some("4141010001"), Some("990101")), school("", None, Some(""))];

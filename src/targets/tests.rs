@@ -250,7 +250,7 @@ fn henan() {
     assert_eq!(tasks, [("2", false), ("8", true)]);
     let direct = folder("henan", &LoadOptions { direct_counties: true, ..LoadOptions::default() });
     assert_eq!(direct.roster.tiles.len(), 28);
-    assert!(direct.roster.schools.iter().any(|school| school.region == RegionCode("411481".to_owned())));
+    assert!(direct.roster.schools.iter().any(|school| school.region == RegionCode::from("411481")));
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn tells_of(report: &check::CheckReport, roster: &Roster) -> Result<(), TestCase
     let changed = changed.map(|row| (&row.source, &roster.schools[row.school].name, &row.site, &row.changes));
     let told = report.changed.first.iter().map(|row| (&row.source, &row.school, &row.site, &row.changes));
     prop_assert_eq!(told.collect::<Vec<_>>(), changed.collect::<Vec<_>>());
-    let invalid = roster.rows.iter().filter_map(|row| Some((&row.source, row.problem.as_ref()?)));
+    let invalid = roster.rows.iter().filter_map(|row| Some((&row.source, row.problem.as_deref()?)));
     let told = report.invalid.first.iter().map(|row| (&row.source, &row.problem));
     prop_assert_eq!(told.collect::<Vec<_>>(), invalid.collect::<Vec<_>>());
     let rejected = roster.rejected.iter().map(|row| (&row.source, &row.problem));

@@ -83,8 +83,8 @@ fn groups(summary: &Summary) -> Vec<(String, Option<Category>, &Completion)> {
     let mut groups = vec![("all".to_owned(), None, &summary.total)];
     groups.extend(summary.categories.iter().map(|(category, of)| ("all".to_owned(), Some(*category), of)));
     for region in &summary.regions {
-        groups.push((region.code.0.clone(), None, &region.completion));
-        groups.extend(region.categories.iter().map(|(category, of)| (region.code.0.clone(), Some(*category), of)));
+        groups.push((region.code.0.to_string(), None, &region.completion));
+        groups.extend(region.categories.iter().map(|(category, of)| (region.code.0.to_string(), Some(*category), of)));
     }
     groups
 }
@@ -116,7 +116,6 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
-    use crate::model::school::RegionCode;
     use crate::model::summary::RegionSummary;
 
     /// What a reader of the format makes of a text: samples by name and labels. Refuses what the format forbids.
@@ -176,7 +175,7 @@ mod tests {
     fn summary(code: &str) -> Summary {
         let all = completion(&[(Readiness::Ready, 3), (Readiness::Absent, 1), (Readiness::Inconclusive, 1)]);
         let region = RegionSummary {
-            code: RegionCode(code.to_owned()),
+            code: code.into(),
             rank: None,
             rankable: false,
             completion: all.clone(),

@@ -69,7 +69,7 @@ fn differences(scenario: &Scenario, assessment: &Assessment) -> Vec<String> {
     };
     let reason = &assessment.reason;
     differ("readiness", expect.readiness.name().to_owned(), assessment.readiness.name().to_owned());
-    differ("reason", expect.reason.clone().unwrap_or_else(|| reason.clone()), reason.clone());
+    differ("reason", expect.reason.clone().unwrap_or_else(|| reason.to_string()), reason.to_string());
     differ("stack", expect.stack.unwrap_or(assessment.stack).name().to_owned(), assessment.stack.name().to_owned());
     let codes = |codes: &mut dyn Iterator<Item = Code>| {
         codes.map(Code::name).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
@@ -79,7 +79,7 @@ fn differences(scenario: &Scenario, assessment: &Assessment) -> Vec<String> {
     for (code, args) in &expect.args {
         let finding = assessment.findings.iter().find(|finding| finding.code == *code);
         for (name, value) in args {
-            let actual = finding.and_then(|finding| finding.args.get(name)).cloned().unwrap_or_default();
+            let actual = finding.and_then(|finding| finding.args.get(name)).unwrap_or_default().to_owned();
             differ(&format!("{} {name}", code.name()), value.clone(), actual);
         }
     }
@@ -102,7 +102,7 @@ fn differences(scenario: &Scenario, assessment: &Assessment) -> Vec<String> {
 
 /// A rate as scenario files write it. None: not measured.
 fn rate(facts: &Facts, what: &str) -> Option<String> {
-    let links = facts.links;
+    let links = facts.links.as_deref();
     let rate = match what {
         "level2" => links?.level2,
         "level2_external" => links?.level2_external,

@@ -171,7 +171,7 @@ pub(crate) fn site(entry: &str) -> Site {
     };
     let rest = rest.trim_end_matches('/');
     let (host, port) = rest.split_once(':').map_or((rest, None), |(host, port)| (host, Some(port)));
-    Site::new(host.to_owned(), None, scheme, port.map(|port| port.parse().expect("a port")))
+    Site::new(host, None, scheme, port.map(|port| port.parse().expect("a port")))
 }
 
 /// The evidence of one complete scan.

@@ -100,7 +100,7 @@ fn test_resolvers(vantage: &mut Vantage, observation: &Observation, number: u8, 
 fn judged(observation: &Observation, vantage: &Vantage) -> (Readiness, String, Vec<Code>) {
     let assessment = assess(observation, vantage, &Criteria::default());
     let codes = assessment.findings.iter().map(|finding| finding.code).collect();
-    (assessment.readiness, assessment.reason, codes)
+    (assessment.readiness, assessment.reason.to_string(), codes)
 }
 
 /// Nobody answers for the name in three rounds. In the first the resolvers were not proven, so that it does not count: nor
@@ -387,7 +387,7 @@ fn no_verdict_rests_on_mail() {
     for row in ["D01", "D02", "D05", "T01", "H16a", "S01", "N04"] {
         let (mut observation, vantage) = stored(row);
         let without = assess(&observation, &vantage, &Criteria::default());
-        let domain = observation.site.host.clone();
+        let domain = observation.site.host.to_string();
         let mail = Mail { domain, lookups: Vec::new(), hosts: Vec::new(), left_out: 3, out_of_time: true };
         observation.rounds.iter_mut().for_each(|round| round.mail = Some(mail.clone()));
         let with = assess(&observation, &vantage, &Criteria::default());

@@ -145,7 +145,7 @@ fn round(choices: &mut Choices<'_>, site: &Site, number: u8, without_ipv6: bool)
     };
     let v4 = lookups(choices, &mut round, &site.host, RecordType::A, &a, together);
     let v6 = lookups(choices, &mut round, &site.host, RecordType::Aaaa, &aaaa, together);
-    let mut host = site.host.clone();
+    let mut host = site.host.to_string();
     let (mut v4, mut v6) = (v4, v6);
     if v4.is_empty() && v6.is_empty() && choices.below(2) == 0 {
         host = site.host.strip_prefix("www.").map_or_else(|| format!("www.{}", site.host), str::to_owned);

@@ -273,7 +273,7 @@ async fn a_new_list_is_told_from_a_change() {
             &RunId("under-other-rules".into()),
             "1999.1",
             [("a.history.example".to_owned(), "READY")].map(|(site, _)| {
-                (v6ready::model::site::SiteKey(site), v6ready::model::verdict::Readiness::Absent, String::new())
+                (v6ready::model::site::SiteKey::from(site), v6ready::model::verdict::Readiness::Absent, "".into())
             }),
         )
         .await

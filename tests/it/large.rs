@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use v6ready::judge::causes::causes;
 use v6ready::judge::compare::Past;
 use v6ready::judge::summarise::summarise;
+use v6ready::model::args::Args;
 use v6ready::model::deep::FaultyLinks;
 use v6ready::model::evidence::{Pointer, StepKind};
 use v6ready::model::finding::{Code, Finding};
@@ -38,19 +39,18 @@ fn assessment(number: usize, site: &SiteKey) -> Assessment {
         _ => (Readiness::Broken, &[Code::V6Timeout, Code::PortDiff]),
     };
     let pointer = Pointer { round: 1, step: StepKind::Connect, index: 0 };
-    let args =
-        BTreeMap::from([("address".to_owned(), "2001:db8::10".to_owned()), ("port".to_owned(), "443".to_owned())]);
+    let args: Args = [("address", "2001:db8::10"), ("port", "443")].into_iter().collect();
     let finding = |code: &Code| Finding { code: *code, args: args.clone(), evidence: vec![pointer] };
     Assessment {
         site: site.clone(),
         readiness,
-        reason: if readiness == Readiness::Broken { "timeout" } else { "" }.to_owned(),
+        reason: if readiness == Readiness::Broken { "timeout" } else { "" }.into(),
         stack: if readiness == Readiness::Ready { Stack::DualStack } else { Stack::Ipv4Only },
         reach6: Some(readiness == Readiness::Ready),
         rule: 4,
         findings: codes.iter().map(finding).collect(),
         evidence: vec![pointer],
-        facts: Facts { v4_status: "200".to_owned(), latency_v4_ms: Some(31.25), ..Facts::default() },
+        facts: Facts { v4_status: "200".into(), latency_v4_ms: Some(31.25), ..Facts::default() },
     }
 }
 

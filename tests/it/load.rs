@@ -69,7 +69,7 @@ async fn until_all_normal_are_done(lab: &Lab, sites: Vec<Site>) -> f64 {
     prober.deadlines = Deadlines::default();
     prober.attempts = Attempts::default();
     let missing: BTreeSet<String> =
-        sites.iter().map(|site| site.host.clone()).filter(|host| host.starts_with("normal")).collect();
+        sites.iter().map(|site| site.host.to_string()).filter(|host| host.starts_with("normal")).collect();
     let missing = Arc::new(Mutex::new(missing));
     let (tell, stop) = watch::channel(Stop::No);
     let (begun, ended) = (Instant::now(), Arc::new(Mutex::new(None)));

@@ -286,7 +286,7 @@ proptest! {
         let failures = [Code::Ns6Unreachable, Code::Ns6TcpFail, Code::Ns6Lame];
         prop_assert!(!assessment.findings.iter().any(|finding| failures.contains(&finding.code)));
         let ends = assessment.findings.iter().find(|finding| finding.code == Code::V6ChainBroken);
-        prop_assert!(ends.is_none_or(|finding| finding.args["why"] == "no_address"));
+        prop_assert!(ends.is_none_or(|finding| &finding.args["why"] == "no_address"));
     }
 
     #[test]
@@ -517,7 +517,7 @@ fn a_page_we_stopped_reading_is_no_defect() {
         let assessment = cut_short_over_v6(&Failure::Limit(limit));
         assert_eq!(assessment.readiness, Readiness::Ready);
         assert_eq!(codes(&assessment), [Code::ContentUnverified, Code::LimitHit]);
-        assert_eq!(assessment.findings[1].args["limit"], limit.word());
+        assert_eq!(&assessment.findings[1].args["limit"], limit.word());
     }
     // A page that stalls over IPv6 alone is one that IPv6 does not deliver.
     for stall in [Limit::Slow, Limit::Total] {
@@ -527,7 +527,7 @@ fn a_page_we_stopped_reading_is_no_defect() {
     let assessment = cut_short_over_v6(&Failure::EarlyEof);
     assert_eq!((assessment.readiness, assessment.reason.as_str()), (Readiness::ReadyDefect, "truncated"));
     assert_eq!(codes(&assessment), [Code::V6Truncated, Code::ContentUnverified]);
-    assert_eq!(assessment.findings[0].args["failure"], "early_eof");
+    assert_eq!(&assessment.findings[0].args["failure"], "early_eof");
 }
 
 /// Makes an IPv6 walk that failed land where IPv4 landed in the same round. False: there is none.

@@ -48,7 +48,7 @@ async fn killed(folder: &Path, age: Duration) {
     let loaded = load(&[folder.join("list.txt")], &options).unwrap();
     let mut roster = loaded.roster;
     roster.sources.iter_mut().for_each(|list| "list.txt".clone_into(&mut list.path));
-    roster.rows.iter_mut().for_each(|row| "list.txt".clone_into(&mut row.source.file));
+    roster.rows.iter_mut().for_each(|row| row.source.file = "list.txt".into());
     let config = Config::resolve(Some(&folder.join("v6ready.toml")), &BTreeMap::new(), &FlagValues::default()).unwrap();
     let age = i64::try_from(age.as_millis()).unwrap();
     let run = Run {

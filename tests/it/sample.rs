@@ -59,7 +59,7 @@ fn world(sites: &[Site], run: u32) -> World {
     let mut world = demo_world(sites);
     for site in sites {
         let number: u32 = site.host.bytes().map(u32::from).sum();
-        let Some(name) = world.dns.get_mut(&site.host) else { continue };
+        let Some(name) = world.dns.get_mut(&*site.host) else { continue };
         if number % 7 > run + 1 {
             name.aaaa.clear();
         }

@@ -261,7 +261,7 @@ async fn redirects_that_lead_inside_are_not_followed() {
                 assert!(walk.hops[0].exchange.is_some(), "{target}: the redirect was read");
                 // A target that names the site itself, or nothing that can be fetched, is no way in.
                 let other = walk.hops.iter().skip(1).any(|hop| hop.exchange.is_some());
-                let same = walk.hops.iter().all(|hop| hop.url.contains(&listed.host));
+                let same = walk.hops.iter().all(|hop| hop.url.contains(&*listed.host));
                 assert!(!other || same, "{target}: {:?}", walk.hops);
                 if kind == "r" && !same {
                     assert_ne!(walk.end, WalkEnd::Landed, "{target}");

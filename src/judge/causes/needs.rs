@@ -3,10 +3,11 @@
 //! Findings that one and the same change mends have one key: a name without AAAA is one cause, be it listed, an alias's
 //! end or the target of a redirect.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::judge::landing;
+use crate::model::args::Args;
 use crate::model::cause::CauseKey;
 use crate::model::finding::{Code, Finding, Severity};
 use crate::model::verdict::{Assessment, CountsAs, Readiness};
@@ -17,7 +18,7 @@ pub struct Need {
     /// What.
     pub key: CauseKey,
     /// Arguments for the wording.
-    pub args: BTreeMap<String, String>,
+    pub args: Args,
 }
 
 /// Findings about ourselves: nobody has to mend anything for them.
@@ -53,7 +54,7 @@ pub fn needs(assessment: &Assessment) -> Vec<Need> {
 
 fn of_finding(assessment: &Assessment, finding: &Finding) -> Vec<Need> {
     let host = assessment.site.host();
-    let arg = |name: &str| finding.args.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    let arg = |name: &str| finding.args.get(name).filter(|value| !value.is_empty());
     match finding.code {
         // One name without AAAA.
         Code::AaaaAbsent => vec![of_host(Code::AaaaAbsent, host)],
@@ -106,16 +107,12 @@ fn each(values: Option<&str>) -> impl Iterator<Item = &str> {
 }
 
 fn of_args(code: Code, subject: &str, args: &[(&str, &str)]) -> Need {
-    let args = args.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Need { key: CauseKey { code, subject: subject.to_owned() }, args }
+    Need { key: CauseKey { code, subject: subject.to_owned() }, args: args.iter().copied().collect() }
 }
 
 fn of(code: Code, subject: &str, finding: &Finding, more: &[(&str, &str)]) -> Need {
-    let mut need = of_args(code, subject, more);
-    for (name, value) in &finding.args {
-        need.args.entry(name.clone()).or_insert_with(|| value.clone());
-    }
-    need
+    let need = of_args(code, subject, more);
+    Need { args: need.args.or(&finding.args), ..need }
 }
 
 fn of_host(code: Code, host: &str) -> Need {
@@ -129,9 +126,9 @@ fn of_place(assessment: &Assessment, finding: &Finding) -> Need {
     // A redirect's target has addresses of its own.
     let elsewhere = named.filter(|address| address.parse().is_ok_and(|address| !own.contains(&address)));
     let addresses = match (finding.code, named, elsewhere) {
-        (Code::SomeAddressesDead, Some(dead), _) => dead.clone(),
-        (_, _, Some(address)) => address.clone(),
-        _ if own.is_empty() => named.cloned().unwrap_or_else(|| assessment.site.host().to_owned()),
+        (Code::SomeAddressesDead, Some(dead), _) => dead.to_owned(),
+        (_, _, Some(address)) => address.to_owned(),
+        _ if own.is_empty() => named.unwrap_or_else(|| assessment.site.host()).to_owned(),
         _ => own.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     };
     let port = finding.args.get("port").filter(|port| !port.is_empty());
@@ -139,11 +136,11 @@ fn of_place(assessment: &Assessment, finding: &Finding) -> Need {
         Some(port) => format!("[{addresses}]:{port}"),
         None => format!("[{addresses}]"),
     };
-    let mut need = of(finding.code, &subject, finding, &[]);
-    if let Some(first) = addresses.split(", ").next() {
-        need.args.insert("address".to_owned(), first.to_owned());
+    let need = of(finding.code, &subject, finding, &[]);
+    match addresses.split(", ").next() {
+        Some(first) => Need { args: need.args.with("address", first), ..need },
+        None => need,
     }
-    need
 }
 
 /// The network behind the narrow stretch: a /48, which is what a site of the Internet gets (RFC 6177 §2).
@@ -165,7 +162,7 @@ fn public(assessment: &Assessment) -> Vec<IpAddr> {
     let special = [Code::AddrMapped, Code::AddrTranslated, Code::AddrSpecial, Code::AddrLocal];
     let findings = assessment.findings.iter().filter(|finding| special.contains(&finding.code));
     let refused: BTreeSet<IpAddr> = findings
-        .flat_map(|finding| each(finding.args.get("address").map(String::as_str)))
+        .flat_map(|finding| each(finding.args.get("address")))
         .filter_map(|address| address.parse().ok())
         .collect();
     assessment.facts.aaaa.iter().copied().filter(|address| !refused.contains(address)).collect()

@@ -6,6 +6,7 @@ use crate::model::finding::{Code, Finding};
 use crate::model::school::{Category, Region, RegionCode, RegionLevel, Role, RosterState, Row, SourceLine};
 use crate::model::summary::Task;
 use crate::model::verdict::{Facts, Stack};
+use crate::model::word::Word;
 
 type Args<'a> = &'a [(&'a str, &'a str)];
 /// Verdict, findings, expected needs.
@@ -14,13 +15,13 @@ type Case<'a> = (Readiness, &'a [(Code, Args<'a>)], &'a [&'a str]);
 fn assessment(site: &str, readiness: Readiness, findings: &[(Code, Args<'_>)]) -> Assessment {
     let finding = |(code, args): &(Code, Args<'_>)| Finding {
         code: *code,
-        args: args.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        args: args.iter().copied().collect(),
         evidence: Vec::new(),
     };
     Assessment {
         site: SiteKey(site.into()),
         readiness,
-        reason: String::new(),
+        reason: Word::default(),
         stack: Stack::Unknown,
         reach6: None,
         rule: 6,
@@ -67,7 +68,7 @@ impl World {
             county: None,
             category,
             subtype: None,
-            responsible_unit: Some(format!("bureau of {area}")),
+            responsible_unit: Some(format!("bureau of {area}").into()),
         });
         for (site, role) in sites {
             self.roster.rows.push(Row {
@@ -167,10 +168,10 @@ fn hosts_of_resources_are_causes_of_their_own() {
         ["SKYLIGHT_HOST s.example", "SKYLIGHT_V6_DEAD s.example"],
         "nothing is known of them"
     );
-    of.facts.skylight = Some(Skylight {
+    of.facts.skylight = Some(Box::new(Skylight {
         blocking: vec![blocking("a.example", false), blocking("b.example", false), blocking("c.example", true)],
         ..Skylight::default()
-    });
+    }));
     // The first is the cause that a school has whose own name it is.
     assert_eq!(keys(&needs(&of)), ["AAAA_ABSENT a.example", "AAAA_ABSENT b.example", "SKYLIGHT_V6_DEAD c.example"]);
 }
@@ -250,7 +251,7 @@ fn services_are_rows_without_schools() {
     let failures = world.causes().failures;
     let [cause] = failures.as_slice() else { panic!("{failures:?}") };
     assert_eq!((cause.rows, cause.helped, cause.touched, cause.regions.len()), (1, 0, 0, 0));
-    assert_eq!(cause.units, BTreeSet::from(["bureau of A".to_owned()]));
+    assert_eq!(cause.units, BTreeSet::from(["bureau of A".into()]));
 }
 
 mod any_world {

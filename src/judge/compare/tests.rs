@@ -99,7 +99,7 @@ proptest! {
             places.push(line.past.runs().last().expect("a run").places());
         }
         let share = |city: &RegionCode| {
-            let of = || schools.iter().filter(|(index, _)| cities[*index] == city.0);
+            let of = || schools.iter().filter(|(index, _)| city.0 == cities[*index]);
             of().filter(|(_, passes)| *passes).count() as f64 / of().count() as f64
         };
         for (one, above) in &places[0] {

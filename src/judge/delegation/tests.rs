@@ -113,7 +113,7 @@ fn found(rounds: &[Vec<Delegation>], proven: bool) -> (Vec<Code>, Indicators) {
         round.delegations.clone_from(zones);
         round
     });
-    let site = Site::new("www.z.example".into(), None, None, None);
+    let site = Site::new("www.z.example", None, None, None);
     let observation = Observation { version: EVIDENCE_VERSION, site, rounds: rounds.collect() };
     let mut findings = Findings::default();
     let proof = Proof { rounds: 2, at: &|_| proven };

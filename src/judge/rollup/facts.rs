@@ -98,8 +98,8 @@ impl<'a> Case<'a> {
         let all: Vec<usize> = (0..self.entries.len()).collect();
         let shown = primary(&self.entries, if offered.is_empty() { &all } else { &offered });
         if let Some(entry) = shown {
-            facts.v4_status = Self::status(entry.v4.as_ref(), self.naming.v4, self.usable.1);
-            facts.v6_status = Self::status(entry.v6.as_ref(), self.naming.v6, self.usable.0);
+            facts.v4_status = Self::status(entry.v4.as_ref(), self.naming.v4, self.usable.1).into();
+            facts.v6_status = Self::status(entry.v6.as_ref(), self.naming.v6, self.usable.0).into();
             let landing = |o: &Option<Outcome<'a>>| -> Option<&'a Exchange> { o.as_ref()?.landing.exchange() };
             let ms = |exchange: &Exchange| (exchange.ttfb_us / 10) as f64 / 100.0;
             facts.latency_v4_ms = landing(&entry.v4).map(ms);
@@ -110,7 +110,7 @@ impl<'a> Case<'a> {
         facts.lands_on = shown.and_then(|entry| entry.v4.as_ref()).and_then(|v4| {
             v4.landing.exchange()?;
             let host = landing::host_of(&v4.hops.last()?.url)?;
-            (host != self.observation.site.host).then_some(host)
+            (*host != *self.observation.site.host).then_some(host)
         });
         facts.v6_tries = self.tries();
         facts

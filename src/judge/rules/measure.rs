@@ -108,8 +108,12 @@ impl Measure {
             Self::Delegation => facts.resolves6.map(Value::yes),
             Self::NsReachable => facts.ns6.map(|(works, _)| Value::number(works.into())),
             Self::NsAaaa => ns_aaaa(assessment).map(|number| Value::number(number.into())),
-            Self::Links2 => facts.links.and_then(|links| Value::share((links.level2.supported, links.level2.judged))),
-            Self::Links3 => facts.links.and_then(|links| Value::share((links.level3.supported, links.level3.judged))),
+            Self::Links2 => {
+                facts.links.as_ref().and_then(|links| Value::share((links.level2.supported, links.level2.judged)))
+            }
+            Self::Links3 => {
+                facts.links.as_ref().and_then(|links| Value::share((links.level3.supported, links.level3.judged)))
+            }
             Self::LatencyDns => degradation(assessment, |of| of.dns),
             Self::LatencyTcp => degradation(assessment, |of| of.tcp),
             Self::LatencyFirstByte => degradation(assessment, |of| of.first_byte),
@@ -132,7 +136,7 @@ fn usable_aaaa(assessment: &Assessment) -> Option<bool> {
 
 /// Where the home page was sampled, by the samples; else by the looks that led to the verdict.
 fn home_success(assessment: &Assessment) -> Option<Value> {
-    let sampled = assessment.facts.latencies.and_then(|of| Value::share(of.success6));
+    let sampled = assessment.facts.latencies.as_ref().and_then(|of| Value::share(of.success6));
     match assessment.readiness.counts_as() {
         CountsAs::OutOfBase | CountsAs::NotJudged => None,
         // There is nothing to be sampled.
@@ -166,12 +170,12 @@ fn ns_aaaa(assessment: &Assessment) -> Option<u8> {
 }
 
 fn degradation(assessment: &Assessment, of: impl Fn(crate::model::deep::Latencies) -> Pair) -> Option<Value> {
-    assessment.facts.latencies.and_then(|latencies| of(latencies).degradation).map(Value::number)
+    assessment.facts.latencies.as_ref().and_then(|latencies| of(**latencies).degradation).map(Value::number)
 }
 
 /// The same page over both families: its speeds are as the times it takes, the other way round.
 fn download_speed(assessment: &Assessment) -> Option<f64> {
-    let latencies = assessment.facts.latencies?;
+    let latencies = assessment.facts.latencies.as_ref()?;
     let rest = |page: Option<crate::model::deep::Spread>, first: Option<crate::model::deep::Spread>| {
         Some(page?.median_us.saturating_sub(first?.median_us))
     };

@@ -236,14 +236,14 @@ pub fn tally(rules: &RuleSet, roster: &Roster, assessments: &BTreeMap<SiteKey, A
             continue;
         }
         let score = score(rules, assessment);
-        let kind = school.subtype.clone().unwrap_or_else(|| school.category.name().to_owned());
+        let kind = school.subtype.as_deref().unwrap_or(school.category.name()).to_owned();
         if score.passes_at.is_some() {
             kinds.entry(kind).or_default().count(score.passes);
         }
         total.add(&score);
-        direct.entry(school.region.0.clone()).or_default().add(&score);
+        direct.entry(school.region.0.to_string()).or_default().add(&score);
         for code in lineage(&parents, &school.region) {
-            regions.entry(code.0.clone()).or_default().add(&score);
+            regions.entry(code.0.to_string()).or_default().add(&score);
         }
     }
     let finished = |sums: BTreeMap<String, Adder>| sums.into_iter().map(|(code, sum)| (code, sum.finish())).collect();

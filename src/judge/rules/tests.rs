@@ -1,16 +1,18 @@
 //! Rule files are read strictly, and known rates give the expected points.
 
 use super::*;
+use crate::model::args::Args;
 use crate::model::deep::{Latencies, LinkRates, Rate};
 use crate::model::finding::{Code, Finding};
 use crate::model::site::SiteKey;
 use crate::model::verdict::{Assessment, Facts, Readiness, Stack};
+use crate::model::word::Word;
 
 fn assessment(readiness: Readiness, facts: Facts) -> Assessment {
     Assessment {
         site: SiteKey("www.s.example".into()),
         readiness,
-        reason: String::new(),
+        reason: Word::default(),
         stack: Stack::Unknown,
         reach6: None,
         rule: 4,
@@ -58,8 +60,8 @@ fn twenty_forty_forty() {
     ];
     for (success6, level2, level3, points, judged) in cases {
         let facts = Facts {
-            links: Some(LinkRates { level2: rate(level2), level3: rate(level3), ..LinkRates::default() }),
-            latencies: Some(Latencies { success6, ..Latencies::default() }),
+            links: Some(Box::new(LinkRates { level2: rate(level2), level3: rate(level3), ..LinkRates::default() })),
+            latencies: Some(Box::new(Latencies { success6, ..Latencies::default() })),
             ..Facts::default()
         };
         let score = score(&rules, &assessment(Readiness::Ready, facts));
@@ -69,7 +71,8 @@ fn twenty_forty_forty() {
     let bare = score(&rules, &assessment(Readiness::Absent, Facts::default()));
     assert_eq!((bare.points, bare.judged, bare.passes_at, bare.passes), (0.0, 100.0, None, None));
     let measured = LinkRates { level2: rate((3, 4)), ..LinkRates::default() };
-    let failing = score(&rules, &assessment(Readiness::Broken, Facts { links: Some(measured), ..Facts::default() }));
+    let failing =
+        score(&rules, &assessment(Readiness::Broken, Facts { links: Some(Box::new(measured)), ..Facts::default() }));
     assert_eq!((failing.points, failing.judged), (30.0, 100.0));
     let ready = score(&rules, &assessment(Readiness::Ready, Facts { v6_tries: Some((2, 2)), ..Facts::default() }));
     assert_eq!((ready.judged, ready.passes), (0.0, None));
@@ -103,7 +106,7 @@ fn what_an_indicator_says() {
     let of = |measure: Measure, readiness, facts: Facts, codes: &[Code]| {
         let mut assessment = assessment(readiness, facts);
         assessment.findings =
-            codes.iter().map(|code| Finding { code: *code, args: [].into(), evidence: Vec::new() }).collect();
+            codes.iter().map(|code| Finding { code: *code, args: Args::default(), evidence: Vec::new() }).collect();
         measure.of(&assessment).map(|value| value.value)
     };
     let bare = Facts::default;

@@ -32,7 +32,7 @@ fn info(input: &ReportInput, cause: &Cause) -> CauseInfo {
         after: after(cause.helped, cause.effect, &summary.total),
         regions: regions.collect(),
         tasks: tasks.collect(),
-        units: cause.units.iter().cloned().collect(),
+        units: cause.units.iter().map(String::from).collect(),
         sites: cause.sites.iter().cloned().collect(),
         finding: Finding { code: cause.key.code, args: cause.args.clone(), evidence: Vec::new() },
     }

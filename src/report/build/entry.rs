@@ -12,6 +12,7 @@ use crate::model::deep::HostClass;
 use crate::model::evidence::Pointer;
 use crate::model::site::SiteKey;
 use crate::model::verdict::{Assessment, Facts};
+use crate::model::word::Word;
 
 /// Makes the entry of which there is an outline.
 pub(in crate::report) fn entry(schools: &Schools, outline: &Outline) -> SchoolRow {
@@ -49,7 +50,7 @@ fn bare(schools: &Schools, outline: &Outline) -> SchoolRow {
         counted: outline.counted,
         readiness: standing.name(),
         counts_as: standing.counts_as(),
-        reason: String::new(),
+        reason: Word::default(),
         stack: None,
         reach6: None,
         rule: None,
@@ -58,8 +59,8 @@ fn bare(schools: &Schools, outline: &Outline) -> SchoolRow {
         aaaa: Vec::new(),
         networks: Vec::new(),
         a: Vec::new(),
-        v6_status: String::new(),
-        v4_status: String::new(),
+        v6_status: Word::default(),
+        v4_status: Word::default(),
         latency_v6_ms: None,
         latency_v4_ms: None,
         v6_tries: None,
@@ -120,7 +121,8 @@ fn add_verdict(entry: &mut SchoolRow, assessment: &Assessment) {
     entry.latency_v4_ms = facts.latency_v4_ms;
     entry.v6_tries = facts.v6_tries;
     entry.ns6 = facts.ns6;
-    entry.deep = DeepRow { links: facts.links, skylight: facts.skylight.clone(), latencies: facts.latencies };
+    entry.deep =
+        DeepRow { links: facts.links.clone(), skylight: facts.skylight.clone(), latencies: facts.latencies.clone() };
     entry.resolves6 = facts.resolves6;
     entry.mail.clone_from(&facts.mail);
     entry.title.clone_from(&facts.title);

@@ -21,6 +21,7 @@ use super::html::tables::{self, Line};
 use super::model::{Mark, Report};
 use super::text::{Context, Lang, Text};
 use super::{File, RenderError, ReportInput};
+use crate::model::args::Args;
 use crate::model::finding::{Code, Finding, Severity};
 use crate::model::verdict::{CountsAs, Readiness};
 use template::{Fonts, Template};
@@ -246,7 +247,7 @@ fn problems(report: &Report, text: &Text) -> Vec<String> {
     let mut sorted: Vec<(Code, u64)> = schools.into_iter().collect();
     sorted.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let line = |(number, (code, count)): (usize, (Code, u64))| {
-        let finding = Finding { code, args: BTreeMap::new(), evidence: Vec::new() };
+        let finding = Finding { code, args: Args::default(), evidence: Vec::new() };
         let title = text.advise(&finding, &Context::new()).title;
         let values = [("number", &*number.to_string()), ("title", &*title), ("count", &*count.to_string())];
         text.fill("d.problem", &values)

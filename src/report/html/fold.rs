@@ -74,7 +74,7 @@ mod tests {
         let schools = fixture.roster.schools.len();
         assert!(schools > FIRST, "{schools}");
         for (index, school) in fixture.roster.schools.iter_mut().enumerate() {
-            school.responsible_unit = Some(format!("unit-{index:02}"));
+            school.responsible_unit = Some(format!("unit-{index:02}").into());
         }
         fixture.recount();
         let files = render_all(&fixture.input(Lang::Zh)).unwrap();

@@ -60,7 +60,7 @@ fn inline_hash(source: &str) -> String {
 
 /// Arguments that every finding of a row may use in its wording.
 pub(super) fn context(row: &SchoolRow) -> Context {
-    text::context(row.site.as_ref().map(|site| site.host.as_str()), &row.aaaa)
+    text::context(row.site.as_ref().map(|site| &*site.host), &row.aaaa)
 }
 
 /// A link to a site, rebuilt from its checked parts. None: the host is nothing that may stand in a link.
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn links_are_rebuilt_from_checked_parts() {
-        let site = |host: &str, scheme, port| Site::new(host.to_owned(), None, scheme, port);
+        let site = |host: &str, scheme, port| Site::new(host, None, scheme, port);
         assert_eq!(link(&site("www.school.example", None, None)).unwrap(), "http://www.school.example/");
         assert_eq!(link(&site("a.example", Some(Scheme::Https), Some(8443))).unwrap(), "https://a.example:8443/");
         for host in ["", "a b", "a\"onclick=x", "a/../b", "A.example", "javascript:alert(1)", "-a", "a@b"] {

@@ -163,7 +163,7 @@ fn grouped(
 
 fn counties(text: &Text, rows: Rows, counts: &Counts) -> Option<Table> {
     grouped(text, rows, counts, "counties", "col.county", |row| match (&row.county, &row.county_name) {
-        (Some(code), name) => (code.0.clone(), name.clone()),
+        (Some(code), name) => (code.0.to_string(), name.clone()),
         // Behind every code.
         (None, _) => ("~".to_owned(), Some(text.w("unknown.county").to_owned())),
     })
@@ -235,7 +235,7 @@ fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> S
         tags.push(text.change(Change::Flapping).to_owned());
     }
     tags.push(text.category(row.category).to_owned());
-    tags.extend([&row.subtype, &row.county_name].into_iter().flatten().map(|part| shown(part)));
+    tags.extend([row.subtype.as_deref(), row.county_name.as_deref()].into_iter().flatten().map(shown));
     let trail = key.filter(|_| row.rule.is_some()).and_then(|key| input.trails.get(key));
     let haystack = [
         Some(row.name.as_str()),

@@ -70,7 +70,7 @@ pub(super) fn views(report: &Report, text: &Text, entries: &[Entry<'_>]) -> Vec<
                 Entry::Whole(_) => &info.tally.regions,
                 Entry::Direct(_) => &info.tally.direct,
             };
-            let sum = sums.get(&region.code.0)?;
+            let sum = sums.get(region.code.0.as_str())?;
             Some(region_view(info, sum, entry_name(text, *entry), region.page.clone(), text))
         };
         entries.iter().filter_map(line).collect()
@@ -89,7 +89,7 @@ pub(super) fn views(report: &Report, text: &Text, entries: &[Entry<'_>]) -> Vec<
 pub(super) fn of_region(report: &Report, text: &Text, code: &RegionCode, whole: bool) -> Vec<RuleView> {
     let one = |info: &RuleSetInfo| {
         let sums = if whole { &info.tally.regions } else { &info.tally.direct };
-        Some(view(info, sums.get(&code.0)?, &BTreeMap::new(), Vec::new(), text))
+        Some(view(info, sums.get(code.0.as_str())?, &BTreeMap::new(), Vec::new(), text))
     };
     report.rule_sets.iter().filter_map(one).collect()
 }

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::judge::operators::{Hint, Operator};
 use crate::judge::rules::{RuleSet, Tally};
+use crate::model::args::Args;
 use crate::model::finding::Finding;
 use crate::model::site::SiteKey;
 
@@ -17,7 +18,7 @@ pub struct CauseInfo {
     /// What it is about.
     pub subject: String,
     /// Details for the wording.
-    pub args: BTreeMap<String, String>,
+    pub args: Args,
     /// It belongs to none of those whose sites it holds back. None: it has no name that could tell.
     pub outside: Option<bool>,
     /// Rows of the lists that it holds back.

@@ -248,7 +248,7 @@ impl Text {
             return Advice { title: code, ..Advice::default() };
         };
         let argument = |name: &str| {
-            finding.args.get(name).filter(|value| !value.is_empty()).or_else(|| context.get(name)).map(String::as_str)
+            finding.args.get(name).filter(|value| !value.is_empty()).or_else(|| context.get(name).map(String::as_str))
         };
         let prose = |text: &str| {
             substitute(text, |name| {

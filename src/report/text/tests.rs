@@ -146,11 +146,7 @@ fn pages_ask_for_known_words_only() {
 fn arguments_cannot_fool_the_reader_or_the_shell() {
     let text = Text::of(Lang::Zh);
     let args = [("address", "$(reboot)"), ("port", "443;id"), ("failure", "a\u{1b}[2J\u{202e}{host}")];
-    let finding = Finding {
-        code: Code::V6Http,
-        args: args.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        evidence: Vec::new(),
-    };
+    let finding = Finding { code: Code::V6Http, args: args.into_iter().collect(), evidence: Vec::new() };
     let context = BTreeMap::from([("host", "www.school.example".to_owned())]);
     let advice = text.advise(&finding, &context);
     assert!(advice.explanation.contains("a\\u{1b}[2J\\u{202e}{host}"), "{}", advice.explanation);

@@ -65,7 +65,7 @@ fn site(book: &Book, number: u64, school: &SchoolRow) -> Vec<Value> {
     ];
     values.extend(pair(school.v6_tries));
     values.extend(pair(school.ns6));
-    let (links, skylight) = (school.deep.links, school.deep.skylight.as_ref());
+    let (links, skylight) = (school.deep.links.as_deref(), school.deep.skylight.as_ref());
     let rates = [
         links.map(|links| links.level2),
         links.map(|links| links.level3),
@@ -77,7 +77,7 @@ fn site(book: &Book, number: u64, school: &SchoolRow) -> Vec<Value> {
     for of in rates {
         values.extend(rate(of));
     }
-    let samples = school.deep.latencies;
+    let samples = school.deep.latencies.as_deref();
     values.extend(pair(samples.map(|of| of.success6)));
     values.extend(pair(samples.map(|of| of.success4)));
     for spread in [samples.and_then(|of| of.page.v6), samples.and_then(|of| of.page.v4)] {

@@ -119,7 +119,7 @@ async fn evidence(loaded: &Loaded, texts: &[String]) -> Evidence {
     let lab = Lab::start(world).await.expect("a lab");
     let sites: Vec<Site> = loaded.roster.sites.values().cloned().collect();
     for (number, text) in texts.iter().enumerate() {
-        let listed = sites.iter().any(|site| site.host == host(number));
+        let listed = sites.iter().any(|site| *site.host == *host(number));
         assert!(listed, "{} is not a site of the list, because of {text:?}", host(number));
     }
     scan(prober(&lab, Patience::USUAL), sites, 60, Transports::Both).await
