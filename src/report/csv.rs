@@ -3,11 +3,14 @@
 //! Text that a spreadsheet would take for a formula gets a leading apostrophe ([`guard`]), which [`unguard`] takes away
 //! again. Characters that act without being seen are written out ([`super::clean`]). Numbers come from numeric types only.
 
+use std::io;
+
 use super::clean::clean;
 use super::format::percent;
+use super::json::FileEntry;
 use super::model::{ROSTER_STATES, RegionInfo, Report, SchoolRow};
 use super::text::{Lang, Text};
-use super::{File, html};
+use super::{Folder, html};
 use crate::judge::summarise::Standing;
 use crate::model::site::SiteKey;
 use crate::model::verdict::Readiness;
@@ -108,14 +111,15 @@ fn needs_guard(text: &str) -> bool {
     bare.starts_with(acts) || bare.trim_start().starts_with(acts)
 }
 
-/// Renders the four files.
-pub fn render(report: &Report, lang: Lang) -> Vec<File> {
-    vec![
-        ("schools.csv".into(), table(&SCHOOLS, report.schools.iter().map(|row| school(&row)))),
-        ("regions.csv".into(), regions(report)),
-        ("causes.csv".into(), table(&CAUSES, causes(report, lang))),
-        ("findings.csv".into(), table(&FINDINGS, report.schools.iter().flat_map(|row| findings(&row, lang)))),
-    ]
+/// Renders the four files, row by row.
+pub(super) fn render<F: Folder>(report: &Report, lang: Lang, folder: &mut F) -> Result<Vec<FileEntry>, F::Error> {
+    let rows = || report.schools.iter();
+    Ok(vec![
+        folder.stream("schools.csv", &|out| table(out, &SCHOOLS, rows().map(|row| school(&row))))?,
+        folder.stream("regions.csv", &|out| regions(out, report))?,
+        folder.stream("causes.csv", &|out| table(out, &CAUSES, causes(report, lang)))?,
+        folder.stream("findings.csv", &|out| table(out, &FINDINGS, rows().flat_map(|row| findings(&row, lang))))?,
+    ])
 }
 
 fn school(row: &SchoolRow) -> Vec<String> {
@@ -144,10 +148,10 @@ fn school(row: &SchoolRow) -> Vec<String> {
     ]
 }
 
-fn regions(report: &Report) -> Vec<u8> {
+fn regions(out: &mut (dyn io::Write + Send), report: &Report) -> io::Result<()> {
     let mut columns: Vec<&str> = REGIONS.to_vec();
     columns.extend(standings().map(Standing::name));
-    table(&columns, report.regions.iter().map(region))
+    table(out, &columns, report.regions.iter().map(region))
 }
 
 fn region(info: &RegionInfo) -> Vec<String> {
@@ -253,20 +257,21 @@ fn milliseconds(value: Option<f64>) -> String {
 }
 
 /// Rows of cells as a file.
-pub(super) fn table<S: AsRef<str>>(columns: &[S], rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
+pub(super) fn table<S: AsRef<str>>(
+    mut out: &mut (dyn io::Write + Send),
+    columns: &[S],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> io::Result<()> {
     // Excel takes a file without it for the system's code page.
-    let mut bytes = b"\xef\xbb\xbf".to_vec();
-    {
-        let mut writer =
-            ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).flexible(true).from_writer(&mut bytes);
-        // Writing to memory cannot fail, and a flexible writer takes rows of any length.
-        let _ = writer.write_record(columns.iter().map(AsRef::as_ref));
-        for row in rows {
-            let _ = writer.write_record(&row);
-        }
-        let _ = writer.flush();
+    out.write_all(b"\xef\xbb\xbf")?;
+    // A flexible writer takes rows of any length.
+    let mut writer =
+        ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).flexible(true).from_writer(&mut out);
+    writer.write_record(columns.iter().map(AsRef::as_ref))?;
+    for row in rows {
+        writer.write_record(&row)?;
     }
-    bytes
+    writer.flush()
 }
 
 #[cfg(test)]

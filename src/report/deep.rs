@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::File;
+use super::Folder;
 use super::csv::{cell, table};
 use super::format::{duration, percent};
+use super::json::FileEntry;
 use super::model::{Outline, RegionInfo, Report, SchoolRow};
 use super::text::Text;
 use super::trail::link_end as end;
@@ -31,11 +32,15 @@ const BLOCKING: [&str; 7] = ["region_code", "region", "host", "class", "dead", "
 const FAULTY: [&str; 10] = ["domain", "name", "region_code", "region", "level", "owner", "url", "v4", "v6", "leads_to"];
 
 /// The files. Empty: nothing was measured.
-pub(super) fn render(report: &Report, faulty: &FaultyLinks) -> Vec<File> {
+pub(super) fn render<F: Folder>(
+    report: &Report,
+    faulty: &FaultyLinks,
+    folder: &mut F,
+) -> Result<Vec<FileEntry>, F::Error> {
     let judged = |row: &Outline| matches!(row.standing, Standing::Verdict(_));
     let measured = || report.schools.rows().those(judged).filter(|row| row.deep.is_measured());
     if measured().next().is_none() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let mut columns: Vec<String> = LINKS.iter().map(|name| (*name).to_owned()).collect();
     for rate in RATES {
@@ -44,11 +49,13 @@ pub(super) fn render(report: &Report, faulty: &FaultyLinks) -> Vec<File> {
     columns.extend(SAMPLES.iter().map(|name| (*name).to_owned()));
     columns.extend(["resources_weighted_pct", "scripts"].map(str::to_owned));
     columns.extend(time_columns());
-    vec![
-        ("links.csv".into(), table(&columns, measured().map(|row| links(&row)))),
-        ("faulty_links.csv".into(), table(&FAULTY, measured().flat_map(|row| faulty_links(&row, faulty)))),
-        ("blocking.csv".into(), table(&BLOCKING, blocking(report, measured()).into_iter())),
-    ]
+    let links = |row| links(&row);
+    let faulty = |row| faulty_links(&row, faulty);
+    Ok(vec![
+        folder.stream("links.csv", &|out| table(out, &columns, measured().map(links)))?,
+        folder.stream("faulty_links.csv", &|out| table(out, &FAULTY, measured().flat_map(faulty)))?,
+        folder.stream("blocking.csv", &|out| table(out, &BLOCKING, blocking(report, measured()).into_iter()))?,
+    ])
 }
 
 fn links(row: &SchoolRow) -> Vec<String> {

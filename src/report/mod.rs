@@ -183,10 +183,8 @@ pub fn render_each<F: Folder>(input: &ReportInput, folder: &mut F) -> Result<(),
         hand_on(&mut made, folder, docx::render(&report, input)?)?;
     }
     if wants(Format::Csv) {
-        csv::render(&report, input.lang)
-            .into_iter()
-            .chain(deep::render(&report, input.faulty_links))
-            .try_for_each(|file| hand_on(&mut made, folder, file))?;
+        made.extend(csv::render(&report, input.lang, folder)?);
+        made.extend(deep::render(&report, input.faulty_links, folder)?);
     }
     if wants(Format::Json) {
         made.push(folder.stream(json::SUMMARY, &|out| json::summary(&report, out))?);
