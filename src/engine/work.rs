@@ -42,6 +42,33 @@ impl Job {
     }
 }
 
+/// A place in the queue. Nearly all are sites that were not looked at yet, of which there may be a hundred thousand.
+#[derive(Debug)]
+enum Queued {
+    First(Site),
+    Again(Box<Job>),
+}
+
+impl Queued {
+    fn again(job: Job) -> Self {
+        Self::Again(Box::new(job))
+    }
+
+    fn due(&self) -> Option<Instant> {
+        match self {
+            Self::First(_) => None,
+            Self::Again(job) => job.due,
+        }
+    }
+
+    fn job(self) -> Job {
+        match self {
+            Self::First(site) => Job::first(site),
+            Self::Again(job) => *job,
+        }
+    }
+}
+
 /// A finished look that wants a second one: its failure or a defect of it, or the resolvers were not proven around it.
 #[derive(Clone, Debug)]
 pub(super) struct Doubt {
@@ -59,9 +86,9 @@ pub(super) struct Doubt {
 /// All of it.
 #[derive(Debug)]
 pub(super) struct Work {
-    queue: VecDeque<Job>,
+    queue: VecDeque<Queued>,
     /// Sites whose look was spoilt by this machine, in order of their due times.
-    later: VecDeque<Job>,
+    later: VecDeque<Queued>,
     next: Vec<Job>,
     /// Failures since the last canary.
     waiting: Vec<Doubt>,
@@ -81,7 +108,7 @@ pub(super) struct Work {
 impl Work {
     pub(super) fn new(sites: Vec<Site>, pause: Duration) -> Self {
         Self {
-            queue: sites.into_iter().map(Job::first).collect(),
+            queue: sites.into_iter().map(Queued::First).collect(),
             later: VecDeque::new(),
             next: Vec::new(),
             waiting: Vec::new(),
@@ -97,7 +124,7 @@ impl Work {
     /// What an interrupted run left undone: looks that prove nothing, and second looks with the time they are due.
     pub(super) fn resume(&mut self, anew: Vec<(Site, u8)>, second: Vec<(Site, u8, Instant)>) {
         for (site, number) in anew.into_iter().rev().filter(|(_, number)| *number <= ROUNDS) {
-            self.queue.push_front(Job { number, ..Job::first(site) });
+            self.queue.push_front(Queued::again(Job { number, ..Job::first(site) }));
         }
         let second = second.into_iter().filter(|(_, number, _)| *number <= ROUNDS);
         self.next.extend(second.map(|(site, number, due)| Job { number, due: Some(due), ..Job::first(site) }));
@@ -105,15 +132,16 @@ impl Work {
 
     /// The next site that is due. None: there is none now.
     pub(super) fn take(&mut self, now: Instant) -> Option<Job> {
-        let is_due = |queue: &VecDeque<Job>| queue.front().is_some_and(|job| job.due.is_none_or(|due| due <= now));
+        let is_due =
+            |queue: &VecDeque<Queued>| queue.front().is_some_and(|queued| queued.due().is_none_or(|due| due <= now));
         let queue = [&mut self.later, &mut self.queue].into_iter().find(|queue| is_due(queue))?;
-        queue.pop_front()
+        queue.pop_front().map(Queued::job)
     }
 
     /// When the next site is due. None: nothing is queued.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
         let fronts = [&self.later, &self.queue].into_iter().filter_map(|queue| queue.front());
-        fronts.map(|job| job.due.unwrap_or(now)).min()
+        fronts.map(|queued| queued.due().unwrap_or(now)).min()
     }
 
     /// No site is left to be looked at in this pass.
@@ -136,15 +164,15 @@ impl Work {
         let usual = self.next.iter().filter_map(|job| Some(job.due? - job.later)).max();
         self.next.retain(|job| job.later.is_zero() || job.due <= usual);
         self.next.sort_by_key(|job| job.due);
-        self.queue = std::mem::take(&mut self.next).into();
-        let due = self.queue.front()?.due?;
+        self.queue = std::mem::take(&mut self.next).into_iter().map(Queued::again).collect();
+        let due = self.queue.front()?.due()?;
         Some((self.queue.len(), due))
     }
 
     /// A look that was spoilt by this machine and left nothing behind: once more, later. It counts towards those after which one
     /// is kept as it is, unless it was made among more sites than there will be then.
     pub(super) fn spoilt(&mut self, job: Job, due: Instant, counts: bool) {
-        self.later.push_back(Job { spoilt: job.spoilt + u8::from(counts), due: Some(due), ..job });
+        self.later.push_back(Queued::again(Job { spoilt: job.spoilt + u8::from(counts), due: Some(due), ..job }));
     }
 
     /// A look that wants no second one.
@@ -204,7 +232,7 @@ impl Work {
     pub(super) fn release(&mut self) -> usize {
         let released = self.quarantine.len();
         for job in self.quarantine.drain(..).rev() {
-            self.queue.push_front(job);
+            self.queue.push_front(Queued::again(job));
         }
         released
     }
@@ -276,7 +304,13 @@ impl Work {
                 // If its failure is seen again, it wants its second look anew.
                 second.remove(&job.site.key);
                 let (number, made_up) = (job.number + 1, job.made_up + 1);
-                self.queue.push_back(Job { number, made_up, due: None, outages: Vec::new(), ..look.job });
+                self.queue.push_back(Queued::again(Job {
+                    number,
+                    made_up,
+                    due: None,
+                    outages: Vec::new(),
+                    ..look.job
+                }));
             } else if !second.contains_key(&job.site.key) {
                 more.push(look);
             }
@@ -478,7 +512,7 @@ mod courtesy {
         }
         work.believe_all();
         work.second_pass();
-        let due = work.queue.iter().filter_map(|job| job.due);
+        let due = work.queue.iter().filter_map(Queued::due);
         due.map(|due| (due - began).as_secs() / 60).collect()
     }
 
