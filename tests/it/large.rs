@@ -28,8 +28,8 @@ use v6ready::targets::{LoadOptions, load_bytes};
 const SCHOOLS: usize = 20_000;
 const REGIONS: usize = 18;
 /// Most memory of `report` with all formats and of `judge` for [`SCHOOLS`] sites, in MiB.
-const REPORT: u64 = 235;
-const JUDGE: u64 = 125;
+const REPORT: u64 = 190;
+const JUDGE: u64 = 90;
 
 /// Every other school passes, a quarter has no AAAA, a quarter does not answer over IPv6.
 fn assessment(number: usize, site: &SiteKey) -> Assessment {
