@@ -92,9 +92,9 @@ fn sites(roster: &Roster, options: &LoadOptions) {
 fn clean(roster: &Roster) {
     let control = |text: &str| text.chars().any(char::is_control);
     let names = roster.schools.iter().flat_map(|school| {
-        [Some(&school.name), school.responsible_unit.as_ref(), school.subtype.as_ref(), school.code.as_ref()]
+        [Some(&*school.name), school.responsible_unit.as_deref(), school.subtype.as_deref(), school.code.as_deref()]
     });
-    for name in names.flatten().chain(roster.regions.iter().map(|region| &region.name)) {
+    for name in names.flatten().chain(roster.regions.iter().map(|region| &*region.name)) {
         // The ellipsis of a name that was cut is one more.
         assert!(name.chars().count() <= 201 && !control(name), "{name:?}");
     }
@@ -102,7 +102,7 @@ fn clean(roster: &Roster) {
     for text in roster.rows.iter().flat_map(|row| &row.changes) {
         assert!(!control(text), "{text:?}");
     }
-    let problems = roster.rows.iter().filter_map(|row| row.problem.as_ref());
+    let problems = roster.rows.iter().filter_map(|row| row.problem.as_deref());
     for problem in problems.chain(roster.rejected.iter().map(|row| &row.problem)) {
         assert!(!problem.reason.is_empty() && !problem.remedy.is_empty(), "{problem:?}");
         // 200 characters, each of which may be escaped, and the ellipsis.
