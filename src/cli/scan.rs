@@ -137,7 +137,7 @@ pub(super) async fn run(common: &Common, args: &ScanArgs, told: &mut Option<Publ
         heartbeat,
     };
     let gate = assemble::gate(config, &loaded.roster.opt_outs);
-    let end = measure(&store, prober, &gate, scan_rules, &plan, loaded).await?;
+    let end = Box::pin(measure(&store, prober, &gate, scan_rules, &plan, loaded)).await?;
     let judged = judge_run(&store, &plan.id, told_in(config)).await?;
     remember(&store, &judged).await?;
     let folder = report_run(&store, &judged, &args.reports, config, &shown).await?;
@@ -164,7 +164,7 @@ pub(super) async fn measure(
     gate_rules: &GateRules,
     rules: ScanRules,
     plan: &RunPlan,
-    loaded: Loaded,
+    mut loaded: Loaded,
 ) -> Result<RunEnd, CliError> {
     let started = prober.net.clock.now();
     if plan.mode == Mode::Human {
@@ -203,7 +203,9 @@ pub(super) async fn measure(
         None => {
             store.begin_run(&fresh, &loaded.roster, &loaded.policy, &plan.config_toml).await?;
             // The rest of the lists is in the store now, and read from there when they are judged.
-            (fresh, Standing::fresh(order(loaded.roster.sites.into_values().collect(), &plan.id.0)))
+            let sites = std::mem::take(&mut loaded.roster.sites);
+            drop(loaded);
+            (fresh, Standing::fresh(order(sites.into_values().collect(), &plan.id.0)))
         }
         Some(earlier) => {
             let run = earlier.go_on(&opening, &prober.net.resolvers, started);

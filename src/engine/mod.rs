@@ -9,6 +9,7 @@ pub mod breaker;
 mod course;
 mod crew;
 mod dns_watch;
+mod fresh;
 pub mod gate;
 pub mod pace;
 pub mod plan;

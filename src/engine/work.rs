@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::dns_watch::Seen;
+use super::fresh::Fresh;
 use super::symptoms::Lines;
 use crate::model::outage::{Line, Outage};
 use crate::model::site::Site;
@@ -42,10 +43,11 @@ impl Job {
     }
 }
 
-/// A place in the queue. Nearly all are sites that were not looked at yet, of which there may be a hundred thousand.
+/// A place in the queue.
 #[derive(Debug)]
 enum Queued {
-    First(Site),
+    /// A site that nobody looked at yet, by its number.
+    First(usize),
     Again(Box<Job>),
 }
 
@@ -61,9 +63,9 @@ impl Queued {
         }
     }
 
-    fn job(self) -> Job {
+    fn job(self, fresh: &Fresh) -> Job {
         match self {
-            Self::First(site) => Job::first(site),
+            Self::First(number) => Job::first(fresh.site(number)),
             Self::Again(job) => *job,
         }
     }
@@ -87,6 +89,7 @@ pub(super) struct Doubt {
 #[derive(Debug)]
 pub(super) struct Work {
     queue: VecDeque<Queued>,
+    fresh: Fresh,
     /// Sites whose look was spoilt by this machine, in order of their due times.
     later: VecDeque<Queued>,
     next: Vec<Job>,
@@ -107,8 +110,10 @@ pub(super) struct Work {
 
 impl Work {
     pub(super) fn new(sites: Vec<Site>, pause: Duration) -> Self {
+        let fresh = Fresh::new(sites);
         Self {
-            queue: sites.into_iter().map(Queued::First).collect(),
+            queue: (0..fresh.len()).map(Queued::First).collect(),
+            fresh,
             later: VecDeque::new(),
             next: Vec::new(),
             waiting: Vec::new(),
@@ -135,7 +140,7 @@ impl Work {
         let is_due =
             |queue: &VecDeque<Queued>| queue.front().is_some_and(|queued| queued.due().is_none_or(|due| due <= now));
         let queue = [&mut self.later, &mut self.queue].into_iter().find(|queue| is_due(queue))?;
-        queue.pop_front().map(Queued::job)
+        queue.pop_front().map(|queued| queued.job(&self.fresh))
     }
 
     /// When the next site is due. None: nothing is queued.

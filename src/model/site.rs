@@ -112,6 +112,17 @@ impl Site {
         Self { key: SiteKey(key), host, unicode, scheme, port }
     }
 
+    /// The site of a key as [`Site::new`] spells it.
+    pub fn of_key(key: &str, unicode: Option<String>) -> Self {
+        let (scheme, rest) = match key.split_once("://") {
+            Some(("http", rest)) => (Some(Scheme::Http), rest),
+            Some((_, rest)) => (Some(Scheme::Https), rest),
+            None => (None, key),
+        };
+        let (host, port) = rest.split_once(':').map_or((rest, None), |(host, port)| (host, port.parse().ok()));
+        Self::new(host, unicode, scheme, port)
+    }
+
     /// The same, with one text for key and host where they are the same.
     pub(super) fn shared(self) -> Self {
         let host = if *self.key.0 == *self.host { Arc::clone(&self.key.0) } else { self.host };
