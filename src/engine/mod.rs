@@ -2,7 +2,8 @@
 //!
 //! [`plan`] orders the sites, [`pace`] gives turns, [`gate`] proves the vantage before and during the run, [`breaker`] says
 //! from these proofs and from the [`symptoms`] of finished sites whether any may be started, [`scan`] says what a scan is, and
-//! `course` spawns, collects and stops; [`resume`] says what an interrupted run has left to do. Evidence leaves through one bounded channel to whoever stores it. Leaves to others:
+//! `course` spawns, collects and stops, over the queue that `work` keeps and as many at once as `crew` says; [`resume`] says
+//! what an interrupted run has left to do. Evidence leaves through one bounded channel to whoever stores it. Leaves to others:
 //! the steps of a probe, verdicts, storage, and how progress is shown: it only emits [`ScanEvent`]s.
 
 pub mod breaker;
