@@ -94,7 +94,7 @@ fn same_schools(delta: &Delta) -> [Completion; 2] {
 
 impl Diff<'_> {
     /// The schools of which this may be said, by the rows that they count by.
-    fn counted(&self, wanted: impl Fn(Option<Change>) -> bool) -> impl Iterator<Item = SchoolRow> {
+    fn counted(&self, wanted: impl Fn(Option<Change>) -> bool) -> impl Iterator<Item = SchoolRow<'_>> {
         self.report.schools.rows().those(move |row| row.counted && wanted(row.changed()))
     }
 
@@ -197,6 +197,6 @@ fn moved(row: &SchoolRow, text: &Text) -> String {
         Standing::Roster(_) => text.standing(row.standing),
     };
     let site = row.domain.as_ref().map(|key| clean(key.as_str()).into_owned()).unwrap_or_default();
-    let why = if row.reason.is_empty() { String::new() } else { format!("  {}", text.why(row.standing, &row.reason)) };
-    format!("{}  {}  {site}  {then} → {now}{why}", clean(&row.region_name), clean(&row.name))
+    let why = if row.reason.is_empty() { String::new() } else { format!("  {}", text.why(row.standing, row.reason)) };
+    format!("{}  {}  {site}  {then} → {now}{why}", clean(row.region_name), clean(row.name))
 }

@@ -2,10 +2,14 @@
 //!
 //! hyper speaks the protocol; redirects, cookies and retries are made by the caller, who can see each of them.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1;
@@ -94,24 +98,6 @@ pub struct Fetched {
     pub total: Duration,
 }
 
-/// Ends the connection's task together with the exchange.
-struct Driver(tokio::task::JoinHandle<()>);
-
-impl Driver {
-    /// Ends it, and waits until the connection is closed: whoever is next in line may then connect.
-    async fn end(mut self) {
-        self.0.abort();
-        // Aborted is what was wanted.
-        let _ = (&mut self.0).await;
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 /// Makes one GET.
 pub async fn get<S>(stream: S, request: &Get<'_>, limits: &HttpLimits) -> Result<Fetched, Failure>
 where
@@ -130,13 +116,18 @@ where
         .handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
         .await;
     let (mut sender, connection) = handshake.map_err(|error| hyper_failure(&error))?;
-    let driver = Driver(tokio::spawn(async move {
+    // Both in this one task: whoever is next in line may connect as soon as this returns, since the connection is closed then.
+    let mut connection = pin!(connection.fuse());
+    let mut exchange = pin!(exchange(&mut sender, message, &too_many, begun, limits));
+    poll_fn(|cx| {
+        if let Poll::Ready(fetched) = exchange.as_mut().poll(cx) {
+            return Poll::Ready(fetched);
+        }
         // The exchange itself reports what went wrong on the connection.
-        let _ = connection.await;
-    }));
-    let fetched = exchange(&mut sender, message, &too_many, begun, limits).await;
-    driver.end().await;
-    fetched
+        let _ = connection.as_mut().poll(cx);
+        exchange.as_mut().poll(cx)
+    })
+    .await
 }
 
 /// The request and its response on a connection that is driven elsewhere.

@@ -8,6 +8,7 @@ mod scores;
 
 pub(in crate::report) use entry::entry;
 pub(in crate::report) use past::as_before;
+pub(in crate::report) use scores::of_site;
 
 use std::collections::BTreeMap;
 
@@ -16,15 +17,15 @@ use crate::judge::operators::{Operator, Origin};
 use crate::judge::summarise::Standing;
 use crate::model::outage::{Lapse, Outage, lapses};
 use crate::model::run::RunEnd;
-use crate::model::school::{Category, RegionCode, Roster, RosterState, RowProblem, SourceLine};
+use crate::model::school::{Category, RegionCode, Roster, RosterState, RowProblem};
 use crate::model::site::SiteKey;
 use crate::model::summary::{Completion, RegionSummary, TaskProgress};
 
 use super::ReportInput;
 use super::format::rfc3339;
 use super::model::{
-    Group, LapseInfo, Mark, OperatorInfo, OutageInfo, PolicyInfo, ProblemInfo, RegionInfo, RejectedInfo, Report,
-    RunInfo, SCHEMA_VERSION, Schools, TaskInfo, TrendInfo,
+    Group, LapseInfo, Mark, Networks, OperatorInfo, OutageInfo, PolicyInfo, ProblemInfo, RegionInfo, RejectedInfo,
+    Report, RunInfo, SCHEMA_VERSION, Schools, Source, TaskInfo, TrendInfo,
 };
 
 fn problem(inner: &RowProblem, say: fn(&str) -> String) -> ProblemInfo {
@@ -75,7 +76,10 @@ impl<'a> Report<'a> {
                 .roster
                 .rejected
                 .iter()
-                .map(|row| RejectedInfo { source: source(&row.source), problem: problem(&row.problem, input.say) })
+                .map(|row| RejectedInfo {
+                    source: Source(Some(&row.source)).to_string(),
+                    problem: problem(&row.problem, input.say),
+                })
                 .collect(),
         }
     }
@@ -218,7 +222,7 @@ fn operator_infos(input: &ReportInput, schools: &Schools) -> Vec<OperatorInfo> {
     let judged = last.into_iter().filter(|(_, standing)| matches!(standing, Standing::Verdict(_)));
     let mut all = [(0, 0); Operator::ALL.len()];
     for (site, _) in judged {
-        let networks = input.assessments.get(site).map(|of| entry::networks(&of.facts)).unwrap_or_default();
+        let networks: Vec<_> = Networks(input.assessments.get(site)).iter().collect();
         for (operator, (sites, not_native)) in Operator::ALL.into_iter().zip(&mut all) {
             let here = || networks.iter().filter(|of| of.hint.operator == operator);
             *sites += u64::from(here().next().is_some());
@@ -229,12 +233,7 @@ fn operator_infos(input: &ReportInput, schools: &Schools) -> Vec<OperatorInfo> {
     Operator::ALL.into_iter().zip(all).map(info).filter(|info| info.sites > 0).collect()
 }
 
-/// The file's name without its folders, which are nobody's business, and the line.
-fn source(line: &SourceLine) -> String {
-    format!("{}:{}", base_name(&line.file), line.line)
-}
-
-/// The last part of a path, whichever system it came from.
+/// The last part of a path, whichever system it came from: its folders are nobody's business.
 pub(super) fn base_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }

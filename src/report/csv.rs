@@ -6,12 +6,13 @@
 use std::io;
 
 use super::clean::clean;
-use super::format::percent;
+use super::format::{joined, percent, rfc3339};
 use super::json::FileEntry;
-use super::model::{ROSTER_STATES, RegionInfo, Report, SchoolRow};
+use super::model::{Pointers, ROSTER_STATES, RegionInfo, Report, SchoolRow};
 use super::text::{Lang, Text};
 use super::{Folder, html};
 use crate::judge::summarise::Standing;
+use crate::model::finding::Finding;
 use crate::model::site::SiteKey;
 use crate::model::verdict::Readiness;
 
@@ -123,27 +124,27 @@ pub(super) fn render<F: Folder>(report: &Report, lang: Lang, folder: &mut F) -> 
 }
 
 fn school(row: &SchoolRow) -> Vec<String> {
-    let codes: Vec<&str> = row.findings.iter().map(|finding| finding.code.as_str()).collect();
+    let codes: Vec<String> = row.findings.0.iter().map(|finding| finding.code.name()).collect();
     vec![
-        row.domain.as_ref().map(|key| cell(key.as_str())).unwrap_or_default(),
-        cell(&row.name),
-        optional(row.school_code.as_deref()),
+        row.domain.map(|key| cell(key.as_str())).unwrap_or_default(),
+        cell(row.name),
+        optional(row.school_code),
         cell(&row.region.0),
-        cell(&row.region_name),
-        optional(row.county.as_ref().map(|code| code.0.as_str())),
+        cell(row.region_name),
+        optional(row.county.map(|code| code.0.as_str())),
         row.category.name().into(),
-        optional(row.responsible_unit.as_deref()),
+        optional(row.responsible_unit),
         row.readiness.into(),
-        cell(&row.reason),
+        cell(row.reason),
         row.stack.map(|stack| stack.name().to_owned()).unwrap_or_default(),
         codes.join(" "),
-        row.aaaa.join(" "),
-        row.a.join(" "),
-        cell(&row.v6_status),
-        cell(&row.v4_status),
+        joined(row.aaaa, " "),
+        joined(row.a, " "),
+        cell(row.v6_status),
+        cell(row.v4_status),
         milliseconds(row.latency_v6_ms),
         milliseconds(row.latency_v4_ms),
-        row.first_seen.clone().unwrap_or_default(),
+        row.first_seen.map(rfc3339).unwrap_or_default(),
         row.changed.map(|change| change.word().to_owned()).unwrap_or_default(),
     ]
 }
@@ -194,25 +195,26 @@ fn level(level: crate::model::school::RegionLevel) -> &'static str {
 
 fn findings(row: &SchoolRow, lang: Lang) -> Vec<Vec<String>> {
     let text = Text::of(lang);
-    let advices = row.raw_findings.iter().map(|finding| text.advise(finding, &html::context(row)));
-    let line = |(published, advice): (&super::model::FindingInfo, super::text::Advice)| {
+    let context = html::context(row);
+    let line = |finding: &Finding| {
+        let advice = text.advise(finding, &context);
         let remedy = [advice.remedy, advice.example].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
         vec![
-            row.domain.as_ref().map(|key| cell(key.as_str())).unwrap_or_default(),
-            cell(&row.name),
+            row.domain.map(|key| cell(key.as_str())).unwrap_or_default(),
+            cell(row.name),
             cell(&row.region.0),
-            cell(&row.region_name),
-            optional(row.responsible_unit.as_deref()),
+            cell(row.region_name),
+            optional(row.responsible_unit),
             row.readiness.into(),
-            published.code.clone(),
-            super::text::severity_word(published.severity).into(),
+            finding.code.name(),
+            super::text::severity_word(finding.code.severity()).into(),
             guard(&advice.title),
             guard(&advice.explanation),
             guard(&remedy.join("\n")),
-            published.evidence.join(" "),
+            Pointers(&finding.evidence).to_string(),
         ]
     };
-    row.findings.iter().zip(advices).map(line).collect()
+    row.findings.0.iter().map(line).collect()
 }
 
 /// Causes of failures, then those of defects.

@@ -60,7 +60,7 @@ pub(super) fn render<F: Folder>(
 
 fn links(row: &SchoolRow) -> Vec<String> {
     let domain = row.domain.as_ref().map(|key| cell(key.as_str())).unwrap_or_default();
-    let mut cells = vec![domain, cell(&row.name), cell(&row.region.0), cell(&row.region_name)];
+    let mut cells = vec![domain, cell(row.name), cell(&row.region.0), cell(row.region_name)];
     let (links, skylight) = (row.deep.links.as_deref(), row.deep.skylight.as_ref());
     let rates = [
         links.map(|links| links.level2),
@@ -142,7 +142,7 @@ fn faulty_links(row: &SchoolRow, faulty: &FaultyLinks) -> Vec<Vec<String>> {
             Owner::Internal => "internal",
             Owner::External => "external",
         };
-        let text = [site.as_str(), &row.name, &row.region.0, &row.region_name].map(cell);
+        let text = [site.as_str(), row.name, &row.region.0, row.region_name].map(cell);
         let rest = [&link.url, &end(&link.v4), &end(&link.v6), link.leads_to.as_deref().unwrap_or_default()].map(cell);
         let [url, v4, v6, leads_to] = rest;
         text.into_iter().chain([link.level.to_string(), owner.to_owned(), url, v4, v6, leads_to]).collect()
@@ -159,15 +159,15 @@ struct InTheWay {
 }
 
 /// One line for each region and host, the schools of regions below it among them.
-fn blocking(report: &Report, rows: impl Iterator<Item = SchoolRow>) -> Vec<Vec<String>> {
+fn blocking<'a>(report: &Report, rows: impl Iterator<Item = SchoolRow<'a>>) -> Vec<Vec<String>> {
     let known: BTreeMap<&RegionCode, &RegionInfo> = report.regions.iter().map(|info| (&info.code, info)).collect();
     let mut names: BTreeMap<RegionCode, String> =
         known.iter().map(|(code, info)| ((*code).clone(), info.name.clone())).collect();
     let mut hosts: BTreeMap<(RegionCode, String), InTheWay> = BTreeMap::new();
     for row in rows {
-        names.entry(row.region.clone()).or_insert_with(|| row.region_name.clone());
+        names.entry(row.region.clone()).or_insert_with(|| row.region_name.to_owned());
         for host in row.deep.skylight.iter().flat_map(|skylight| &skylight.blocking) {
-            for region in lineage(&row.region, &known) {
+            for region in lineage(row.region, &known) {
                 let blank = || InTheWay { class: host.class, dead: host.dead, schools: BTreeSet::new(), resources: 0 };
                 let in_the_way = hosts.entry((region.clone(), host.host.clone())).or_insert_with(blank);
                 in_the_way.schools.insert(row.school);

@@ -1,6 +1,6 @@
 //! Numbers and times as they are printed: percentages with two decimals, times of the run in local time and UTC.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use jiff::tz::TimeZone;
 
@@ -23,6 +23,15 @@ pub fn percent(part: u64, whole: u64) -> Option<String> {
         hundredths = 1;
     }
     Some(format!("{}.{:02}", hundredths / 100, hundredths % 100))
+}
+
+/// Several of a kind in one line: addresses, for a start. Empty: there is none.
+pub fn joined<T: Display>(several: &[T], between: &str) -> String {
+    let mut line = String::new();
+    for (at, one) in several.iter().enumerate() {
+        let _ = write!(line, "{}{one}", if at == 0 { "" } else { between });
+    }
+    line
 }
 
 /// `2026-11-23 19:10:00` in UTC. Empty: the number is outside of what a calendar knows.

@@ -5,28 +5,30 @@
 //! `None` (`null`) always means "not known", never "none".
 
 mod derived;
+mod lazy;
 mod past;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::judge::summarise::Standing;
-use crate::model::args::Args;
 use crate::model::deep::{Latencies, LinkRates, Skylight};
-use crate::model::finding::{Finding, Severity};
 use crate::model::mail::MailReadiness;
 use crate::model::outage::{Line, Trigger};
 use crate::model::run::{ResolverState, RunEnd};
 use crate::model::school::{Category, RegionCode, RegionLevel, Role, RosterState};
 use crate::model::site::{Site, SiteKey};
 use crate::model::summary::Completion;
+use crate::model::time::Timestamp;
 use crate::model::verdict::{CountsAs, Readiness, Stack};
-use crate::model::word::Word;
 
+use super::format::rfc3339;
 pub use super::rows::{Outline, OwnPast, Rows, Schools};
 pub use crate::judge::compare::{Change, Flapping};
 pub use derived::{After, AfterIn, CauseInfo, Lost, NetworkInfo, OperatorInfo, RuleSetInfo, ScoreInfo};
+pub use lazy::{Findings, Networks, Pointers, Repeat, Scores, Source};
 pub use past::{Changes, HistoryInfo, LeftOutInfo, Moved, Named, RunRef, TrendCounts, TrendInfo};
 
 /// Version of the published shapes. Raised when a reader of `summary.json` would have to change.
@@ -301,31 +303,32 @@ pub struct Group {
     pub counts: Counts,
 }
 
-/// One accepted row of the lists: a school and one site of it.
+/// One accepted row of the lists: a school and one site of it. A view of the lists and the verdicts: what costs
+/// something to make is made where it is wanted ([`lazy`]).
 #[derive(Clone, Debug, Serialize)]
-pub struct SchoolRow {
+pub struct SchoolRow<'a> {
     /// Name of the school.
-    pub name: String,
+    pub name: &'a str,
     /// The site as listed (A-labels). None: the row has none.
-    pub domain: Option<SiteKey>,
+    pub domain: Option<&'a SiteKey>,
     /// The host name with U-labels, where it differs.
-    pub domain_unicode: Option<String>,
+    pub domain_unicode: Option<&'a str>,
     /// 学校标识码.
-    pub school_code: Option<String>,
+    pub school_code: Option<&'a str>,
     /// Code of the region that reports it.
-    pub region: RegionCode,
+    pub region: &'a RegionCode,
     /// Name of that region.
-    pub region_name: String,
+    pub region_name: &'a str,
     /// Code of the county.
-    pub county: Option<RegionCode>,
+    pub county: Option<&'a RegionCode>,
     /// Name of the county.
-    pub county_name: Option<String>,
+    pub county_name: Option<&'a str>,
     /// Category.
     pub category: Category,
     /// A finer kind in the list's own words.
-    pub subtype: Option<Word>,
+    pub subtype: Option<&'a str>,
     /// 责任单位.
-    pub responsible_unit: Option<Word>,
+    pub responsible_unit: Option<&'a str>,
     /// Role of the site for the school.
     pub role: Role,
     /// Schools that the site is listed for. Several: it is shared, and every one has its own line. None: no site.
@@ -337,7 +340,7 @@ pub struct SchoolRow {
     /// How it counts, if the school counts by this row.
     pub counts_as: CountsAs,
     /// Why, as a stable word. Empty: needs none.
-    pub reason: Word,
+    pub reason: &'a str,
     /// Which families serve. None: no verdict.
     pub stack: Option<Stack>,
     /// IPv6 reaches a server that speaks HTTP or TLS for the name. None: not measured.
@@ -345,19 +348,19 @@ pub struct SchoolRow {
     /// Number of the rule that decided. None: no verdict.
     pub rule: Option<u8>,
     /// What was found.
-    pub findings: Vec<FindingInfo>,
+    pub findings: Findings<'a>,
     /// The evidence the verdict rests on, as `r1/connect/3`.
-    pub evidence: Vec<String>,
+    pub evidence: Pointers<'a>,
     /// IPv6 addresses.
-    pub aaaa: Vec<String>,
+    pub aaaa: &'a [IpAddr],
     /// Whose network each IPv6 address is in, and how it seems to have come about: hints.
-    pub networks: Vec<NetworkInfo>,
+    pub networks: Networks<'a>,
     /// IPv4 addresses.
-    pub a: Vec<String>,
+    pub a: &'a [IpAddr],
     /// Landing status over IPv6, or the failure's word, or `none`, or empty (not measured).
-    pub v6_status: Word,
+    pub v6_status: &'a str,
     /// The same over IPv4.
-    pub v4_status: Word,
+    pub v4_status: &'a str,
     /// Request to first byte over IPv6 in milliseconds.
     pub latency_v6_ms: Option<f64>,
     /// The same over IPv4.
@@ -370,11 +373,12 @@ pub struct SchoolRow {
     pub resolves6: Option<bool>,
     /// Whether mail for its name can be delivered over IPv6. None: not measured.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mail: Option<Box<MailReadiness>>,
+    pub mail: Option<&'a MailReadiness>,
     /// Title of the landing page.
-    pub title: Option<String>,
-    /// When the site was first measured, RFC 3339.
-    pub first_seen: Option<String>,
+    pub title: Option<&'a str>,
+    /// When the site was first measured; in JSON as RFC 3339.
+    #[serde(serialize_with = "moment")]
+    pub first_seen: Option<Timestamp>,
     /// The verdict of the run before.
     pub previous: Option<Readiness>,
     /// The verdict that counted before this run. None: there is none.
@@ -386,13 +390,13 @@ pub struct SchoolRow {
     /// What changed. None: no verdict.
     pub changed: Option<Change>,
     /// Points by each rule set. Empty: no verdict.
-    pub scores: Vec<ScoreInfo>,
+    pub scores: Scores<'a>,
     /// What is wrong with the row itself.
     pub problem: Option<ProblemInfo>,
     /// The list and line it came from.
-    pub source: String,
+    pub source: Source<'a>,
     /// The command that repeats the probe.
-    pub repeat: Option<String>,
+    pub repeat: Repeat<'a>,
     /// What the deep profile gave.
     #[serde(skip)]
     pub deep: DeepRow,
@@ -404,10 +408,7 @@ pub struct SchoolRow {
     pub school: usize,
     /// The site itself.
     #[serde(skip)]
-    pub site: Option<Site>,
-    /// The findings with their inner types, for the wording.
-    #[serde(skip)]
-    pub raw_findings: Vec<Finding>,
+    pub site: Option<&'a Site>,
 }
 
 /// What the deep profile gave for one site.
@@ -426,19 +427,6 @@ impl DeepRow {
     pub fn is_measured(&self) -> bool {
         self.links.is_some() || self.skylight.is_some() || self.latencies.is_some()
     }
-}
-
-/// A finding as published.
-#[derive(Clone, Debug, Serialize)]
-pub struct FindingInfo {
-    /// Its code.
-    pub code: String,
-    /// How much it matters.
-    pub severity: Severity,
-    /// Details.
-    pub args: Args,
-    /// Where the evidence is.
-    pub evidence: Vec<String>,
 }
 
 /// What is wrong with a row.
@@ -465,6 +453,12 @@ pub struct RejectedInfo {
     /// What is wrong.
     #[serde(flatten)]
     pub problem: ProblemInfo,
+}
+
+/// A moment as RFC 3339.
+#[expect(clippy::ref_option, reason = "serde hands over the field as it is")]
+fn moment<S: Serializer>(moment: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    moment.map(rfc3339).serialize(serializer)
 }
 
 impl Report<'_> {

@@ -1,5 +1,5 @@
-//! The entries of a report, each made when it is asked for: an entry is kilobytes of text, and a province has a hundred
-//! thousand of them. What every entry is sorted, counted and chosen by is kept as an [`Outline`] of some bytes.
+//! The entries of a report, each made when it is asked for: a view of the lists and the verdicts, and a province has a
+//! hundred thousand of them. What every entry is sorted, counted and chosen by is kept as an [`Outline`] of some bytes.
 //!
 //! Leaves to others: what an entry says (`build`).
 
@@ -166,7 +166,7 @@ impl<'a> Schools<'a> {
     }
 
     /// All of them, made one after another.
-    pub fn iter(&self) -> impl Iterator<Item = SchoolRow> {
+    pub fn iter(&self) -> impl Iterator<Item = SchoolRow<'_>> {
         self.rows().iter()
     }
 
@@ -186,8 +186,8 @@ impl<'a> Schools<'a> {
     }
 
     /// The region's name, or its code where the lists do not name it.
-    pub(super) fn region_name(&self, code: &RegionCode) -> String {
-        self.regions.get(code).map_or_else(|| code.0.to_string(), |name| (*name).to_owned())
+    pub(super) fn region_name(&self, code: &'a RegionCode) -> &'a str {
+        self.regions.get(code).copied().unwrap_or(&code.0)
     }
 }
 
@@ -232,12 +232,12 @@ impl<'a> Rows<'a> {
     }
 
     /// All of these, made one after another.
-    pub fn iter(self) -> impl Iterator<Item = SchoolRow> + use<'a> {
+    pub fn iter(self) -> impl Iterator<Item = SchoolRow<'a>> + use<'a> {
         self.those(|_| true)
     }
 
     /// Of these the wanted ones, made one after another.
-    pub fn those(self, wanted: impl Fn(&Outline) -> bool) -> impl Iterator<Item = SchoolRow> {
+    pub fn those(self, wanted: impl Fn(&Outline) -> bool) -> impl Iterator<Item = SchoolRow<'a>> {
         self.outlines().filter(move |outline| wanted(outline)).map(move |outline| entry(self.schools, outline))
     }
 

@@ -1,26 +1,20 @@
-//! One entry of a report, from the lists and the verdict on the site.
+//! One entry of a report: a view of the lists and of the verdict on the site.
 
-use std::net::IpAddr;
-
-use super::super::format::rfc3339;
-use super::super::model::{DeepRow, FindingInfo, NetworkInfo, SchoolRow};
+use super::super::model::{DeepRow, Findings, Networks, Pointers, Repeat, SchoolRow, Scores, Source};
 use super::super::rows::{Known, Outline, Schools};
-use super::{problem, scores, source};
-use crate::judge::operators;
+use super::problem;
 use crate::judge::summarise::Standing;
 use crate::model::deep::HostClass;
-use crate::model::evidence::Pointer;
 use crate::model::site::SiteKey;
-use crate::model::verdict::{Assessment, Facts};
-use crate::model::word::Word;
+use crate::model::verdict::Assessment;
 
 /// Makes the entry of which there is an outline.
-pub(in crate::report) fn entry(schools: &Schools, outline: &Outline) -> SchoolRow {
+pub(in crate::report) fn entry<'a>(schools: &'a Schools<'a>, outline: &'a Outline) -> SchoolRow<'a> {
     let input = &schools.input;
     let mut entry = bare(schools, outline);
     let Some(index) = outline.row else { return entry };
     let (row, known) = (&input.roster.rows[index], schools.known(index));
-    entry.source = source(&row.source);
+    entry.source = Source(Some(&row.source));
     entry.problem = row.problem.as_ref().map(|inner| problem(inner, input.say));
     if let Some(key) = &row.site {
         entry.shared_by = known.shared_by;
@@ -30,37 +24,37 @@ pub(in crate::report) fn entry(schools: &Schools, outline: &Outline) -> SchoolRo
 }
 
 /// An entry that says nothing but which school it is and where it stands.
-fn bare(schools: &Schools, outline: &Outline) -> SchoolRow {
+fn bare<'a>(schools: &'a Schools<'a>, outline: &'a Outline) -> SchoolRow<'a> {
     let (standing, school) = (outline.standing, &schools.input.roster.schools[outline.school]);
     let past = outline.past.as_deref().cloned().unwrap_or_default();
     SchoolRow {
-        name: school.name.clone(),
+        name: &school.name,
         domain: None,
         domain_unicode: None,
-        school_code: school.code.clone(),
-        region: school.region.clone(),
+        school_code: school.code.as_deref(),
+        region: &school.region,
         region_name: schools.region_name(&school.region),
-        county: school.county.clone(),
+        county: school.county.as_ref(),
         county_name: school.county.as_ref().map(|code| schools.region_name(code)),
         category: school.category,
-        subtype: school.subtype.clone(),
-        responsible_unit: school.responsible_unit.clone(),
+        subtype: school.subtype.as_deref(),
+        responsible_unit: school.responsible_unit.as_deref(),
         role: outline.role,
         shared_by: None,
         counted: outline.counted,
         readiness: standing.name(),
         counts_as: standing.counts_as(),
-        reason: Word::default(),
+        reason: "",
         stack: None,
         reach6: None,
         rule: None,
-        findings: Vec::new(),
-        evidence: Vec::new(),
-        aaaa: Vec::new(),
-        networks: Vec::new(),
-        a: Vec::new(),
-        v6_status: Word::default(),
-        v4_status: Word::default(),
+        findings: Findings::default(),
+        evidence: Pointers::default(),
+        aaaa: &[],
+        networks: Networks::default(),
+        a: &[],
+        v6_status: "",
+        v4_status: "",
         latency_v6_ms: None,
         latency_v4_ms: None,
         v6_tries: None,
@@ -69,7 +63,7 @@ fn bare(schools: &Schools, outline: &Outline) -> SchoolRow {
         resolves6: None,
         mail: None,
         title: None,
-        scores: Vec::new(),
+        scores: Scores::default(),
         first_seen: None,
         previous: past.previous,
         settled: past.settled,
@@ -77,26 +71,25 @@ fn bare(schools: &Schools, outline: &Outline) -> SchoolRow {
         flapping: past.flapping,
         changed: past.changed,
         problem: None,
-        source: String::new(),
-        repeat: None,
+        source: Source::default(),
+        repeat: Repeat::default(),
         standing,
         school: outline.school,
         site: None,
-        raw_findings: Vec::new(),
     }
 }
 
 /// Adds what is known about the site: its names always, the verdict where there are any and the list lets them
 /// stand.
-fn add_site(entry: &mut SchoolRow, schools: &Schools, key: &SiteKey, known: Known) {
-    entry.domain = Some(key.clone());
-    entry.site = known.site.cloned();
-    entry.domain_unicode = entry.site.as_ref().and_then(|site| site.unicode.clone());
-    entry.first_seen = known.first_seen.map(rfc3339);
+fn add_site<'a>(entry: &mut SchoolRow<'a>, schools: &'a Schools<'a>, key: &'a SiteKey, known: Known<'a>) {
+    entry.domain = Some(key);
+    entry.site = known.site;
+    entry.domain_unicode = known.site.and_then(|site| site.unicode.as_deref());
+    entry.first_seen = known.first_seen;
     let Standing::Verdict(_) = entry.standing else { return };
     let Some(assessment) = known.assessment else { return };
-    entry.repeat = Some(assessment.repeat_command());
-    entry.scores = schools.input.rules.iter().map(|rules| scores::of_site(rules, assessment)).collect();
+    entry.repeat = Repeat(Some(assessment));
+    entry.scores = Scores { rules: schools.input.rules, assessment: Some(assessment) };
     add_verdict(entry, assessment);
     // The table of names knows schools by their domain; the lists know the others.
     let blocking = entry.deep.skylight.iter_mut().flat_map(|skylight| &mut skylight.blocking);
@@ -105,18 +98,18 @@ fn add_site(entry: &mut SchoolRow, schools: &Schools, key: &SiteKey, known: Know
     }
 }
 
-fn add_verdict(entry: &mut SchoolRow, assessment: &Assessment) {
+fn add_verdict<'a>(entry: &mut SchoolRow<'a>, assessment: &'a Assessment) {
     let facts = &assessment.facts;
-    entry.reason.clone_from(&assessment.reason);
+    entry.reason = &assessment.reason;
     entry.stack = Some(assessment.stack);
     entry.reach6 = assessment.reach6;
     entry.rule = Some(assessment.rule);
-    entry.evidence = pointers(&assessment.evidence);
-    entry.aaaa = facts.aaaa.iter().map(ToString::to_string).collect();
-    entry.networks = networks(facts);
-    entry.a = facts.a.iter().map(ToString::to_string).collect();
-    entry.v6_status.clone_from(&facts.v6_status);
-    entry.v4_status.clone_from(&facts.v4_status);
+    entry.evidence = Pointers(&assessment.evidence);
+    entry.aaaa = &facts.aaaa;
+    entry.networks = Networks(Some(assessment));
+    entry.a = &facts.a;
+    entry.v6_status = &facts.v6_status;
+    entry.v4_status = &facts.v4_status;
     entry.latency_v6_ms = facts.latency_v6_ms;
     entry.latency_v4_ms = facts.latency_v4_ms;
     entry.v6_tries = facts.v6_tries;
@@ -124,29 +117,7 @@ fn add_verdict(entry: &mut SchoolRow, assessment: &Assessment) {
     entry.deep =
         DeepRow { links: facts.links.clone(), skylight: facts.skylight.clone(), latencies: facts.latencies.clone() };
     entry.resolves6 = facts.resolves6;
-    entry.mail.clone_from(&facts.mail);
-    entry.title.clone_from(&facts.title);
-    entry.raw_findings.clone_from(&assessment.findings);
-    entry.findings = assessment
-        .findings
-        .iter()
-        .map(|finding| FindingInfo {
-            code: finding.code.name(),
-            severity: finding.code.severity(),
-            args: finding.args.clone(),
-            evidence: pointers(&finding.evidence),
-        })
-        .collect();
-}
-
-pub(super) fn networks(facts: &Facts) -> Vec<NetworkInfo> {
-    let v6 = facts.aaaa.iter().filter_map(|address| match address {
-        IpAddr::V6(address) => Some(*address),
-        IpAddr::V4(_) => None,
-    });
-    v6.map(|address| NetworkInfo { address: address.to_string(), hint: operators::hint(address, &facts.a) }).collect()
-}
-
-fn pointers(evidence: &[Pointer]) -> Vec<String> {
-    evidence.iter().map(ToString::to_string).collect()
+    entry.mail = facts.mail.as_deref();
+    entry.title = facts.title.as_deref();
+    entry.findings = Findings(&assessment.findings);
 }

@@ -22,10 +22,10 @@ pub(super) fn changes(input: &ReportInput, delta: Option<&Delta>, schools: &Scho
     let count = |change| counted().filter(|row| row.changed() == Some(change)).count() as u64;
     let roster = input.roster;
     let named = |row: &SchoolRow| Named {
-        name: row.name.clone(),
+        name: row.name.to_owned(),
         region: row.region.clone(),
-        region_name: row.region_name.clone(),
-        domain: row.domain.clone(),
+        region_name: row.region_name.to_owned(),
+        domain: row.domain.cloned(),
     };
     let of = |school: usize| delta.schools.get(school);
     Changes {

@@ -6,7 +6,7 @@ use crate::judge::rules::{Line, RuleSet, score, tally};
 use crate::model::verdict::Assessment;
 
 /// The points of one site.
-pub(super) fn of_site(rules: &RuleSet, assessment: &Assessment) -> ScoreInfo {
+pub(in crate::report) fn of_site(rules: &RuleSet, assessment: &Assessment) -> ScoreInfo {
     let score = score(rules, assessment);
     let lost = |line: &Line| (line.lost() != Some(0.0)).then(|| (line.measure, line.lost()));
     ScoreInfo {

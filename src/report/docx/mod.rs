@@ -235,7 +235,8 @@ fn problems(report: &Report, text: &Text) -> Vec<String> {
     let mut schools: BTreeMap<Code, u64> = BTreeMap::new();
     for row in report.schools.rows().those(|row| row.counted && row.standing.counts_as() == CountsAs::Fail) {
         let faults: std::collections::BTreeSet<Code> = row
-            .raw_findings
+            .findings
+            .0
             .iter()
             .map(|finding| finding.code)
             .filter(|code| code.severity() == Severity::Fault)

@@ -239,9 +239,9 @@ fn outside(report: &Report, text: &Text) -> Vec<NamedView> {
                 let why = match &row.problem {
                     Some(problem) => format!("{} “{}”", clean(&problem.said[0]), clean(&problem.text)),
                     None if row.reason.is_empty() => text.standing_sentence(row.standing).to_owned(),
-                    None => text.why(row.standing, &row.reason),
+                    None => text.why(row.standing, row.reason),
                 };
-                [clean(&row.region_name).into_owned(), clean(&row.name).into_owned(), domain(&row), why]
+                [clean(row.region_name).into_owned(), clean(row.name).into_owned(), domain(&row), why]
             })
             .collect();
         NamedView { class: class(standing), title: title.to_owned(), long: schools.len() > PRINTED, schools }

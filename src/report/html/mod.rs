@@ -60,7 +60,7 @@ fn inline_hash(source: &str) -> String {
 
 /// Arguments that every finding of a row may use in its wording.
 pub(super) fn context(row: &SchoolRow) -> Context {
-    text::context(row.site.as_ref().map(|site| &*site.host), &row.aaaa)
+    text::context(row.site.map(|site| &*site.host), row.aaaa)
 }
 
 /// A link to a site, rebuilt from its checked parts. None: the host is nothing that may stand in a link.

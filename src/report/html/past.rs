@@ -129,8 +129,8 @@ fn as_before(text: &Text, rows: Rows) -> String {
 
 fn moves(text: &Text, rows: Rows) -> Vec<MoveView> {
     let line = |row: SchoolRow| MoveLine {
-        region: clean(&row.region_name).into_owned(),
-        name: clean(&row.name).into_owned(),
+        region: clean(row.region_name).into_owned(),
+        name: clean(row.name).into_owned(),
         domain: domain(&row),
         was: was(text, &row),
         now: text.standing(row.standing).to_owned(),
@@ -143,7 +143,7 @@ fn moves(text: &Text, rows: Rows) -> Vec<MoveView> {
                     ("passed", &of.passed.to_string()),
                 ],
             ),
-            None => text.why(row.standing, &row.reason),
+            None => text.why(row.standing, row.reason),
         },
     };
     let changed = |change| rows.those(|row| row.counted && row.changed() == Some(change)).map(line).collect::<Vec<_>>();

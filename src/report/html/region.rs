@@ -1,18 +1,20 @@
 //! The page of one region: its numbers, then every school with verdict, findings, remedies and evidence.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use askama::Template;
 
 use crate::judge::operators::Origin;
 use crate::judge::summarise::Standing;
-use crate::model::finding::Severity;
+use crate::model::finding::{Finding, Severity};
 use crate::model::school::{RegionLevel, Role, RosterState};
 use crate::model::summary::Completion;
 use crate::model::verdict::Readiness;
 
 use super::super::clean::clean;
-use super::super::model::{Change, Counts, Group, RegionInfo, Report, Rows, SchoolRow};
+use super::super::format::joined;
+use super::super::model::{Change, Counts, Group, Pointers, RegionInfo, Report, Rows, SchoolRow};
 use super::super::names::region_workbook;
 use super::super::text::Text;
 use super::super::{Format, ReportInput};
@@ -163,7 +165,7 @@ fn grouped(
 
 fn counties(text: &Text, rows: Rows, counts: &Counts) -> Option<Table> {
     grouped(text, rows, counts, "counties", "col.county", |row| match (&row.county, &row.county_name) {
-        (Some(code), name) => (code.0.to_string(), name.clone()),
+        (Some(code), name) => (code.0.to_string(), name.map(str::to_owned)),
         // Behind every code.
         (None, _) => ("~".to_owned(), Some(text.w("unknown.county").to_owned())),
     })
@@ -225,7 +227,7 @@ fn schools(input: &ReportInput, text: &Text, rows: Rows) -> Vec<SchoolView> {
 }
 
 fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> SchoolView {
-    let key = row.domain.as_ref();
+    let key = row.domain;
     let shown = |part: &str| clean(part).into_owned();
     let mut tags = Vec::new();
     if row.unconfirmed {
@@ -235,15 +237,15 @@ fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> S
         tags.push(text.change(Change::Flapping).to_owned());
     }
     tags.push(text.category(row.category).to_owned());
-    tags.extend([row.subtype.as_deref(), row.county_name.as_deref()].into_iter().flatten().map(shown));
+    tags.extend([row.subtype, row.county_name].into_iter().flatten().map(shown));
     let trail = key.filter(|_| row.rule.is_some()).and_then(|key| input.trails.get(key));
     let haystack = [
-        Some(row.name.as_str()),
+        Some(row.name),
         key.map(crate::model::site::SiteKey::as_str),
-        row.domain_unicode.as_deref(),
-        row.responsible_unit.as_deref(),
-        row.county_name.as_deref(),
-        row.school_code.as_deref(),
+        row.domain_unicode,
+        row.responsible_unit,
+        row.county_name,
+        row.school_code,
     ];
     SchoolView {
         number,
@@ -252,13 +254,13 @@ fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> S
         urgency: URGENCY.iter().position(|standing| *standing == row.standing).unwrap_or(URGENCY.len()),
         standing: text.standing(row.standing).to_owned(),
         sentence: text.standing_sentence(row.standing).to_owned(),
-        reason: text.why(row.standing, &row.reason),
-        name: shown(&row.name),
+        reason: text.why(row.standing, row.reason),
+        name: shown(row.name),
         service: row.role == Role::Service,
         haystack: shown(&haystack.into_iter().flatten().collect::<Vec<_>>().join(" ").to_lowercase()),
         domain: key.map(|key| shown(key.as_str())).unwrap_or_default(),
-        unicode: row.domain_unicode.as_deref().map(shown),
-        url: row.site.as_ref().and_then(link),
+        unicode: row.domain_unicode.map(shown),
+        url: row.site.and_then(link),
         tags,
         facts: facts(text, row, &opted_out(input, row)),
         more: more(text, row),
@@ -267,16 +269,16 @@ fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> S
             .as_ref()
             .map(|problem| [&problem.said[0], &problem.text, &problem.said[1]].map(|part| shown(part))),
         findings: findings(text, row),
-        pointers: row.evidence.join(" "),
+        pointers: row.evidence.to_string(),
         trail: trail.into_iter().flatten().map(|line| shown(&line)).collect(),
         elsewhere: false,
-        repeat: row.repeat.as_deref().map(shown),
+        repeat: row.repeat.command().as_deref().map(shown),
     }
 }
 
 /// The day of the request not to be measured. Who asked is nobody else's business. Empty: there is none.
 fn opted_out(input: &ReportInput, row: &SchoolRow) -> String {
-    let key = row.domain.as_ref().filter(|_| row.standing == Standing::Roster(RosterState::OptedOut));
+    let key = row.domain.filter(|_| row.standing == Standing::Roster(RosterState::OptedOut));
     let request = key.and_then(|key| input.roster.opt_outs.of(key.host()));
     request.map(|request| request.date.clone()).unwrap_or_default()
 }
@@ -306,12 +308,12 @@ fn facts(text: &Text, row: &SchoolRow, opted_out: &str) -> Vec<Fact> {
     facts.add("s.opted_out", opted_out);
     facts.add("s.stack", row.stack.map_or("", |stack| text.stack(stack)));
     if row.rule.is_some() {
-        let list = |addresses: &[String]| match addresses {
+        let list = |addresses: &[IpAddr]| match addresses {
             [] => text.w("s.none").to_owned(),
-            _ => addresses.join(text.w("sep")),
+            _ => joined(addresses, text.w("sep")),
         };
-        facts.add("s.aaaa", &list(&row.aaaa));
-        facts.add("s.a", &list(&row.a));
+        facts.add("s.aaaa", &list(row.aaaa));
+        facts.add("s.a", &list(row.a));
         let status = |word: &str| match word {
             "" => "–".to_owned(),
             "none" => text.w("s.none").to_owned(),
@@ -320,7 +322,7 @@ fn facts(text: &Text, row: &SchoolRow, opted_out: &str) -> Vec<Fact> {
                 words => format!("{words} {word}"),
             },
         };
-        facts.add("s.status", &format!("IPv6 {} · IPv4 {}", status(&row.v6_status), status(&row.v4_status)));
+        facts.add("s.status", &format!("IPv6 {} · IPv4 {}", status(row.v6_status), status(row.v4_status)));
     }
     for (label, line) in super::super::deep::lines(row, text) {
         facts.add(label, &line);
@@ -328,7 +330,7 @@ fn facts(text: &Text, row: &SchoolRow, opted_out: &str) -> Vec<Fact> {
     if let Some(schools) = row.shared_by.filter(|schools| *schools > 1) {
         facts.add("s.shared", &text.fill("s.shared.by", &[("schools", &schools.to_string())]));
     }
-    facts.add("s.unit", row.responsible_unit.as_deref().unwrap_or_default());
+    facts.add("s.unit", row.responsible_unit.unwrap_or_default());
     facts.add("s.change", row.changed.map_or("", |change| text.change(change)));
     facts.facts
 }
@@ -347,8 +349,8 @@ fn more(text: &Text, row: &SchoolRow) -> Vec<Fact> {
     facts.add("s.tries", &of(row.v6_tries));
     facts.add("s.ns6", &of(row.ns6));
     facts.add("s.resolves6", row.resolves6.map_or("", |yes| text.w(if yes { "s.yes" } else { "s.no" })));
-    facts.add("s.pagetitle", row.title.as_deref().unwrap_or_default());
-    facts.add("s.code", row.school_code.as_deref().unwrap_or_default());
+    facts.add("s.pagetitle", row.title.unwrap_or_default());
+    facts.add("s.code", row.school_code.unwrap_or_default());
     facts.add("s.scores", &scores::of_row(row, text));
     facts.facts
 }
@@ -373,22 +375,23 @@ fn networks(text: &Text, row: &SchoolRow) -> String {
 
 fn findings(text: &Text, row: &SchoolRow) -> Vec<FindingView> {
     let context = context(row);
-    let view = |(published, raw): (&super::super::model::FindingInfo, &crate::model::finding::Finding)| {
-        let advice = text.advise(raw, &context);
+    let view = |finding: &Finding| {
+        let advice = text.advise(finding, &context);
+        let severity = finding.code.severity();
         FindingView {
-            class: match published.severity {
+            class: match severity {
                 Severity::Fault => "fault",
                 Severity::Defect => "flaw",
                 Severity::Note => "note",
             },
-            severity: text.severity(published.severity).to_owned(),
-            code: published.code.clone(),
+            severity: text.severity(severity).to_owned(),
+            code: finding.code.name(),
             title: advice.title,
             explanation: advice.explanation,
             steps: advice.remedy.lines().map(str::to_owned).collect(),
             example: advice.example,
-            pointers: published.evidence.join(" "),
+            pointers: Pointers(&finding.evidence).to_string(),
         }
     };
-    row.findings.iter().zip(&row.raw_findings).map(view).collect()
+    row.findings.0.iter().map(view).collect()
 }

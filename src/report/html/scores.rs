@@ -175,7 +175,7 @@ fn share(of: Passes) -> String {
 
 /// `national-2024 5 / 5 (7)`: points given, points judged, all points.
 pub(super) fn of_row(row: &SchoolRow, text: &Text) -> String {
-    let score = |score: &super::super::model::ScoreInfo| {
+    let score = |score: super::super::model::ScoreInfo| {
         let given = match score.judged {
             0.0 => text.w("rule.unjudged").to_owned(),
             judged => format!("{} / {}", points(score.points), points(judged)),

@@ -1,6 +1,7 @@
 //! Published shapes of what is computed over the verdicts: causes, rule sets, networks.
 
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 
 use serde::{Serialize, Serializer};
 
@@ -70,7 +71,7 @@ pub struct AfterIn {
 #[derive(Clone, Debug, Serialize)]
 pub struct NetworkInfo {
     /// The address.
-    pub address: String,
+    pub address: Ipv6Addr,
     /// Whose network, and how it came about.
     #[serde(flatten)]
     pub hint: Hint,

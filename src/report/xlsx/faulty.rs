@@ -68,8 +68,8 @@ fn row(book: &Book, number: u64, school: &SchoolRow, link: &FaultyLink) -> Vec<V
     let word = |key: &str| Value::Words(text.w(key).to_owned());
     vec![
         Value::Count(number),
-        Value::text(&school.region_name),
-        Value::text(&school.name),
+        Value::text(school.region_name),
+        Value::text(school.name),
         domain(school),
         Value::Words(text.fill("x.link.level", &[("level", &link.level.to_string())])),
         word(if link.owner == Owner::Internal { "x.link.internal" } else { "x.link.external" }),

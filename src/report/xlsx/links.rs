@@ -58,8 +58,8 @@ fn site(book: &Book, number: u64, school: &SchoolRow) -> Vec<Value> {
     };
     let mut values = vec![
         Value::Count(number),
-        Value::text(&school.region_name),
-        Value::text(&school.name),
+        Value::text(school.region_name),
+        Value::text(school.name),
         domain(school),
         Value::Words(book.text.standing(school.standing).to_owned()),
     ];
@@ -162,7 +162,7 @@ fn hosts(rows: Rows) -> BTreeMap<String, Outside> {
                 resources: 0,
             });
             if known.schools.insert(school.school) && known.names.len() < NAMED {
-                known.names.push(school.name.clone());
+                known.names.push(school.name.to_owned());
             }
             known.resources += u64::from(host.resources);
         }

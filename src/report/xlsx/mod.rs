@@ -32,8 +32,12 @@ use super::names::region_workbook;
 use super::text::Text;
 use super::{FileEntry, Folder, RenderError, ReportInput, html};
 use crate::model::school::RegionLevel;
+use crate::model::time::Timestamp;
 use sheet::large;
 use style::Styles;
+
+/// How hard workbooks are packed, from 1 to 9. The usual 6 saves an eighth of their size and takes a seventh more time.
+const LEVEL: u8 = 3;
 
 /// What every sheet of a report shares.
 struct Book<'a> {
@@ -66,8 +70,8 @@ impl<'a> Book<'a> {
     }
 
     /// A moment as the day in the report's zone. None: there is none, or a sheet cannot hold it.
-    fn day(&self, moment: Option<&str>) -> Option<ExcelDateTime> {
-        let moment: jiff::Timestamp = moment?.parse().ok()?;
+    fn day(&self, moment: Option<Timestamp>) -> Option<ExcelDateTime> {
+        let moment = jiff::Timestamp::from_millisecond(moment?.0).ok()?;
         let day = moment.to_zoned(self.input.zone.clone()).date();
         let (year, month, of_month) =
             (day.year().try_into().ok()?, day.month().try_into().ok()?, day.day().try_into().ok()?);
@@ -206,6 +210,7 @@ fn filled(book: &Book, mut workbook: Workbook, title: &str, sheets: Vec<Workshee
     let at = ExcelDateTime::from_timestamp(at).or_else(|_| ExcelDateTime::from_ymd(1970, 1, 1))?;
     properties = properties.set_creation_datetime(&at);
     workbook.set_properties(&properties);
+    workbook.set_zip_compression_level(LEVEL);
     for sheet in sheets {
         workbook.push_worksheet(sheet);
     }

@@ -9,7 +9,7 @@ use super::style::Look;
 use super::summary::column;
 use crate::model::finding::{Finding, Severity};
 use crate::report::html;
-use crate::report::model::{FindingInfo, Rows, SchoolRow};
+use crate::report::model::{Pointers, Rows, SchoolRow};
 
 /// Keys of the headings, widths, looks. The order is that of [`row`].
 const COLUMNS: [(&str, f64, Look); 19] = [
@@ -46,12 +46,12 @@ pub(super) fn sheet(book: &Book, empty: Worksheet, rows: Rows) -> Result<Workshe
     sheet.table(columns)?;
     let mut number = 0;
     for school in rows.iter() {
-        let mut findings: Vec<(&FindingInfo, &Finding)> = school.findings.iter().zip(&school.raw_findings).collect();
+        let mut findings: Vec<&Finding> = school.findings.0.iter().collect();
         // Stable: findings of one weight stay in their order.
-        findings.sort_by_key(|(published, _)| weight(published.severity));
-        for (published, raw) in findings {
+        findings.sort_by_key(|finding| weight(finding.code.severity()));
+        for finding in findings {
             number += 1;
-            sheet.row(row(book, number, &school, published, raw))?;
+            sheet.row(row(book, number, &school, finding))?;
         }
     }
     if sheet.body().is_none() {
@@ -71,18 +71,18 @@ fn weight(severity: Severity) -> u8 {
     }
 }
 
-fn row(book: &Book, number: u64, school: &SchoolRow, published: &FindingInfo, raw: &Finding) -> Vec<Value> {
+fn row(book: &Book, number: u64, school: &SchoolRow, finding: &Finding) -> Vec<Value> {
     let text = book.text;
-    let advice = text.advise(raw, &html::context(school));
+    let advice = text.advise(finding, &html::context(school));
     let inert = |text: &str| Value::Words(crate::report::clean::clean(text).into_owned());
     vec![
         Value::Count(number),
-        inert(&school.region_name),
-        inert(&school.name),
+        inert(school.region_name),
+        inert(school.name),
         domain(school),
-        school.responsible_unit.as_deref().map_or(Value::None, inert),
+        school.responsible_unit.map_or(Value::None, inert),
         Value::Words(text.standing(school.standing).to_owned()),
-        Value::Words(text.severity(published.severity).to_owned()),
+        Value::Words(text.severity(finding.code.severity()).to_owned()),
         Value::Words(advice.title),
         Value::Words(steps(&advice.remedy)),
         Value::None,
@@ -91,10 +91,10 @@ fn row(book: &Book, number: u64, school: &SchoolRow, published: &FindingInfo, ra
         Value::None,
         Value::Words(advice.explanation),
         Value::Words(advice.example),
-        Value::maybe(school.repeat.as_deref()),
-        Value::text(&published.evidence.join(" ")),
-        Value::maybe(school.county_name.as_deref()),
-        Value::text(&published.code),
+        Value::maybe(school.repeat.command().as_deref()),
+        Value::text(&Pointers(&finding.evidence).to_string()),
+        Value::maybe(school.county_name),
+        Value::text(&finding.code.name()),
     ]
 }
 

@@ -7,6 +7,7 @@ use super::sheet::{Column, Sheet, Value};
 use super::style::Look;
 use super::summary::column;
 use crate::model::school::Role;
+use crate::report::format::joined;
 use crate::report::html::{self, link};
 use crate::report::model::{ProblemInfo, Rows, SchoolRow};
 
@@ -58,31 +59,31 @@ fn row(book: &Book, number: u64, school: &SchoolRow) -> Vec<Value> {
     let text = book.text;
     let word = |key: &str| Value::Words(text.w(key).to_owned());
     let context = html::context(school);
-    let titles: Vec<String> = school.raw_findings.iter().map(|finding| text.advise(finding, &context).title).collect();
+    let titles: Vec<String> = school.findings.0.iter().map(|finding| text.advise(finding, &context).title).collect();
     vec![
         Value::Count(number),
-        Value::text(&school.name),
+        Value::text(school.name),
         domain(school),
-        Value::maybe(school.school_code.as_deref()),
+        Value::maybe(school.school_code),
         Value::text(&school.region.0),
-        Value::text(&school.region_name),
-        Value::maybe(school.county_name.as_deref()),
+        Value::text(school.region_name),
+        Value::maybe(school.county_name),
         Value::Words(text.category(school.category).to_owned()),
-        Value::maybe(school.responsible_unit.as_deref()),
+        Value::maybe(school.responsible_unit),
         word(if school.role == Role::Service { "s.service" } else { "x.portal" }),
         word(if school.counted { "s.yes" } else { "s.no" }),
         Value::Words(text.standing(school.standing).to_owned()),
         Value::Words(reason(book, school)),
         school.stack.map_or(Value::None, |stack| Value::Words(text.stack(stack).to_owned())),
-        Value::Count(school.findings.len() as u64),
+        Value::Count(school.findings.0.len() as u64),
         Value::Words(titles.join(text.w("x.semicolon"))),
-        Value::text(&school.aaaa.join(" ")),
-        Value::text(&school.a.join(" ")),
-        status(book, &school.v6_status),
-        status(book, &school.v4_status),
+        Value::text(&joined(school.aaaa, " ")),
+        Value::text(&joined(school.a, " ")),
+        status(book, school.v6_status),
+        status(book, school.v4_status),
         Value::number(school.latency_v6_ms),
         Value::number(school.latency_v4_ms),
-        book.day(school.first_seen.as_deref()).map_or(Value::None, Value::Day),
+        book.day(school.first_seen).map_or(Value::None, Value::Day),
         school.previous.map_or(Value::None, |of| Value::Words(text.verdict(of).to_owned())),
         school.changed.map_or(Value::None, |of| Value::Words(text.change(of).to_owned())),
         school.problem.as_ref().map_or(Value::None, |of| Value::Text(problem(of))),
@@ -91,13 +92,13 @@ fn row(book: &Book, number: u64, school: &SchoolRow) -> Vec<Value> {
 
 /// Why, in words.
 fn reason(book: &Book, school: &SchoolRow) -> String {
-    if school.reason.is_empty() { String::new() } else { book.text.why(school.standing, &school.reason) }
+    if school.reason.is_empty() { String::new() } else { book.text.why(school.standing, school.reason) }
 }
 
 /// The site, and a link to it where its host can stand in one.
 pub(super) fn domain(school: &SchoolRow) -> Value {
-    let Some(key) = &school.domain else { return Value::None };
-    match school.site.as_ref().and_then(link) {
+    let Some(key) = school.domain else { return Value::None };
+    match school.site.and_then(link) {
         Some(url) => Value::Link(url, key.as_str().to_owned()),
         None => Value::text(key.as_str()),
     }
