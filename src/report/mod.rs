@@ -164,7 +164,7 @@ pub trait Folder {
 pub type Written<'a> = &'a dyn Fn(&mut (dyn io::Write + Send)) -> io::Result<()>;
 
 /// Renders the files of the wanted formats, the manifest last, and hands on each before the next is made: of a large province's
-/// report, no more than one file is in memory, and `summary.json` never.
+/// report, no large file is ever in memory.
 pub fn render_each<F: Folder>(input: &ReportInput, folder: &mut F) -> Result<(), F::Error> {
     let report = Report::new(input);
     let wants = |format| input.formats.contains(&format);
@@ -174,7 +174,7 @@ pub fn render_each<F: Folder>(input: &ReportInput, folder: &mut F) -> Result<(),
         folder.add(file)
     };
     if wants(Format::Html) {
-        html::render(&report, input).try_for_each(|file| hand_on(&mut made, folder, file))?;
+        made.extend(html::render(&report, input, folder)?);
     }
     if wants(Format::Xlsx) {
         made.extend(xlsx::render(&report, input, folder)?);

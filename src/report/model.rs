@@ -304,7 +304,7 @@ pub struct Group {
 }
 
 /// One accepted row of the lists: a school and one site of it. A view of the lists and the verdicts: what costs
-/// something to make is made where it is wanted ([`lazy`]).
+/// something to make is made where it is wanted.
 #[derive(Clone, Debug, Serialize)]
 pub struct SchoolRow<'a> {
     /// Name of the school.

@@ -106,7 +106,9 @@ impl Publication {
             return Err(refused);
         }
         let (stream, _) = out.into_parts();
-        stream.finish()
+        let entry = stream.finish()?;
+        failpoint::at("report-file-written");
+        Ok(entry)
     }
 
     fn create(&mut self, name: &str) -> Result<(PathBuf, fs::File), PublishError> {

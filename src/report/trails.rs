@@ -35,6 +35,11 @@ struct Packed {
 }
 
 impl Trails {
+    /// Bytes of a site's lines with a line feed after each. 0: there are none.
+    pub fn bytes(&self, site: &SiteKey) -> usize {
+        self.sites.get(site).map_or(0, |packed| packed.length)
+    }
+
     /// The lines of a site. None: there are none.
     pub fn get(&self, site: &SiteKey) -> Option<Vec<String>> {
         let packed = self.sites.get(site)?;
@@ -127,6 +132,8 @@ mod tests {
             let trails: Trails = (0..all).map(|n| (key(n), lines(n))).collect();
             assert_eq!((0..all).find(|n| trails.get(&key(*n)) != Some(lines(*n))), None);
             assert_eq!(trails.get(&key(all)), None);
+            let bytes = lines(7).iter().map(|line| line.len() + 1).sum::<usize>();
+            assert_eq!((trails.bytes(&key(7)), trails.bytes(&key(all))), (bytes, 0));
             assert!(trails.sites[&key(all - 1)].bytes.len() < trails.sites[&key(all - 1)].length / 10);
         }
     }

@@ -25,23 +25,26 @@ use crate::model::verdict::Readiness;
 use super::format::base64;
 use super::model::{Report, SchoolRow};
 use super::text::{self, Context, Text};
-use super::{File, ReportInput};
+use super::{FileEntry, Folder, ReportInput};
 
-/// Renders all pages, each when it is its turn.
-pub fn render<'a>(report: &'a Report<'a>, input: &'a ReportInput<'a>) -> impl Iterator<Item = File> {
+/// Renders all pages into the folder, one after another, and says which: of a region with thousands of schools a page has many
+/// megabytes, and never is in memory.
+pub fn render<F: Folder>(report: &Report, input: &ReportInput, folder: &mut F) -> Result<Vec<FileEntry>, F::Error> {
     let text = Text::of(input.lang);
     let scopes = tables::scopes(report);
-    let index = std::iter::once_with(move || ("index.html".to_owned(), page(&index::Index::new(report, input, text))));
-    index.chain(report.regions.iter().map(move |region| {
-        (region.page.clone(), page(&region::RegionPage::new(report, input, text, region, scopes.of(&region.code))))
-    }))
+    let mut made = vec![page("index.html", &index::Index::new(report, input, text), folder)?];
+    for region in &report.regions {
+        let rows = scopes.of(&region.code);
+        made.push(page(&region.page, &region::RegionPage::new(report, input, text, region, rows), folder)?);
+    }
+    Ok(made)
 }
 
-/// The page as bytes. Rendering into memory fails only if formatting a value fails, and all values are plain text.
-fn page(template: &impl Template) -> Vec<u8> {
-    let mut html = template.render().unwrap_or_default();
-    html.push('\n');
-    html.into_bytes()
+fn page<F: Folder>(name: &str, template: &impl Template, folder: &mut F) -> Result<FileEntry, F::Error> {
+    folder.stream(name, &|out| {
+        Template::write_into(template, out)?;
+        out.write_all(b"\n")
+    })
 }
 
 /// The content security policy: nothing from anywhere, but this style and this script.

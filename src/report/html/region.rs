@@ -14,7 +14,7 @@ use crate::model::verdict::Readiness;
 
 use super::super::clean::clean;
 use super::super::format::joined;
-use super::super::model::{Change, Counts, Group, Pointers, RegionInfo, Report, Rows, SchoolRow};
+use super::super::model::{Change, Counts, Group, Outline, Pointers, RegionInfo, Report, Rows, SchoolRow};
 use super::super::names::region_workbook;
 use super::super::text::Text;
 use super::super::{Format, ReportInput};
@@ -46,7 +46,7 @@ pub(super) struct RegionPage<'a> {
     filters: Vec<Filter>,
     /// The command that prints a site's evidence, without its name.
     show: String,
-    schools: Vec<SchoolView>,
+    schools: Listed<'a>,
 }
 
 struct Filter {
@@ -100,7 +100,13 @@ struct FindingView {
 }
 
 impl<'a> RegionPage<'a> {
-    pub(super) fn new(report: &Report, input: &ReportInput, text: &'a Text, region: &RegionInfo, rows: Rows) -> Self {
+    pub(super) fn new(
+        report: &Report,
+        input: &'a ReportInput<'a>,
+        text: &'a Text,
+        region: &RegionInfo,
+        rows: Rows<'a>,
+    ) -> Self {
         let entry = match region.level {
             Some(RegionLevel::Province) => Entry::Direct(region),
             _ => Entry::Whole(region),
@@ -132,7 +138,7 @@ impl<'a> RegionPage<'a> {
             workbook: input.formats.contains(&Format::Xlsx).then(|| format!("../{}", region_workbook(&region.code))),
             filters: filters(text, rows),
             show: format!("v6ready show {}", report.run.id),
-            schools: schools(input, text, rows),
+            schools: Listed::new(input, text, rows),
         }
     }
 }
@@ -204,28 +210,59 @@ fn filters(text: &Text, rows: Rows) -> Vec<Filter> {
     URGENCY.iter().map(filter).filter(|filter| filter.count > 0).collect()
 }
 
-/// All schools, with as much evidence as the page has room for.
-fn schools(input: &ReportInput, text: &Text, rows: Rows) -> Vec<SchoolView> {
-    let mut schools: Vec<SchoolView> =
-        rows.iter().enumerate().map(|(number, row)| school(input, text, number + 1, &row)).collect();
-    let bytes = |school: &SchoolView| school.trail.iter().map(|line| line.len() + 1).sum();
-    let claims: Vec<Claim> =
-        schools.iter().map(|school| Claim { urgency: school.urgency, bytes: bytes(school) }).collect();
-    for (school, granted) in schools.iter_mut().zip(granted(&claims)) {
-        if !granted && !school.trail.is_empty() {
-            school.elsewhere = true;
-            school.trail = Vec::new();
-        }
-    }
-    // Where not even that has room, the lesser facts are in `schools.csv` and the workbook alone.
-    if is_crowded(schools.len()) {
-        for school in &mut schools {
-            school.more.clear();
-        }
-    }
-    schools
+/// All schools, each made when the page comes to it, with as much evidence as the page has room for.
+struct Listed<'a> {
+    input: &'a ReportInput<'a>,
+    text: &'a Text,
+    rows: Rows<'a>,
+    /// Whose evidence is on the page, by position.
+    granted: Vec<bool>,
 }
 
+impl<'a> Listed<'a> {
+    fn new(input: &'a ReportInput<'a>, text: &'a Text, rows: Rows<'a>) -> Self {
+        let claim = |outline: &Outline| Claim {
+            urgency: urgency(outline.standing),
+            bytes: match outline.standing {
+                Standing::Verdict(_) => outline.site(input).map_or(0, |site| input.trails.bytes(site)),
+                Standing::Roster(_) => 0,
+            },
+        };
+        let claims: Vec<Claim> = rows.outlines().map(claim).collect();
+        Self { input, text, rows, granted: granted(&claims) }
+    }
+
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = SchoolView> {
+        // Where not even that has room, the lesser facts are in `schools.csv` and the workbook alone.
+        let crowded = is_crowded(self.len());
+        self.rows.iter().zip(&self.granted).enumerate().map(move |(position, (row, granted))| {
+            let mut school = school(self.input, self.text, position + 1, &row);
+            if crowded {
+                school.more.clear();
+            }
+            if let Some(key) = row.domain.filter(|_| row.rule.is_some()) {
+                if *granted {
+                    let lines = self.input.trails.get(key).unwrap_or_default();
+                    school.trail = lines.iter().map(|line| clean(line).into_owned()).collect();
+                } else {
+                    school.elsewhere = self.input.trails.bytes(key) > 0;
+                }
+            }
+            school
+        })
+    }
+}
+
+/// The place of a standing in [`URGENCY`].
+fn urgency(of: Standing) -> usize {
+    URGENCY.iter().position(|standing| *standing == of).unwrap_or(URGENCY.len())
+}
+
+/// A school without its evidence.
 fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> SchoolView {
     let key = row.domain;
     let shown = |part: &str| clean(part).into_owned();
@@ -238,7 +275,6 @@ fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> S
     }
     tags.push(text.category(row.category).to_owned());
     tags.extend([row.subtype, row.county_name].into_iter().flatten().map(shown));
-    let trail = key.filter(|_| row.rule.is_some()).and_then(|key| input.trails.get(key));
     let haystack = [
         Some(row.name),
         key.map(crate::model::site::SiteKey::as_str),
@@ -251,7 +287,7 @@ fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> S
         number,
         class: class(row.standing),
         key: row.readiness,
-        urgency: URGENCY.iter().position(|standing| *standing == row.standing).unwrap_or(URGENCY.len()),
+        urgency: urgency(row.standing),
         standing: text.standing(row.standing).to_owned(),
         sentence: text.standing_sentence(row.standing).to_owned(),
         reason: text.why(row.standing, row.reason),
@@ -270,7 +306,7 @@ fn school(input: &ReportInput, text: &Text, number: usize, row: &SchoolRow) -> S
             .map(|problem| [&problem.said[0], &problem.text, &problem.said[1]].map(|part| shown(part))),
         findings: findings(text, row),
         pointers: row.evidence.to_string(),
-        trail: trail.into_iter().flatten().map(|line| shown(&line)).collect(),
+        trail: Vec::new(),
         elsewhere: false,
         repeat: row.repeat.command().as_deref().map(shown),
     }
