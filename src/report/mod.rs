@@ -169,10 +169,6 @@ pub fn render_each<F: Folder>(input: &ReportInput, folder: &mut F) -> Result<(),
     let report = Report::new(input);
     let wants = |format| input.formats.contains(&format);
     let mut made = Vec::new();
-    let hand_on = |made: &mut Vec<FileEntry>, folder: &mut F, file: File| {
-        made.push(FileEntry::of(&file));
-        folder.add(file)
-    };
     if wants(Format::Html) {
         made.extend(html::render(&report, input, folder)?);
     }
@@ -180,7 +176,9 @@ pub fn render_each<F: Folder>(input: &ReportInput, folder: &mut F) -> Result<(),
         made.extend(xlsx::render(&report, input, folder)?);
     }
     if wants(Format::Docx) {
-        hand_on(&mut made, folder, docx::render(&report, input)?)?;
+        let file = docx::render(&report, input)?;
+        made.push(FileEntry::of(&file));
+        folder.add(file)?;
     }
     if wants(Format::Csv) {
         made.extend(csv::render(&report, input.lang, folder)?);
